@@ -1,0 +1,5 @@
+"""Qoder vaults as Pulumi resources: the credentials that agents take to MCP servers, declared and rotated as code."""
+
+from .dynamic import CredentialArgs, Vault
+
+__all__ = ["CredentialArgs", "Vault"]

@@ -1,0 +1,156 @@
+"""The two revisions of the Vaults API as data: the bodies that each takes, and how an answer of either is read.
+
+An answer is read by its shape, never by what was sent: the service changed in place, and regions lag.
+Sources: Qoder, Create Vault (read 2026-05-18); Vaults and Vault Credentials (read 2026-08); qca-sdk 0.11.0.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Revision
+
+Json = Mapping[str, Any]
+
+# `vault_` and `vcred_` plus 32 hex digits so far; the check is wider, but nothing that could leave its place in a path.
+_ID = {kind: re.compile(rf"{kind}_[0-9A-Za-z]{{1,64}}", re.ASCII) for kind in ("vault", "vcred")}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class Unreadable(Exception):
+    """An answer has neither revision's shape; says what is missing, never what it holds."""
+
+
+def _token(credential: Credential) -> str:
+    """Give the access token to a request body: the one place where it is revealed to Qoder."""
+    assert credential.access_token is not None  # noqa: S101 only a vault of another stack has none, and is not written
+    return credential.access_token.reveal()
+
+
+def _flat_credential(credential: Credential) -> Json:
+    return {
+        "mcp_server_url": credential.mcp_server_url,
+        "protocol": credential.protocol,
+        "type": credential.type,
+        "access_token": _token(credential),
+    }
+
+
+def _nested_credential(credential: Credential) -> Json:
+    return {
+        "auth": {
+            "type": credential.type,
+            "mcp_server_url": credential.mcp_server_url,
+            "token": _token(credential),
+        }
+    }
+
+
+def rotation_body(credential: Credential) -> Json:
+    """Give the merge patch that changes an access token in place (``2026-07`` only)."""
+    return {"auth": {"type": credential.type, "token": _token(credential)}}
+
+
+CREDENTIAL_BODY: Mapping[Revision, Callable[[Credential], Json]] = {
+    Revision.R2026_05: _flat_credential,
+    Revision.R2026_07: _nested_credential,
+}
+
+
+def _founding_vault(display_name: str, credentials: Sequence[Credential]) -> Json:
+    return {"display_name": display_name, "credentials": [_flat_credential(item) for item in credentials]}
+
+
+def _bare_vault(display_name: str, _credentials: Sequence[Credential]) -> Json:
+    return {"display_name": display_name}
+
+
+VAULT_BODY: Mapping[Revision, Callable[[str, Sequence[Credential]], Json]] = {
+    Revision.R2026_05: _founding_vault,
+    Revision.R2026_07: _bare_vault,
+}
+
+
+def read_vault(answer: Any) -> ObservedVault:
+    """Read a vault of either revision.
+
+    Raises:
+        Unreadable: it has no vault id, or is no object.
+    """
+    vault = _object(answer, "vault")
+    revision = Revision.R2026_07 if "archived_at" in vault and "status" not in vault else Revision.R2026_05
+    is_archived = bool(vault.get("archived_at")) or vault.get("status") == ARCHIVED
+    credentials = vault.get("credentials") or []
+    if not isinstance(credentials, list):
+        raise Unreadable("the vault's credentials are not a list")
+    metadata = vault.get("metadata")
+    return ObservedVault(
+        id=_id(vault, "vault"),
+        display_name=str(vault.get("display_name", "")),
+        metadata={str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {},
+        status=ARCHIVED if is_archived else ACTIVE,
+        credentials=tuple(read_credential(item) for item in credentials),
+        created_at=_time(vault.get("created_at")),
+        updated_at=_time(vault.get("updated_at")),
+        revision=revision,
+    )
+
+
+def read_credential(answer: Any) -> ObservedCredential:
+    """Read a credential of either revision.
+
+    Raises:
+        Unreadable: it has no credential id, or is no object.
+    """
+    credential = _object(answer, "credential")
+    auth = credential.get("auth")
+    fields = auth if isinstance(auth, dict) else credential
+    is_archived = bool(credential.get("archived_at")) or credential.get("status") == ARCHIVED
+    return ObservedCredential(
+        id=_id(credential, "vcred"),
+        mcp_server_url=_text(fields.get("mcp_server_url")),
+        protocol=_text(fields.get("protocol")),
+        type=_text(fields.get("type")) or "",
+        is_active=not is_archived,
+        created_at=_time(credential.get("created_at")),
+        revision=Revision.R2026_07 if isinstance(auth, dict) else Revision.R2026_05,
+    )
+
+
+def read_page(answer: Any) -> tuple[list[Any], str | None]:
+    """Read one page of a list: its items, and the id to ask for what comes after; None on the last page.
+
+    Raises:
+        Unreadable: it is not a list's envelope.
+    """
+    page = _object(answer, "list")
+    items = page.get("data")
+    if not isinstance(items, list):
+        raise Unreadable("the list has no data")
+    last_id = page.get("last_id")
+    if not page.get("has_more") or not items:
+        return items, None
+    if not isinstance(last_id, str) or not any(pattern.fullmatch(last_id) for pattern in _ID.values()):
+        raise Unreadable("the list goes on, but says not where")
+    return items, last_id
+
+
+def _object(answer: Any, what: str) -> Json:
+    if not isinstance(answer, dict):
+        raise Unreadable(f"the {what} is not an object")
+    return answer
+
+
+def _id(item: Json, kind: str) -> str:
+    value = item.get("id")
+    if not isinstance(value, str) or not _ID[kind].fullmatch(value):
+        raise Unreadable(f"it has no {kind}_ id")
+    return value
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _time(value: Any) -> str:
+    return value if isinstance(value, str) and _TIME.fullmatch(value) else ""

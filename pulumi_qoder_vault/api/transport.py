@@ -1,0 +1,315 @@
+"""Send a request to Qoder: retries, Retry-After, rate limit, time budget, and errors without secrets.
+
+Knows HTTP and how the API words its errors; knows neither paths nor what a vault is.
+"""
+
+import email.utils
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import tenacity
+
+from .. import errors
+from ..secret import Secret, one_line
+from ..settings import Settings
+from .rate import Clock, Limiter
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+ROLLBACK_S = 30.0
+CONNECT_S = 10.0
+
+_ERRORS: Mapping[int, type[errors.ApiError]] = {
+    400: errors.BadRequest,
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    408: errors.ServerError,
+    409: errors.Conflict,
+    429: errors.RateLimited,
+}
+
+# httpx raises these before a request is on its way. Any other transport error leaves open whether it was handled.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call.
+
+    Attributes:
+        path: below the base URL, with a leading slash.
+        secrets: every access token that the answer could echo.
+        is_repeatable: True if sending it twice does what sending it once does.
+        is_rollback: True gives it 30 s of its own, whatever the time budget.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: Mapping[str, Any] | None = None
+    secrets: tuple[Secret, ...] = ()
+    is_repeatable: bool = False
+    is_rollback: bool = False
+    idempotency_key: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class _Failed(Exception):
+    """One attempt failed; tells whether another one may follow, and when."""
+
+    def __init__(self, error: errors.QoderError, *, may_repeat: bool, retry_after_s: float | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.may_repeat = may_repeat
+        self.retry_after_s = retry_after_s
+
+
+class Transport:
+    """A connection to one Qoder. Thread-safe; one for each process.
+
+    Args:
+        settings: where, with which API token, and how fast.
+        user_agent: who asks.
+        clock: where time comes from.
+    """
+
+    def __init__(self, settings: Settings, user_agent: str, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or Clock()
+        self._reads = Limiter(settings.max_reads_per_second, self._clock)
+        self._writes = Limiter(settings.max_writes_per_second, self._clock)
+        self._http = _http_client(settings, user_agent)
+        self._backoff = tenacity.wait_exponential(multiplier=1, max=30) + tenacity.wait_random(0, 0.5)
+
+    @property
+    def settings(self) -> Settings:
+        """How this Qoder is reached."""
+        return self._settings
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def send(self, request: Request) -> Any:
+        """Send a request, and again where that cannot do it twice. Give the JSON of the answer; None for an empty one.
+
+        Raises:
+            NotSent: no API token, no connection, or no time before it was sent.
+            AnswerLost: it may have been handled.
+            ApiError: Qoder refused it.
+        """
+        budget_s = ROLLBACK_S if request.is_rollback else self._settings.timeout_s
+        deadline_s = self._clock.monotonic_s() + budget_s
+
+        def left_s() -> float:
+            return deadline_s - self._clock.monotonic_s()
+
+        def wait_s(state: tenacity.RetryCallState) -> float:
+            failure = state.outcome.exception() if state.outcome else None
+            asked_s = failure.retry_after_s if isinstance(failure, _Failed) else None
+            return asked_s if asked_s is not None else self._backoff(state)
+
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda failure: isinstance(failure, _Failed) and failure.may_repeat),
+            wait=wait_s,
+            stop=lambda state: state.upcoming_sleep >= left_s(),
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        try:
+            return attempts(self._attempt, request, left_s)
+        except _Failed as failed:
+            # Only the error itself goes out: the failed attempt, its request and its body stay behind.
+            error = failed.error
+            if failed.may_repeat:
+                _add_waiting(error, attempts.statistics, failed.retry_after_s, budget_s)
+        raise error
+
+    def _attempt(self, request: Request, left_s: Any) -> Any:
+        headers = self._headers(request)
+        limiter = self._reads if request.method == "GET" else self._writes
+        pause_s = limiter.wait_s(max(left_s(), 0.0))
+        if pause_s is None:
+            raise _Failed(
+                errors.NotSent(f"{request}: not sent, since the rate limit leaves no place within qoder:timeout"),
+                may_repeat=False,
+            )
+        if pause_s:
+            self._clock.sleep(pause_s)
+        timeout = httpx.Timeout(max(left_s(), 0.1), connect=max(min(left_s(), CONNECT_S), 0.1))
+        try:
+            with self._http.stream(
+                request.method,
+                self._settings.base_url + request.path,
+                params=request.query,
+                content=json.dumps(request.body, ensure_ascii=False).encode() if request.body is not None else None,
+                headers=headers,
+                timeout=timeout,
+            ) as response:
+                return self._read(request, response, _read_body(response, left_s))
+        except httpx.HTTPError as failure:
+            raise self._transport_failure(request, failure) from None
+        except httpx.InvalidURL:
+            raise _Failed(
+                errors.NotSent(f"{request}: the URL is not one; check qoder:baseUrl"), may_repeat=False
+            ) from None
+        except _TooMuch as failure:
+            error = errors.AnswerLost(f"{request}: {failure}")
+            raise _Failed(error, may_repeat=False) from None
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        token = self._settings.api_token
+        if token is None:
+            raise _Failed(
+                errors.NotSent(
+                    f"{request}: not sent, since no API token is set; set qoder:apiToken (pulumi config set --secret "
+                    "qoder:apiToken) or QODER_PAT"
+                ),
+                may_repeat=False,
+            )
+        headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
+        if self._settings.workspace_id:
+            headers["qoder-workspace-id"] = self._settings.workspace_id
+        if request.idempotency_key:
+            headers["Idempotency-Key"] = request.idempotency_key
+        return headers
+
+    def _secrets(self, request: Request) -> tuple[Secret, ...]:
+        token = self._settings.api_token
+        return (*request.secrets, token) if token else request.secrets
+
+    def _transport_failure(self, request: Request, failure: httpx.HTTPError) -> _Failed:
+        text = one_line(str(failure), self._secrets(request), limit=160) or type(failure).__name__
+        host = httpx.URL(self._settings.base_url).host
+        if isinstance(failure, _NOT_SENT):
+            is_untrusted = "CERTIFICATE_VERIFY_FAILED" in text
+            hint = (
+                "set SSL_CERT_FILE to your own CA" if is_untrusted else "check qoder:baseUrl, the network and the proxy"
+            )
+            return _Failed(
+                errors.NotSent(f"{request}: no connection to {host} ({text}); {hint}"), may_repeat=not is_untrusted
+            )
+        return _Failed(
+            errors.AnswerLost(f"{request}: the connection to {host} broke before the whole answer was here ({text})"),
+            may_repeat=request.is_repeatable,
+        )
+
+    def _read(self, request: Request, response: httpx.Response, body: bytes) -> Any:
+        if response.is_success:
+            if response.status_code == 204 or not body:
+                return None
+            try:
+                return json.loads(body)
+            except (ValueError, RecursionError):
+                error = errors.AnswerLost(
+                    f"{request}: the answer ({response.status_code}) is not JSON; check qoder:baseUrl and the proxy"
+                )
+                raise _Failed(error, may_repeat=False) from None
+        if response.is_redirect:
+            error_: errors.QoderError = errors.NotSent(
+                f"{request}: redirected ({response.status_code}), which is refused: the API token goes to "
+                f"{httpx.URL(self._settings.base_url).host} only; set qoder:baseUrl to the API itself"
+            )
+            raise _Failed(error_, may_repeat=False)
+        answer = _answer(response.status_code, body, self._secrets(request))
+        kind = errors.ServerError if response.status_code >= 500 else _ERRORS.get(response.status_code, errors.ApiError)
+        raise _Failed(
+            kind(str(request), answer),
+            # A 429 was refused before it was handled; after a 408 or 5xx only what is the same twice goes again.
+            may_repeat=kind is errors.RateLimited or (kind is errors.ServerError and request.is_repeatable),
+            retry_after_s=_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s()),
+        )
+
+
+class _TooMuch(Exception):
+    """An answer that is too large, or comes too slowly."""
+
+
+def _http_client(settings: Settings, user_agent: str) -> httpx.Client:
+    headers = {"User-Agent": user_agent, "Accept": "application/json"}
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+    try:
+        if settings.is_loopback:
+            # A transport of its own keeps httpx from looking for a proxy.
+            direct = httpx.HTTPTransport(limits=limits)
+            return httpx.Client(transport=direct, headers=headers, follow_redirects=False)
+        return httpx.Client(headers=headers, follow_redirects=False, limits=limits)
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise errors.NotSent(
+            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY: must be an http or https URL (socks needs httpx[socks])"
+        ) from None
+    except (OSError, ssl.SSLError):
+        raise errors.NotSent("SSL_CERT_FILE or SSL_CERT_DIR: the certificates in it cannot be read") from None
+
+
+def _read_body(response: httpx.Response, left_s: Any) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise _TooMuch(f"the answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
+        if left_s() <= 0:
+            raise _TooMuch("the answer was not whole when the time in qoder:timeout was over")
+    return b"".join(parts)
+
+
+def _answer(status: int, body: bytes, secrets: tuple[Secret, ...]) -> errors.Answer:
+    """Read an error envelope. Of anything else only the status is used: nobody knows what a proxy's page holds."""
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        return errors.Answer(status)
+    error = envelope.get("error") if isinstance(envelope, dict) else None
+    if not isinstance(error, dict) or envelope.get("type") != "error":
+        return errors.Answer(status)
+
+    def field(value: Any, limit: int) -> str:
+        return one_line(value, secrets, limit=limit) if isinstance(value, str) else ""
+
+    return errors.Answer(
+        status,
+        error_type=field(error.get("type"), 60),
+        message=field(error.get("message"), 300),
+        param=field(error.get("param"), 100),
+        request_id=field(envelope.get("request_id"), 100),
+    )
+
+
+def _retry_after_s(header: str | None, now_s: float) -> float | None:
+    """Read ``Retry-After``: seconds or a date. None for none, for one that is past, and for what is neither."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        wait_s = float(text[:12])
+    else:
+        try:
+            wait_s = email.utils.parsedate_to_datetime(text).timestamp() - now_s
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return wait_s if wait_s > 0 else None
+
+
+def _add_waiting(
+    error: errors.QoderError, statistics: Mapping[str, Any], retry_after_s: float | None, budget_s: float
+) -> None:
+    """Say in an error why it was not tried again."""
+    tries = statistics.get("attempt_number", 1)
+    attempts = "1 attempt" if tries == 1 else f"{tries} attempts"
+    waits = f"; Qoder asks to wait {retry_after_s:.0f} s" if retry_after_s is not None else ""
+    error.args = (f"{error}; gave up after {attempts}, at the end of its {budget_s:.0f} s{waits}",)

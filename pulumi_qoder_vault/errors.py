@@ -1,0 +1,147 @@
+"""One tree of exceptions. Each is one line that says what failed, where, what to do, and the request id.
+
+A message is made of our own words and of text that has been redacted: no exception holds a secret.
+
+    QoderError
+    ├── SettingsError       a setting cannot be read; names the key and the forms it takes
+    ├── NotSent             the request never reached Qoder, or never was sent: nothing happened there
+    ├── AnswerLost          the request may have been handled; its answer is not known
+    ├── ApiError            Qoder answered, and refused
+    │   ├── BadRequest      400
+    │   ├── Unauthorized    401
+    │   ├── Forbidden       403
+    │   ├── NotFound        404; `genuine` when it is the API's own word
+    │   ├── Conflict        409
+    │   ├── RateLimited     429
+    │   └── ServerError     5xx and 408
+    ├── VaultNotFound       a vault is not to be found, and that does not prove that it is gone
+    ├── Refused             what Qoder made is not what was asked, and was taken back
+    └── Unfinished          part of the work was done; `recorded` is what exists now
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .lifecycle.model import RecordedVault
+
+
+class QoderError(Exception):
+    """Anything that this package raises on purpose; ``str()`` of it is one line without a secret."""
+
+
+class SettingsError(QoderError):
+    """A setting cannot be read. Names its key and the forms it takes, never a secret value."""
+
+
+class NotSent(QoderError):
+    """The request was not handled: no connection, no API token, or no time left before it was sent."""
+
+
+class AnswerLost(QoderError):
+    """The request may have been handled, but no answer that says so arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an API error said of itself, redacted and on one line each.
+
+    Attributes:
+        status: HTTP status.
+        error_type: ``error.type`` of the API's envelope; empty when the answer was not one.
+        message: ``error.message``; empty likewise.
+        param: ``error.param``; empty when absent.
+        request_id: ``request_id``; empty when absent.
+    """
+
+    status: int
+    error_type: str = ""
+    message: str = ""
+    param: str = ""
+    request_id: str = ""
+
+
+class ApiError(QoderError):
+    """Qoder refused the request."""
+
+    advice = ""
+
+    def __init__(self, call: str, answer: Answer) -> None:
+        self.answer = answer
+        what = answer.message or (
+            "Qoder refused the request" if answer.error_type else "the answer is not one of the Qoder API"
+        )
+        facts = [" ".join(filter(None, (str(answer.status), answer.error_type)))]
+        if answer.request_id:
+            facts.append(f"request_id {answer.request_id}")
+        advice = f": {self.advice}" if self.advice else ""
+        super().__init__(f"{call}: {what.rstrip('.:')} ({', '.join(facts)}){advice}")
+
+    @property
+    def genuine(self) -> bool:
+        """True if the answer came from the API itself, not from a proxy or gateway on the way."""
+        return self.answer.error_type != ""
+
+
+class BadRequest(ApiError):
+    """400: the request is not what this API takes."""
+
+
+class Unauthorized(ApiError):
+    """401: the API token is missing, wrong or revoked."""
+
+    advice = (
+        "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT to a valid API token; refresh "
+        "and destroy use the one recorded at the last up, unless --run-program is given"
+    )
+
+
+class Forbidden(ApiError):
+    """403: the API token may not do this."""
+
+    advice = "give the API token access to vaults, or set qoder:workspaceId to a workspace that it may use"
+
+
+class NotFound(ApiError):
+    """404: see ``genuine`` before anything is concluded from it."""
+
+    @property
+    def genuine(self) -> bool:
+        """True if the API itself says that the object does not exist."""
+        return self.answer.error_type == "not_found_error"
+
+
+class Conflict(ApiError):
+    """409: archived already, a duplicate, or an idempotency key used for something else."""
+
+
+class RateLimited(ApiError):
+    """429, and no time left to wait: it was not handled."""
+
+    advice = "try again later, or lower qoder:maxWritesPerSecond and qoder:maxReadsPerSecond"
+
+
+class ServerError(ApiError):
+    """408 or 5xx: whether the request was handled is not known."""
+
+
+class VaultNotFound(QoderError):
+    """A vault is not to be found where this run asked, and nothing proves that it is gone."""
+
+
+class Refused(QoderError):
+    """What Qoder made is not what was asked for; it was taken back, and nothing is left."""
+
+
+class Unfinished(QoderError):
+    """Part of the work was done and the rest was not.
+
+    Attributes:
+        recorded: what exists now; to be kept in the state, so that the next ``up`` finishes it.
+    """
+
+    def __init__(self, message: str, recorded: RecordedVault) -> None:
+        super().__init__(message)
+        self.recorded = recorded

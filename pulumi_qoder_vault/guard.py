@@ -1,0 +1,100 @@
+"""How a dynamic provider fails: one clean line at the resource, and partial state where there is some.
+
+The Python SDK turns an exception into its whole traceback. The engine prefers the status in the trailing metadata of
+the call, so that is where the line goes. Knows gRPC and Pulumi's protocol; knows nothing of vaults.
+
+Source: gRPC's `grpc-status-details-bin` and Pulumi's `ErrorResourceInitFailed` (pulumi/proto/provider.proto).
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from .errors import QoderError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_UNKNOWN_CODE = 2
+
+
+class Reported(Exception):
+    """A failure as the engine shall see it.
+
+    Attributes:
+        partial: id and wire-ready properties of a resource that was made in part; None if there is none.
+    """
+
+    def __init__(self, message: str, partial: tuple[str, Mapping[str, Any]] | None = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+def one_clean_line(method: Callable[P, R]) -> Callable[P, R]:
+    """Let a provider method fail with one line: our own errors as they are, any other one without its text."""
+
+    @functools.wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except Reported as failure:
+            reported = failure
+        except QoderError as failure:
+            reported = Reported(str(failure))
+        except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
+            reported = Reported(_unforeseen(failure))
+        _tell_engine(reported)
+        raise reported
+
+    return guarded
+
+
+def _unforeseen(failure: Exception) -> str:
+    traceback: TracebackType | None = failure.__traceback__
+    place = "?"
+    while traceback is not None:
+        place = f"{PurePath(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return (
+        f"pulumi-qoder-vault failed in a way that it does not know ({type(failure).__name__} at {place}); "
+        "please report this line"
+    )
+
+
+def _tell_engine(reported: Reported) -> None:
+    context = _running_call()
+    if context is None:
+        return
+    # The SDK's own Status: importing google.rpc's into the same process fails with a duplicate symbol.
+    from pulumi.runtime.proto import status_pb2
+
+    status = status_pb2.Status(code=_UNKNOWN_CODE, message=str(reported))
+    if reported.partial is not None:
+        status.details.add().Pack(_init_failed(str(reported), *reported.partial))
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+
+
+def _init_failed(reason: str, id_: str, properties: Mapping[str, Any]) -> Any:
+    from google.protobuf import struct_pb2
+    from pulumi.runtime.proto import provider_pb2
+
+    struct = struct_pb2.Struct()
+    struct.update(dict(properties))
+    return provider_pb2.ErrorResourceInitFailed(id=id_, properties=struct, reasons=[reason])
+
+
+def _running_call() -> Any:
+    """Find the gRPC call that is being answered: the SDK does not hand it to a provider."""
+    import grpc
+
+    frame = sys._getframe(1)
+    while frame is not None:
+        for value in frame.f_locals.values():
+            if isinstance(value, grpc.ServicerContext):
+                return value
+        frame = frame.f_back  # type: ignore[assignment]
+    return None

@@ -1,0 +1,285 @@
+"""Inputs -> complete inputs, and problems with their paths.
+
+Pure: no HTTP, no Pulumi objects. What is `UNKNOWN` passes, and is judged when it is known. A problem never shows a
+value, but for a URL that has been found fit to be shown: an access token may have been put into the wrong field.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..secret import Secret
+from .model import ACTIVE, DEFAULT_PROTOCOL, STATIC_BEARER, UNKNOWN, Inputs, Unknown
+
+# The API's own sentences: Qoder, Create Vault, error responses (read 2026-05-18).
+NO_CREDENTIAL = "At least one credential is required when creating a vault."
+NO_ACCESS_TOKEN = "Field 'access_token' is required for static_bearer type."  # noqa: S105 a sentence, not a password
+
+MAX_DISPLAY_NAME = 255  # Qoder, Vaults (read 2026-08)
+MAX_METADATA_PAIRS = 15  # 16 at Qoder (read 2026-08); one is kept for the provider's own mark
+MAX_METADATA_KEY = 64
+MAX_METADATA_VALUE = 512
+MAX_URL = 2048
+RESERVED_METADATA_KEY = "pulumi_create_id"
+
+PROTOCOLS = ("sse", "streamable_http")
+ON_DELETE = ("delete", "archive")
+CREDENTIAL_KEYS = ("mcp_server_url", "access_token", "protocol", "type")
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to be mended: ``path`` such as ``credentials[0].protocol``, and one line that says how."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def check(inputs: Inputs, *, allows_empty: bool) -> list[Problem]:
+    """Find what is wrong with the inputs of a vault.
+
+    Args:
+        inputs: what the program gave; missing keys and None are the same.
+        allows_empty: True if the API revision in use makes a vault without credentials (``2026-07``).
+    """
+    return [
+        *_check_display_name(inputs.get("display_name")),
+        *_check_metadata(inputs.get("metadata")),
+        *_check_choice("on_delete", inputs.get("on_delete"), ON_DELETE),
+        *_check_credentials(inputs.get("credentials"), allows_empty=allows_empty),
+        *_check_exposure(inputs),
+    ]
+
+
+def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
+    """Fill in defaults, and the two inputs in which drift and rotation show: ``status`` and ``rotations``.
+
+    Args:
+        inputs: inputs without a problem.
+        recorded: the inputs of the last deployment; empty for a new vault.
+    """
+    completed: dict[str, Any] = {
+        "display_name": inputs["display_name"],
+        "on_delete": inputs.get("on_delete") or "delete",
+        "credentials": [],
+        "status": ACTIVE,
+        "rotations": {},
+    }
+    if inputs.get("metadata") is not None:
+        completed["metadata"] = inputs["metadata"]
+
+    credentials = inputs.get("credentials")
+    if isinstance(credentials, Unknown):
+        return completed | {"credentials": UNKNOWN, "rotations": UNKNOWN}
+    completed["credentials"] = [_complete_credential(credential) for credential in credentials or ()]
+    completed["rotations"] = _rotations(completed["credentials"], recorded)
+    return completed
+
+
+def _complete_credential(credential: Any) -> Any:
+    if isinstance(credential, Unknown):
+        return UNKNOWN
+    given = {key: value for key, value in credential.items() if value is not None}
+    return {"protocol": DEFAULT_PROTOCOL, "type": STATIC_BEARER} | given
+
+
+def _rotations(credentials: list[Any], recorded: Inputs) -> dict[str, int]:
+    """Count the changes of each access token, so that a preview names the credential that rotates, without a digest."""
+    known = _list(recorded.get("credentials"))
+    before = {item["mcp_server_url"]: item.get("access_token") for item in known if "mcp_server_url" in item}
+    counts = recorded.get("rotations") or {}
+    rotations: dict[str, int] = {}
+    for credential in credentials:
+        url = UNKNOWN if isinstance(credential, Unknown) else credential["mcp_server_url"]
+        if isinstance(url, Unknown):
+            continue
+        token = credential["access_token"]
+        count = int(counts.get(url, 0)) if url in before else 0
+        has_changed = url in before and not isinstance(token, Unknown) and token != before[url]
+        rotations[url] = count + has_changed
+    return rotations
+
+
+def _list(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _check_display_name(name: Any) -> Iterator[Problem]:
+    match name:
+        case Unknown():
+            pass
+        case None | "":
+            yield Problem("display_name", f"is required: a name of 1 to {MAX_DISPLAY_NAME} characters")
+        case str():
+            if len(name) > MAX_DISPLAY_NAME:
+                yield Problem("display_name", f"has {len(name)} characters; at most {MAX_DISPLAY_NAME} are allowed")
+        case _:
+            yield Problem("display_name", f"must be a string, not {_kind(name)}")
+
+
+def _check_metadata(metadata: Any) -> Iterator[Problem]:
+    if metadata is None or isinstance(metadata, Unknown):
+        return
+    if not isinstance(metadata, Mapping):
+        yield Problem("metadata", f"must be a map of strings, not {_kind(metadata)}")
+        return
+    if len(metadata) > MAX_METADATA_PAIRS:
+        yield Problem("metadata", f"has {len(metadata)} pairs; at most {MAX_METADATA_PAIRS} are allowed")
+    for key, value in metadata.items():
+        path = f'metadata["{key}"]' if _PLAIN_KEY.fullmatch(key) else "metadata"
+        if not 1 <= len(key) <= MAX_METADATA_KEY:
+            yield Problem("metadata", f"has a key of {len(key)} characters; 1 to {MAX_METADATA_KEY} are allowed")
+        if key == RESERVED_METADATA_KEY:
+            yield Problem(path, "is kept for the provider; choose another key")
+        match value:
+            case Unknown():
+                pass
+            case str():
+                if len(value) > MAX_METADATA_VALUE:
+                    yield Problem(path, f"has {len(value)} characters; at most {MAX_METADATA_VALUE} are allowed")
+            case _:
+                yield Problem(path, f"must be a string, not {_kind(value)}")
+
+
+def _check_choice(path: str, value: Any, choices: tuple[str, ...]) -> Iterator[Problem]:
+    # The value itself is not shown: it may be an access token in the wrong place.
+    if value is not None and not isinstance(value, Unknown) and value not in choices:
+        yield Problem(path, f"must be {' or '.join(repr(choice) for choice in choices)}")
+
+
+def _check_credentials(credentials: Any, *, allows_empty: bool) -> Iterator[Problem]:
+    match credentials:
+        case Unknown():
+            return
+        case None | [] | ():
+            if not allows_empty:
+                hint = "(if your Qoder makes empty vaults, set qoder:apiRevision to 2026-07)"
+                yield Problem("credentials", f"{NO_CREDENTIAL} {hint}")
+            return
+        case list() | tuple():
+            pass
+        case _:
+            yield Problem("credentials", f"must be a list of credentials, not {_kind(credentials)}")
+            return
+
+    first_use: dict[str, int] = {}
+    for index, credential in enumerate(credentials):
+        path = f"credentials[{index}]"
+        yield from _check_credential(path, credential)
+        url = credential.get("mcp_server_url") if isinstance(credential, Mapping) else None
+        if not isinstance(url, str) or any(_check_url(path, url)):
+            continue
+        if url in first_use:
+            used = f"{url} is already used by credentials[{first_use[url]}]"
+            yield Problem(f"{path}.mcp_server_url", f"{used}; one vault holds one credential per URL")
+        first_use.setdefault(url, index)
+
+
+def _check_credential(path: str, credential: Any) -> Iterator[Problem]:
+    if isinstance(credential, Unknown):
+        return
+    if not isinstance(credential, Mapping):
+        yield Problem(path, f"must be a map with {', '.join(CREDENTIAL_KEYS)}, not {_kind(credential)}")
+        return
+    for key in credential:
+        if key not in CREDENTIAL_KEYS:
+            yield _unknown_key(path, key)
+    match credential.get("mcp_server_url"):
+        case Unknown():
+            pass
+        case None | "":
+            yield Problem(f"{path}.mcp_server_url", "is required: the URL of the MCP server")
+        case url:
+            yield from _check_url(f"{path}.mcp_server_url", url)
+    yield from _check_access_token(f"{path}.access_token", credential.get("access_token"))
+    yield from _check_choice(f"{path}.protocol", credential.get("protocol"), PROTOCOLS)
+    yield from _check_choice(f"{path}.type", credential.get("type"), (STATIC_BEARER,))
+
+
+def _unknown_key(path: str, key: str) -> Problem:
+    near = difflib.get_close_matches(key.lower().replace("-", "_"), [*CREDENTIAL_KEYS, "token", "url"], n=1, cutoff=0.5)
+    meant = {"token": "access_token", "url": "mcp_server_url"}.get(near[0], near[0]) if near else ""
+    hint = f"did you mean {meant}?" if meant else f"known keys are {', '.join(CREDENTIAL_KEYS)}"
+    if not _PLAIN_KEY.fullmatch(key):
+        return Problem(path, f"has an unknown key; {hint}")
+    return Problem(f"{path}.{key}", f"is not a known key; {hint}")
+
+
+def _check_url(path: str, url: Any) -> Iterator[Problem]:
+    form = "must be a URL such as https://example.com/mcp"
+    if not isinstance(url, str):
+        yield Problem(path, f"must be a string, not {_kind(url)}")
+        return
+    if len(url) > MAX_URL:
+        yield Problem(path, f"has {len(url)} characters; at most {MAX_URL} are allowed")
+        return
+    if url != url.strip() or not url.isprintable() or any(character in url for character in ' <>"\\^`{|}'):
+        yield Problem(path, f"{form}; it holds a blank, a control character or another that no URL holds")
+        return
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        yield Problem(path, form)
+        return
+    if parts.scheme not in ("http", "https") or not host:
+        yield Problem(path, form)
+    elif "@" in parts.netloc:
+        yield Problem(path, "must hold no user name or password: the URL is not secret; use access_token")
+
+
+def _check_access_token(path: str, token: Any) -> Iterator[Problem]:
+    match token:
+        case Unknown():
+            pass
+        case None:
+            yield Problem(path, NO_ACCESS_TOKEN)
+        case Secret():
+            value = token.reveal()
+            if not value:
+                yield Problem(path, NO_ACCESS_TOKEN)
+            elif _CONTROL.search(value):
+                yield Problem(path, "holds a control character, such as a line break; strip it")
+            elif value != value.strip():
+                yield Problem(path, "begins or ends with a blank; strip it")
+            elif not _is_unicode(value):
+                yield Problem(path, "is not Unicode text")
+        case _:
+            yield Problem(path, f"must be a string, not {_kind(token)}")
+
+
+def _is_unicode(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _check_exposure(inputs: Inputs) -> Iterator[Problem]:
+    """Refuse an access token in a field that is stored and shown in plain text."""
+    credentials = _list(inputs.get("credentials"))
+    tokens = [item["access_token"].reveal() for item in credentials if isinstance(item.get("access_token"), Secret)]
+    metadata = inputs.get("metadata")
+    plain = [("display_name", inputs.get("display_name"))]
+    plain += [("metadata", text) for text in (*metadata, *metadata.values())] if isinstance(metadata, Mapping) else []
+    plain += [("credentials", item.get("mcp_server_url")) for item in credentials]
+    exposed = {
+        path
+        for path, text in plain
+        if isinstance(text, str) and any(token in text for token in tokens if len(token) >= 8)
+    }
+    for path in sorted(exposed):
+        yield Problem(path, "an access token stands in plain text here; it belongs into access_token only")
+
+
+def _kind(value: Any) -> str:
+    kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", tuple: "a list"}
+    if isinstance(value, Secret):
+        return "a string"
+    return kinds.get(type(value), "a map" if isinstance(value, Mapping) else f"a {type(value).__name__}")

@@ -1,0 +1,193 @@
+"""Vaults and credentials: as asked for (desired), as Qoder shows them (observed), as the state holds them (recorded).
+
+Data only. A mapping of *inputs* is what a front hands to `check`: plain values, with every access token a `Secret` and
+everything that a preview does not know yet `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, Protocol
+
+from ..secret import Secret
+
+
+class Unknown(Enum):
+    """The type of ``UNKNOWN``: a value that a preview cannot know. It is not a missing value."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+
+
+class Revision(str, Enum):
+    """The two shapes in which the API speaks; the service changed from one to the other in place."""
+
+    R2026_05 = "2026-05"
+    R2026_07 = "2026-07"
+
+
+STATIC_BEARER: Final = "static_bearer"
+DEFAULT_PROTOCOL: Final = "streamable_http"
+ACTIVE: Final = "active"
+ARCHIVED: Final = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One declared credential.
+
+    Attributes:
+        mcp_server_url: what an agent's server is matched by, byte for byte.
+        access_token: what the MCP server takes; None where it cannot be known (a vault of another stack).
+        protocol: ``sse`` or ``streamable_http``; None where the API did not say.
+        type: ``static_bearer``.
+    """
+
+    mcp_server_url: str
+    access_token: Secret | None
+    protocol: str | None = DEFAULT_PROTOCOL
+    type: str = STATIC_BEARER
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredVault:
+    """What the program asks for, checked and complete.
+
+    Attributes:
+        metadata: None when the program gives none; nothing is sent then.
+        rotations: by URL, how often its access token has changed in this vault.
+        on_delete: ``delete`` or ``archive``.
+    """
+
+    display_name: str
+    credentials: tuple[Credential, ...]
+    metadata: Mapping[str, str] | None = None
+    rotations: Mapping[str, int] = field(default_factory=dict)
+    on_delete: str = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCredential:
+    """One credential as Qoder shows it; its secrets are never shown.
+
+    Attributes:
+        mcp_server_url: None for a type that has none.
+        protocol: None on ``2026-07``.
+        created_at: RFC 3339, UTC.
+    """
+
+    id: str
+    mcp_server_url: str | None
+    protocol: str | None
+    type: str
+    is_active: bool
+    created_at: str
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedVault:
+    """One vault as Qoder shows it.
+
+    Attributes:
+        status: ``active`` or ``archived``, whatever the revision calls it.
+        credentials: those that came in the same answer; empty on ``2026-07``.
+        created_at: RFC 3339, UTC; so is updated_at.
+        revision: the revision whose shape the answer has.
+    """
+
+    id: str
+    display_name: str
+    metadata: Mapping[str, str]
+    status: str
+    credentials: tuple[ObservedCredential, ...]
+    created_at: str
+    updated_at: str
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a vault was made, or where this run asks: a 404 proves something only if the two are the same."""
+
+    base_url: str
+    workspace_id: str | None
+
+    def __str__(self) -> str:
+        return f"{self.base_url} (workspace {self.workspace_id})" if self.workspace_id else self.base_url
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedVault:
+    """What the state holds of a vault: its outputs.
+
+    Attributes:
+        credentials: those that exist, each with the access token that Qoder has of it.
+        credential_ids: by URL.
+        unfinished: None, but after work that stopped in the middle: then the ids of credentials of ours that are still
+            to be deleted, mostly none. A refresh makes the inputs say what exists, so that the next ``up`` goes on.
+    """
+
+    id: str
+    display_name: str
+    metadata: Mapping[str, str]
+    on_delete: str
+    place: Place
+    status: str
+    credentials: tuple[Credential, ...]
+    credential_ids: Mapping[str, str]
+    rotations: Mapping[str, int]
+    created_at: str
+    updated_at: str
+    api_revision: Revision
+    unfinished: tuple[str, ...] | None = None
+
+
+class VaultsApi(Protocol):
+    """What the lifecycle needs of the Vaults API. Every method is one call; each raises `errors.QoderError`.
+
+    ``sending`` is the revision that a request is written for. ``is_rollback`` gives a call its own 30 s, so that work
+    can be taken back when the time of the work itself is used up.
+    """
+
+    @property
+    def place(self) -> Place:
+        """Where this run asks."""
+
+    def create_vault(
+        self,
+        display_name: str,
+        metadata: Mapping[str, str] | None,
+        credentials: Sequence[Credential],
+        *,
+        sending: Revision,
+    ) -> ObservedVault:
+        """Create a vault, on ``2026-05`` with its credentials. One write."""
+
+    def get_vault(self, vault_id: str) -> ObservedVault:
+        """Read one vault, archived or not. One read."""
+
+    def archive_vault(self, vault_id: str) -> None:
+        """Archive a vault, for good. One write."""
+
+    def delete_vault(self, vault_id: str, *, is_rollback: bool = False) -> None:
+        """Delete a vault and its credentials, for good. One write."""
+
+    def create_credential(self, vault_id: str, credential: Credential, *, sending: Revision) -> ObservedCredential:
+        """Add a credential to a vault. One write."""
+
+    def list_credentials(self, vault_id: str) -> tuple[ObservedCredential, ...]:
+        """List the active credentials of a vault. One read for each hundred."""
+
+    def rotate_credential(self, vault_id: str, credential_id: str, credential: Credential) -> ObservedCredential:
+        """Give a credential another access token, in place (``2026-07``). One write."""
+
+    def delete_credential(self, vault_id: str, credential_id: str) -> None:
+        """Delete a credential, for good. One write."""
+
+
+Inputs = Mapping[str, Any]

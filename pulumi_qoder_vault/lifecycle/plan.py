@@ -1,0 +1,94 @@
+"""Observed, recorded, desired -> ordered steps. Pure, and the one place that knows what a revision can do.
+
+A credential that the program did not declare is foreign: no step touches it. A credential that has not changed has no
+step. What makes stands before what deletes, so that no URL is without an active credential while it changes.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from .model import Credential, DesiredVault, ObservedCredential, RecordedVault, Revision
+
+
+class Op(Enum):
+    """One request to a credential."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+ROTATE: Mapping[Revision, tuple[Op, ...]] = {
+    Revision.R2026_07: (Op.UPDATE,),
+    # 2026-05 has no update call: the new credential exists before the old one goes.
+    Revision.R2026_05: (Op.CREATE, Op.DELETE),
+}
+
+CHANGE_PROTOCOL: Mapping[Revision, tuple[Op, ...]] = {
+    Revision.R2026_07: (),  # there is no such field: it is recorded, not sent
+    Revision.R2026_05: (Op.CREATE, Op.DELETE),
+}
+
+CREATES_WITH_VAULT: Mapping[Revision, bool] = {Revision.R2026_05: True, Revision.R2026_07: False}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request to be carried out.
+
+    Attributes:
+        credential: what is to be there afterwards; for a deletion what was there, None for a leftover.
+        credential_id: what is updated or deleted; for a creation the one that it replaces, if any.
+        is_removal: True if it deletes what the program does not declare: it may go first where room is needed.
+    """
+
+    op: Op
+    credential: Credential | None
+    credential_id: str | None = None
+    is_removal: bool = False
+
+
+def plan(
+    recorded: RecordedVault,
+    desired: DesiredVault,
+    observed: Collection[ObservedCredential],
+    revision: Revision,
+) -> tuple[Step, ...]:
+    """Order the fewest requests that turn what is observed into what is desired.
+
+    Args:
+        recorded: says which of the observed credentials are ours, and which access token each has.
+        desired: what the program asks for.
+        observed: the active credentials of the vault.
+        revision: the revision that the requests are written for.
+    """
+    active = {item.id for item in observed if item.is_active}
+    before = {item.mcp_server_url: item for item in recorded.credentials}
+    wanted = {item.mcp_server_url for item in desired.credentials}
+    ours = {url: id_ for url, id_ in recorded.credential_ids.items() if id_ in active}
+
+    steps: list[Step] = []
+    for credential in desired.credentials:
+        url = credential.mcp_server_url
+        if url not in ours or url not in before:
+            steps.append(Step(Op.CREATE, credential))
+        else:
+            ops = _ops(before[url], credential, revision)
+            steps += [Step(op, credential, ours[url]) for op in ops if op is not Op.DELETE]
+            steps += [Step(op, before[url], ours[url]) for op in ops if op is Op.DELETE]
+    removed = [
+        Step(Op.DELETE, item, ours[url], is_removal=True)
+        for url, item in before.items()
+        if url in ours and url not in wanted
+    ]
+    leftovers = [Step(Op.DELETE, None, id_, is_removal=True) for id_ in recorded.unfinished or () if id_ in active]
+    return (*steps, *removed, *leftovers)
+
+
+def _ops(before: Credential, after: Credential, revision: Revision) -> tuple[Op, ...]:
+    if after.access_token != before.access_token:
+        return ROTATE[revision]
+    if after.protocol != before.protocol:
+        return CHANGE_PROTOCOL[revision]
+    return ()
