@@ -1,0 +1,49 @@
+# Every task has one name; `make` lists them. Each one sets up what it needs, and does so once.
+
+PYTHON ?= python3
+PULUMI_SDK ?=
+EDITABLE ?= -e
+ARGS ?=
+
+# One environment; another interpreter or another SDK makes it anew.
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+READY := $(VENV)/.ready$(subst /,_,-$(PYTHON)-)$(subst =,,$(PULUMI_SDK))$(if $(EDITABLE),,-wheel)
+
+export PULUMI_SKIP_UPDATE_CHECK = true
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+# The environment comes first: Pulumi's Python host takes the `python3` that it finds on PATH.
+WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$pulumi:$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check clean
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  ARGS="-k rotation" is handed on to the task; PYTHON=python3.12 chooses the interpreter.'
+
+demo: $(READY) ## Create, rotate and destroy a vault with the real Pulumi CLI, against the emulator
+	@$(WITH_PULUMI) && python tools/demo.py $(ARGS)
+
+test: $(READY) ## Run all tests, those with the real Pulumi CLI too
+	@$(WITH_PULUMI) && pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+check: $(READY) ## Check style, types and the workflow; changes nothing
+	"$(BIN)/ruff" check
+	"$(BIN)/ruff" format --check
+	"$(BIN)/mypy" pulumi_qoder_vault tools
+	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+clean: ## Remove what these tasks made in the checkout; the cached Pulumi CLI stays
+	rm -rf $(VENV) dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo '$(PYTHON) is not Python 3.10 or newer; choose one that is: make PYTHON=python3.12' >&2; exit 1; }
+	@echo 'Environment: installing into $(VENV), with $(PYTHON)' >&2
+	@if [ -e '$@' ]; then $(PYTHON) -m venv $(VENV); else $(PYTHON) -m venv --clear $(VENV); fi
+	@"$(BIN)/python" -m pip install --quiet --upgrade 'pip>=25.1'
+	@"$(BIN)/python" -m pip install --quiet $(EDITABLE) . --group dev 'pulumi$(PULUMI_SDK)'
+	@touch '$@'
