@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -189,7 +190,7 @@ class VaultProvider(ResourceProvider):
 
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token needed."""
+        """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
         inputs = _to_inputs(news)
         try:
             settings = self._settings()
@@ -272,9 +273,17 @@ class VaultProvider(ResourceProvider):
         return _connection(self._settings())[1]
 
 
-@functools.cache
+_CONNECTING = threading.Lock()
+
+
 def _connection(settings: Settings) -> tuple[Transport, RevisionInUse]:
-    """Give the process' connection to one Qoder: its limits hold for all resources together."""
+    """Give the process' connection to one Qoder: its limits, and what it learned, hold for all resources together."""
+    with _CONNECTING:  # a cache alone would let threads that come together make one each
+        return _connect(settings)
+
+
+@functools.cache
+def _connect(settings: Settings) -> tuple[Transport, RevisionInUse]:
     from importlib.metadata import version
 
     from .api.transport import Transport

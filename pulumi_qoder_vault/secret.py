@@ -6,15 +6,18 @@ Knows nothing of vaults, HTTP or Pulumi.
 import base64
 import json
 import re
+import sys
+import unicodedata
 import urllib.parse
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 HIDDEN = "***"
 
-# What a terminal obeys or does not show: C0 and C1 controls, soft hyphen, zero-width and bidirectional marks.
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+# What a terminal obeys or does not show: controls, formats (zero-width, bidirectional), surrogates, separators.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_ESCAPE = re.compile(r"%([0-9a-f]{2})|\\+u([0-9a-f]{4})|&#x([0-9a-f]{1,6});", re.IGNORECASE)
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
@@ -45,19 +48,19 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
     A secret is found also when it is encoded, in another case, or broken up by characters that a terminal does not
     show. The text is cut to ``limit`` characters after that.
     """
-    visible = [position for position, character in enumerate(text) if not _INVISIBLE.match(character)]
-    obeyed = {
-        position
-        for sequence in _CONTROL_SEQUENCE.finditer(text)
-        for position in range(sequence.start(), sequence.end())
-    }
-    shown = [position for position in visible if position not in obeyed]
-    # A terminal sequence may stand inside a secret, or swallow its first character: look for secrets both ways.
-    hidden = _hidden(text, visible, secrets) | _hidden(text, shown, secrets)
+    obeyed = {position for sequence in _CONTROL_SEQUENCE.finditer(text) for position in range(*sequence.span())}
+    plain = [_Unit(character, position, position + 1) for position, character in enumerate(text)]
+    visible = [unit for unit in plain if not _is_invisible(unit.character)]
+    shown = [unit for unit in visible if unit.start not in obeyed]
+    # A terminal sequence may stand inside a secret, or swallow its first character; an escape may stand for any
+    # character of it: look for secrets in every one of these ways.
+    hidden: set[int] = set()
+    for units in (visible, shown, _decoded(text)):
+        hidden |= _hidden(units, secrets)
 
     line: list[str] = []
     before = -1
-    for position in sorted({*shown, *hidden}):
+    for position in sorted({*(unit.start for unit in shown), *hidden}):
         if position in hidden:
             line.append(HIDDEN if before not in hidden else "")
         else:
@@ -67,20 +70,45 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
-def _hidden(text: str, positions: list[int], secrets: Iterable[Secret]) -> set[int]:
-    """Give those of the positions in the text at which, read in this order, a secret stands."""
-    folded = "".join(text[position] for position in positions).translate(_LOWER)
+class _Unit(NamedTuple):
+    """One character as it is read, and the part of the text that it stands in."""
+
+    character: str
+    start: int
+    end: int
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in _INVISIBLE
+
+
+def _decoded(text: str) -> list[_Unit]:
+    units: list[_Unit] = []
+    end = 0
+    for escape in _ESCAPE.finditer(text):
+        units += [_Unit(text[position], position, position + 1) for position in range(end, escape.start())]
+        code = int(next(filter(None, escape.groups())), 16)
+        units.append(_Unit(chr(code) if code <= sys.maxunicode else " ", *escape.span()))
+        end = escape.end()
+    units += [_Unit(text[position], position, position + 1) for position in range(end, len(text))]
+    return [unit for unit in units if not _is_invisible(unit.character)]
+
+
+def _hidden(units: list[_Unit], secrets: Iterable[Secret]) -> set[int]:
+    """Give the positions in the text at which, read in these units, a secret stands."""
+    folded = "".join(unit.character for unit in units).translate(_LOWER)
     hidden: set[int] = set()
-    for form in {form for secret in secrets for form in _forms(_INVISIBLE.sub("", secret.reveal()))}:
+    for form in {form for secret in secrets for form in _forms(secret.reveal())}:
         start = folded.find(form) if form else -1
         while start >= 0:
-            hidden.update(positions[start : start + len(form)])
+            hidden.update(range(units[start].start, units[start + len(form) - 1].end))
             start = folded.find(form, start + 1)
     return hidden
 
 
 def _forms(value: str) -> set[str]:
     """Give the spellings, in lower case, in which a server may hand a secret back."""
+    value = "".join(character for character in value if not _is_invisible(character))
     raw = value.encode()
     forms = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
     if len(raw) >= 4:  # the encoded forms of a shorter one are parts of ordinary words
@@ -90,5 +118,6 @@ def _forms(value: str) -> set[str]:
             for offset in (0, 1, 2)
         }
         forms |= encoded | {form.replace("+", "-").replace("/", "_") for form in encoded}
-        forms |= {urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value), raw.hex()}
+        forms |= {urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}
+        forms |= {raw.hex(), "".join(f"%{byte:02x}" for byte in raw)}
     return {form.translate(_LOWER) for form in forms}

@@ -92,7 +92,7 @@ def load(configured: Callable[[str], Any], environment: Mapping[str, str]) -> Se
 
 def _text(value: Any) -> str:
     # An explicit provider may be given numbers, which arrive as floats: 20.0 is 20.
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _api_token(key: str, value: str) -> Secret:

@@ -3,6 +3,7 @@
 Paths and the repeatability of each call stand here, bodies in `revisions`, the sending in `transport`.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -64,7 +65,7 @@ class Client:
 
         Source: Qoder, Get Vault (read 2026-08).
         """
-        request = self._request("GET", f"/vaults/{vault_id}", is_repeatable=True)
+        request = self._request("GET", _vault_path(vault_id), is_repeatable=True)
         return self._readable(request, revisions.read_vault, self._transport.send(request))
 
     def archive_vault(self, vault_id: str) -> None:
@@ -76,7 +77,7 @@ class Client:
 
         Source: Qoder, Archive Vault (read 2026-08). The official client sends ``{}``.
         """
-        self._transport.send(self._request("POST", f"/vaults/{vault_id}/archive", body={}, is_repeatable=True))
+        self._transport.send(self._request("POST", f"{_vault_path(vault_id)}/archive", body={}, is_repeatable=True))
 
     def delete_vault(self, vault_id: str, *, is_rollback: bool = False) -> None:
         """Delete a vault and its credentials, for good. One write.
@@ -86,7 +87,7 @@ class Client:
 
         Source: Qoder, Delete Vault (read 2026-08). The official client sends ``{}``.
         """
-        path = f"/vaults/{vault_id}"
+        path = _vault_path(vault_id)
         self._transport.send(self._request("DELETE", path, body={}, is_repeatable=True, is_rollback=is_rollback))
 
     def create_credential(self, vault_id: str, credential: Credential, *, sending: Revision) -> ObservedCredential:
@@ -99,7 +100,7 @@ class Client:
         Source: Qoder, Create Vault Credential (read 2026-08).
         """
         body = revisions.CREDENTIAL_BODY[sending](credential)
-        path = f"/vaults/{vault_id}/credentials"
+        path = f"{_vault_path(vault_id)}/credentials"
         return self._write(path, body, revisions.read_credential, idempotency_key=str(uuid.uuid4()))
 
     def list_credentials(self, vault_id: str) -> tuple[ObservedCredential, ...]:
@@ -114,12 +115,12 @@ class Client:
         after_id: str | None = None
         for _ in range(MAX_PAGES):
             query = {"limit": str(PAGE)} | ({"after_id": after_id} if after_id else {})
-            request = self._request("GET", f"/vaults/{vault_id}/credentials", query=query, is_repeatable=True)
+            request = self._request("GET", f"{_vault_path(vault_id)}/credentials", query=query, is_repeatable=True)
             items, after_id = self._readable(request, revisions.read_page, self._transport.send(request))
             found += [self._readable(request, revisions.read_credential, item) for item in items]
             if after_id is None:
-                break
-        return tuple(found)
+                return tuple(found)
+        raise errors.AnswerLost(f"GET {_vault_path(vault_id)}/credentials: the list does not end")
 
     def rotate_credential(self, vault_id: str, credential_id: str, credential: Credential) -> ObservedCredential:
         """Give a credential another access token, in place (``2026-07``). One write.
@@ -130,7 +131,7 @@ class Client:
 
         Source: Qoder, Update Vault Credential (read 2026-08): a merge patch, so that it may be sent twice.
         """
-        path = f"/vaults/{vault_id}/credentials/{credential_id}"
+        path = f"{_vault_path(vault_id)}/credentials/{credential_id}"
         return self._write(path, revisions.rotation_body(credential), revisions.read_credential, is_repeatable=True)
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
@@ -141,7 +142,7 @@ class Client:
 
         Source: Qoder, Delete Vault Credential (read 2026-08).
         """
-        path = f"/vaults/{vault_id}/credentials/{credential_id}"
+        path = f"{_vault_path(vault_id)}/credentials/{credential_id}"
         self._transport.send(self._request("DELETE", path, body={}, is_repeatable=True))
 
     def _request(self, method: str, path: str, **fields: Any) -> Request:
@@ -156,3 +157,10 @@ class Client:
             return read(answer)
         except revisions.Unreadable as failure:
             raise errors.AnswerLost(f"{request}: the answer is not what the Qoder API gives: {failure}") from None
+
+
+def _vault_path(vault_id: str) -> str:
+    """Give a vault's path. An id comes from a program (`Vault.get`) too, and must not lead to another path."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", vault_id, re.ASCII):
+        raise errors.NotSent("the id is not one of a vault: it must be like vault_019e3bb940277f0db05ab74291acf6ef")
+    return f"/vaults/{vault_id}"

@@ -309,7 +309,7 @@ def _add_waiting(
     error: errors.QoderError, statistics: Mapping[str, Any], retry_after_s: float | None, budget_s: float
 ) -> None:
     """Say in an error why it was not tried again."""
-    tries = statistics.get("attempt_number", 1)
-    attempts = "1 attempt" if tries == 1 else f"{tries} attempts"
-    waits = f"; Qoder asks to wait {retry_after_s:.0f} s" if retry_after_s is not None else ""
-    error.args = (f"{error}; gave up after {attempts}, at the end of its {budget_s:.0f} s{waits}",)
+    if retry_after_s is not None:
+        error.args = (f"{error}; Qoder asks to wait {retry_after_s:.0f} s, more than is left of {budget_s:.0f} s",)
+    else:
+        error.args = (f"{error}; gave up after {budget_s:.0f} s and {statistics.get('attempt_number', 1)} attempts",)

@@ -146,6 +146,8 @@ def _check_metadata(metadata: Any) -> Iterator[Problem]:
             case str():
                 if len(value) > MAX_METADATA_VALUE:
                     yield Problem(path, f"has {len(value)} characters; at most {MAX_METADATA_VALUE} are allowed")
+            case _ if path == "metadata":
+                yield Problem(path, f"has a value that is not a string, but {_kind(value)}")
             case _:
                 yield Problem(path, f"must be a string, not {_kind(value)}")
 
@@ -268,17 +270,25 @@ def _check_exposure(inputs: Inputs) -> Iterator[Problem]:
     metadata = inputs.get("metadata")
     plain = [("display_name", inputs.get("display_name"))]
     plain += [("metadata", text) for text in (*metadata, *metadata.values())] if isinstance(metadata, Mapping) else []
-    plain += [("credentials", item.get("mcp_server_url")) for item in credentials]
+    plain += [(f"credentials[{index}].mcp_server_url", url) for index, url in _urls(inputs.get("credentials"))]
     exposed = {
         path
         for path, text in plain
         if isinstance(text, str) and any(token in text for token in tokens if len(token) >= 8)
     }
     for path in sorted(exposed):
-        yield Problem(path, "an access token stands in plain text here; it belongs into access_token only")
+        yield Problem(path, "an access token stands in plain text here; it belongs in access_token only")
+
+
+def _urls(credentials: Any) -> Iterator[tuple[int, Any]]:
+    for index, item in enumerate(credentials if isinstance(credentials, list | tuple) else ()):
+        if isinstance(item, Mapping):
+            yield index, item.get("mcp_server_url")
 
 
 def _kind(value: Any) -> str:
+    if value is None:
+        return "None"
     kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", tuple: "a list"}
     if isinstance(value, Secret):
         return "a string"

@@ -307,7 +307,8 @@ class _Work:
 
     def _foreign(self, url: str) -> str | None:
         ours = {*self._ids.values(), *self._leftovers}
-        return next((item.id for item in self._observed if item.mcp_server_url == url and item.id not in ours), None)
+        taken = (item.id for item in self._observed if item.is_active and item.mcp_server_url == url)
+        return next((id_ for id_ in taken if id_ not in ours), None)
 
 
 def _is_predecessor(deletion: Step, creation: Step) -> bool:

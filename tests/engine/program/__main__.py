@@ -1,0 +1,36 @@
+"""A program made of the vaults in vaults.json; access tokens stand in it in base64, so that no file holds one."""
+
+import base64
+import json
+from pathlib import Path
+
+import pulumi
+
+from pulumi_qoder_vault import Vault
+
+
+def decoded(value):
+    if isinstance(value, dict):
+        if "base64" in value:
+            return base64.b64decode(value["base64"]).decode()
+        return {key: decoded(item) for key, item in value.items()}
+    return [decoded(item) for item in value] if isinstance(value, list) else value
+
+
+for name, arguments in json.loads(Path("vaults.json").read_text()).items():
+    options = pulumi.ResourceOptions(**arguments.pop("opts", {}))
+    if "get" in arguments:
+        vault = Vault.get(name, arguments["get"], options)
+    else:
+        vault = Vault(name, options, **decoded(arguments))
+    for output in (
+        "id",
+        "credential_ids",
+        "rotations",
+        "status",
+        "base_url",
+        "metadata",
+        "credentials",
+        "api_revision",
+    ):
+        pulumi.export(f"{name}.{output}", getattr(vault, output))

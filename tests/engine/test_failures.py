@@ -1,0 +1,212 @@
+"""Every failure is one clean line at its resource: no traceback, no token, whatever the server's text holds."""
+
+import json
+from pathlib import Path
+
+import pytest
+from stacks import URL, Run, Stack, credential, vault
+
+from pulumi_qoder_vault.emulator import Emulator, Fault
+
+OTHER = "https://other.example/mcp"
+TOKENS = ("first-access-token", "second-access-token", "pt-emulator")
+
+
+def problem_of(run: Run) -> str:
+    """The one line that the CLI prints for a failure in the provider; nothing else in its output may be one."""
+    for text in ("Traceback", 'File "', "grpc", *TOKENS):
+        assert text not in run.text
+    lines = [line.strip() for line in run.text.splitlines()]
+    errors = [
+        line.partition("error: ")[2] for line in lines if line.startswith("error: ") and "update failed" not in line
+    ]
+    errors = [line for line in errors if "preview failed" not in line and "resource plugin" not in line]
+    if errors == ["1 error occurred:"]:  # the engine's own line above the reasons of a partial create or update
+        (reason,) = {line.removeprefix("* ") for line in lines if line.startswith("* ")}
+        return reason
+    (error,) = set(errors)
+    return error
+
+
+@pytest.fixture
+def qoder() -> Emulator:
+    with Emulator(revision="2026-05") as emulator:
+        yield emulator
+
+
+def test_bad_input_is_found_at_preview_before_any_request(stack: Stack, qoder: Emulator) -> None:
+    """The documented cases use the API's own sentences, with the path."""
+    for arguments, line in (
+        (
+            vault(),
+            "credentials: At least one credential is required when creating a vault. (if your Qoder makes empty vaults, "
+            "set qoder:apiRevision to 2026-07)",
+        ),
+        (
+            vault({"mcp_server_url": URL}),
+            "credentials[0].access_token: Field 'access_token' is required for static_bearer type.",
+        ),
+        ({"credentials": [credential()]}, "display_name: is required: a name of 1 to 255 characters"),
+        (
+            vault(credential(), credential(token="second-access-token")),
+            f"credentials[1].mcp_server_url: {URL} is already used by credentials[0]; one vault holds one credential "
+            "per URL",
+        ),
+        (
+            vault(credential(acess_token="x")),
+            "credentials[0].acess_token: is not a known key; did you mean access_token?",
+        ),
+    ):
+        stack.write(v=arguments)
+        problem = problem_of(stack.preview(fails=True, QODER_PAT=""))
+        assert f"pulumi-python:dynamic/qoder:Vault resource 'v' has a problem: {line}" == problem
+    assert [] == qoder.requests
+
+
+@pytest.mark.parametrize(
+    ("environment", "line"),
+    [
+        ({"QODER_TIMEOUT": "soon"}, "QODER_TIMEOUT: must be a time such as 90, 90s or 1m30s, at most 24h"),
+        ({"QODER_PAT": "pt-emulator\x7f"}, "QODER_PAT: the API token holds a control or non-ASCII character"),
+        ({"QODER_BASE_URL": "http://qoder.example"}, "QODER_BASE_URL: must be an https URL"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_one_line_at_preview(
+    stack: Stack, environment: dict[str, str], line: str
+) -> None:
+    """It names the key and the forms it takes."""
+    stack.write(v=vault(credential()))
+
+    preview = stack.preview(fails=True, **environment)
+
+    assert f"resource 'v' has a problem: {line}" in preview.text
+    assert "Traceback" not in preview.text
+    assert "pt-emulator" not in preview.text
+
+
+def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator) -> None:
+    """What, where, what to do, HTTP status, error type, request id; nothing is made, and a later up succeeds."""
+    stack.write(v=vault(credential()))
+
+    unset = problem_of(stack.up(fails=True, QODER_PAT=""))
+    assert unset.startswith("POST /vaults: not sent, since no API token is set; set qoder:apiToken")
+    assert [] == qoder.requests
+
+    wrong = problem_of(stack.up(fails=True, QODER_PAT="pt-wrong"))
+    assert "(401 TOKEN_INVALID, request_id req_" in wrong
+    assert "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT" in wrong
+
+    qoder.fail_next("POST", "/vaults", Fault.HTML_404)
+    assert "POST /vaults: the answer is not one of the Qoder API (404)" == problem_of(stack.up(fails=True))
+
+    qoder.fail_next("POST", "/vaults", Fault.ECHO)
+    hostile = problem_of(stack.up(fails=True))
+    assert hostile.startswith("POST /vaults: REFUSED error: forged line plain ***")
+    assert hostile.isprintable()
+
+    for fault in (Fault.ECHO_HTML, Fault.DROP_BEFORE_COMMIT, Fault.TRUNCATED_AFTER_COMMIT):
+        qoder.clear_requests()
+        qoder.fail_next("POST", "/vaults", fault)
+        lost = problem_of(stack.up(fails=True))
+        assert "it was not sent again, and a vault named 'my-mcp-vault' may exist at http://127.0.0.1:" in lost
+        assert 1 == len(qoder.requests)
+
+    qoder.fail_next("POST", "/vaults", Fault.REDIRECT)
+    assert "redirected (302), which is refused" in problem_of(stack.up(fails=True))
+
+    qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED_ABSURD)
+    assert "Qoder asks to wait 86400 s" in problem_of(stack.up(fails=True))
+    assert [] == stack.resources()
+
+    qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED)
+    stack.up()
+    made = stack.outputs()["v.id"]
+
+    qoder.fail_next("GET", "/vaults/*", Fault.ECHO)
+    assert "***" in problem_of(stack.refresh(fails=True))
+    qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN)
+    assert "(403 permission_error" in problem_of(stack.destroy(fails=True))
+    assert made == stack.resources()[0]["id"]
+
+
+def test_an_update_that_stops_half_way_is_finished_by_the_next_up(tmp_path: Path) -> None:
+    """The state says what is true; what was rotated is not rotated again."""
+    with Emulator(revision="2026-07") as qoder:
+        stack = Stack(tmp_path, qoder)
+        stack.write(v=vault(credential(), credential(OTHER)))
+        stack.up()
+        stack.write(
+            v=vault(credential(token="second-access-token"), credential(OTHER, token="second-access-token")),
+        )
+        qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.FORBIDDEN, skip=1)
+        stopped = problem_of(stack.up(fails=True))
+        assert f"for {URL}; vault " in stopped
+        assert "the next pulumi up does the rest" in stopped
+
+        qoder.clear_requests()
+        assert f"~ {OTHER}: 0 => 1" in stack.preview().text
+        stack.up()
+        assert ["GET", "POST"] == [request.method for request in qoder.requests]
+        assert {"second-access-token"} == {item.access_token for item in qoder.vaults[0].credentials}
+        stack.up("--expect-no-changes")
+
+
+def test_a_partial_create_leaves_nothing(tmp_path: Path) -> None:
+    """The second credential is refused: the vault is deleted again, and the error says so."""
+    with Emulator(revision="2026-07") as qoder:
+        stack = Stack(tmp_path, qoder)
+        stack.write(v=vault(credential(), credential(OTHER, token="second-access-token")))
+        qoder.fail_next("POST", "/vaults/*/credentials", Fault.ECHO, skip=1)
+
+        error = problem_of(stack.up(fails=True))
+
+        assert "was deleted again, nothing is left" in error
+        assert [] == qoder.vaults
+        assert [] == stack.resources()
+
+
+@pytest.mark.parametrize("between", ["nothing", "a refresh", "a program that went back", "destroy"])
+def test_a_partial_create_that_cannot_be_taken_back_is_recorded_and_finished(tmp_path: Path, between: str) -> None:
+    """The state holds the vault; the next up finishes it, also after a refresh; destroy removes it."""
+    with Emulator(revision="2026-07") as qoder:
+        stack = Stack(tmp_path, qoder)
+        stack.write(v=vault(credential(), credential(OTHER, token="second-access-token")))
+        qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+        qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN, times=None)
+
+        error = problem_of(stack.up(fails=True))
+
+        (left,) = qoder.vaults
+        assert f"vault {left.id} could not be deleted again" in error
+        assert "the next pulumi up finishes it, pulumi destroy removes it" in error
+        (recorded,) = stack.resources()
+        assert left.id == recorded["id"]
+        assert {URL} == set(recorded["outputs"]["credential_ids"])
+        qoder.clear_faults()
+
+        if between == "destroy":
+            stack.destroy()
+            assert [] == qoder.vaults
+            return
+        if between == "a refresh":
+            stack.refresh()
+            assert "initErrors" not in stack.resources()[0]
+        if between == "a program that went back":
+            stack.write(v=vault(credential()))
+        stack.up()
+        wanted = {URL} if between == "a program that went back" else {URL, OTHER}
+        assert [(left.id, wanted)] == [(v.id, {item.mcp_server_url for item in v.credentials}) for v in qoder.vaults]
+        assert wanted == set(stack.outputs()["v.credential_ids"])
+        stack.up("--expect-no-changes")
+        stack.refresh("--expect-no-changes")
+
+
+def test_pulumi_import_of_a_dynamic_vault_is_refused_with_one_line(stack: Stack) -> None:
+    """`import_` cannot work for dynamic resources: the constructor says so."""
+    stack.write(v=vault(credential(), opts={"import_": "vault_00000000000000000000000000000000"}))
+
+    preview = stack.preview(fails=True)
+
+    assert "Vault 'v': Pulumi cannot import a dynamic resource" in preview.text
+    assert "Traceback" not in preview.text
+    assert json.dumps([]) == json.dumps(stack.resources())
