@@ -300,12 +300,15 @@ def _with_secret_tokens(credentials: Any) -> Any:
         return pulumi.Output.secret(credentials)
     if not isinstance(credentials, list | tuple):
         return credentials
-    return [
-        {**item, "access_token": pulumi.Output.secret(item["access_token"])}
-        if isinstance(item, Mapping) and item.get("access_token") is not None
-        else item
-        for item in credentials
-    ]
+    return [_with_secret_token(item) for item in credentials]
+
+
+def _with_secret_token(credential: Any) -> Any:
+    if isinstance(credential, pulumi.Output):
+        return pulumi.Output.secret(credential)
+    if isinstance(credential, Mapping) and credential.get("access_token") is not None:
+        return {**credential, "access_token": pulumi.Output.secret(credential["access_token"])}
+    return credential
 
 
 def _to_inputs(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ HOSTS_MODULE = HERE / "language-hosts"
 INSTALL_PAGE = "https://www.pulumi.com/docs/install/"
 
 # The oldest CLI that is taken from PATH: the floor of the SDK in pyproject.toml.
-OLDEST = (3, 200, 0)
+OLDEST = (3, 216, 0)
 
 # What the language hosts start, relative to the module directory of the SDK that belongs to the CLI.
 SCRIPTS = (
@@ -71,7 +71,6 @@ class Pins:
         hosts: version of the language hosts, without `v`.
         go: oldest Go that can build both.
         key: name of the cache entry; it differs when anything in go.mod or go.sum does.
-
     """
 
     cli: str

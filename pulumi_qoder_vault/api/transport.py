@@ -169,6 +169,11 @@ class Transport:
         except _TooMuch as failure:
             error = errors.AnswerLost(f"{request}: {failure}")
             raise _Failed(error, may_repeat=False) from None
+        except _Failed:
+            raise
+        except Exception as failure:  # noqa: BLE001 whatever breaks here, the request may have been handled
+            error = errors.AnswerLost(f"{request}: the answer could not be read ({type(failure).__name__})")
+            raise _Failed(error, may_repeat=False) from None
 
     def _headers(self, request: Request) -> dict[str, str]:
         token = self._settings.api_token

@@ -36,11 +36,12 @@ class RevisionInUse:
     @contextmanager
     def known(self) -> Iterator[Revision | None]:
         """Give the revision; None to the one caller that has to find out, while all others wait for its answer."""
-        if self._known is not None:
-            yield self._known
-            return
-        with self._first_create:
-            yield self._known
+        if self._known is None:
+            with self._first_create:
+                if self._known is None:
+                    yield None
+                    return
+        yield self._known
 
     def remember(self, revision: Revision) -> None:
         """Keep what an answer showed, for all later creates."""

@@ -17,10 +17,9 @@ def problem_of(run: Run) -> str:
     for text in ("Traceback", 'File "', "grpc", *TOKENS):
         assert text not in run.text
     lines = [line.strip() for line in run.text.splitlines()]
-    errors = [
-        line.partition("error: ")[2] for line in lines if line.startswith("error: ") and "update failed" not in line
-    ]
-    errors = [line for line in errors if "preview failed" not in line and "resource plugin" not in line]
+    ends = ("update failed", "preview failed", "resource plugin")  # the engine's own lines about the whole run
+    found = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    errors = [line for line in found if not any(end in line for end in ends)]
     if errors == ["1 error occurred:"]:  # the engine's own line above the reasons of a partial create or update
         (reason,) = {line.removeprefix("* ") for line in lines if line.startswith("* ")}
         return reason
@@ -39,8 +38,8 @@ def test_bad_input_is_found_at_preview_before_any_request(stack: Stack, qoder: E
     for arguments, line in (
         (
             vault(),
-            "credentials: At least one credential is required when creating a vault. (if your Qoder makes empty vaults, "
-            "set qoder:apiRevision to 2026-07)",
+            "credentials: At least one credential is required when creating a vault. (if your Qoder makes empty "
+            "vaults, set qoder:apiRevision to 2026-07)",
         ),
         (
             vault({"mcp_server_url": URL}),

@@ -59,7 +59,7 @@ def test_the_search_for_leaks_finds_every_spelling() -> None:
 
 
 def test_no_secret_stands_anywhere(stack: Stack, qoder: Emulator, tmp_path: Path) -> None:
-    """Everything printed, at -v=8 too, and every file of the backend and of Pulumi's home, over a whole life with faults.
+    """All that is printed, also at -v=8, and every file of the backend and of Pulumi's home, in a life with faults.
 
     The access tokens reach the program in a way that the CLI does not know, and the API token by the environment: the
     CLI blots out secret configuration, which would hide a leak of the provider's own.

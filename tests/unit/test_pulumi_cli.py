@@ -101,9 +101,9 @@ def test_pulumi_on_path_wins(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        pytest.param("echo v3.199.9", "says 'v3.199.9', and 3.200.0 or newer is needed", id="too old"),
+        pytest.param("echo v3.215.0", "says 'v3.215.0', and 3.216.0 or newer is needed", id="too old"),
         pytest.param("exit 127", "version` fails", id="broken"),
-        pytest.param("echo hello", "says 'hello', and 3.200.0 or newer is needed", id="something else"),
+        pytest.param("echo hello", "says 'hello', and 3.216.0 or newer is needed", id="something else"),
     ],
 )
 def test_unusable_pulumi_on_path_is_named_and_passed_over(machine: Machine, script: str, reason: str) -> None:

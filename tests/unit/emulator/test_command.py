@@ -1,0 +1,139 @@
+"""`python -m pulumi_qoder_vault.emulator`: what a person at a terminal sees."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pulumi_qoder_vault import emulator
+from pulumi_qoder_vault.emulator import DEFAULT_API_TOKEN, Emulator, Fault
+from pulumi_qoder_vault.emulator.__main__ import main
+
+ROOT = Path(emulator.__file__).parents[2]
+
+
+@pytest.fixture
+def run(cleanup):
+    """Start the command; returns (process, base URL)."""
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pulumi_qoder_vault.emulator", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        cleanup.enter_context(process)
+        cleanup.callback(process.kill)
+        return process, process.stdout.readline().removesuffix("\n")
+
+    return start
+
+
+def end(process, number=signal.SIGTERM):
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    return process.returncode, out, err
+
+
+def test_first_line_is_the_base_url(run):
+    """The first line on stdout is ready for QODER_BASE_URL; the default API token is on stderr."""
+    process, base_url = run()
+
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/api/v1/cloud", base_url)
+    headers = {"Authorization": f"Bearer {DEFAULT_API_TOKEN}"}
+    assert 200 == httpx.get(f"{base_url}/vaults", headers=headers).status_code
+    status, out, err = end(process)
+    assert (0, "", f"API token: {DEFAULT_API_TOKEN}") == (status, out, err.splitlines()[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_it_ends_cleanly(run, number):
+    """Ctrl-C and SIGTERM end it with status 0 and one word."""
+    process, _ = run()
+
+    assert (0, "", ["stopped"]) == ((ended := end(process, number))[0], ended[1], ended[2].splitlines()[1:])
+
+
+def test_flags_reach_the_service(run):
+    """What the command line says is what the service does, and no secret is logged."""
+    process, base_url = run(
+        *("--revision", "2026-07", "--api-token", "pt-canary-0", "--latency", "1ms", "--credentials-key", "ignore"),
+        *("--fault", "conflict@POST /vaults,skip=1", "--fault", "rate-limited@GET /vaults,times=2,retry-after=9"),
+    )
+    with httpx.Client(base_url=base_url, headers={"Authorization": "Bearer pt-canary-0"}) as http:
+        body = {"display_name": "v", "credentials": [{"access_token": "canary-1"}]}
+        assert [200, 409, 200] == [http.post("/vaults", json=body).status_code for _ in range(3)]
+        answers = [http.get("/vaults") for _ in range(3)]
+    assert [(429, "9"), (429, "9"), (200, None)] == [
+        (answer.status_code, answer.headers.get("retry-after")) for answer in answers
+    ]
+    status, _, err = end(process)
+
+    assert (0, False) == (status, "canary" in err)
+    lines = err.splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d POST   /vaults 409 \d+ ms \[conflict\]", lines[1])
+    assert 7 == len(lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--revision", "2026-06"], "2026-06"),
+        (["--port", "70000"], "0 to 65535"),
+        (["--latency", "soon"], "50ms"),
+        (["--fault", "drop"], "FAULT@METHOD PATH"),
+        (["--fault", "explode@GET /vaults"], "no fault 'explode'"),
+        (["--fault", "slow@GET /vaults,often=2"], "times=N"),
+        (["--fault", "slow@GET /vaults,times=0"], "times"),
+        (["--api-token", ""], "api_token"),
+        (["--writes-per-second", "0"], "writes_per_second"),
+        (["--api-tokn", "pt-canary-0"], "--api-tokn"),
+        (["--api-tokn=pt-canary-0"], "--api-tokn"),
+        (["pt-canary-0"], "unknown argument"),
+    ],
+)
+def test_bad_flags_are_one_line(capsys, arguments, says):
+    """A mistake is one clear line and status 2, and never repeats what may be a token."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    out, err = capsys.readouterr()
+
+    assert (2, "", 1) == (caught.value.code, out, len(err.splitlines()))
+    assert says in err
+    assert "canary" not in err
+
+
+def test_a_taken_port_is_one_line(capsys):
+    """A port in use is said in one line, with status 1."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with Emulator() as qoder:
+            port = re.search(r":(\d+)/", qoder.base_url)[1]
+            assert 1 == main(["--port", port])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    out, err = capsys.readouterr()
+
+    assert ("", 1) == (out, len(err.splitlines()))
+    assert f"cannot listen on 127.0.0.1 port {port}" in err
+
+
+def test_help_names_every_fault(capsys):
+    """`--help` has the grammar of SPEC and every fault with what it imitates."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+
+    assert "FAULT@METHOD PATH" in shown
+    assert [] == [fault for fault in Fault if f"{fault.spelling} {fault.value.imitates}" not in shown]

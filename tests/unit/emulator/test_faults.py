@@ -1,0 +1,360 @@
+"""Faults: what each one does on the wire, and which request it meets."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+
+import httpx
+import pytest
+
+from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Fault
+from pulumi_qoder_vault.emulator.faults import FaultPlan, PlannedFault
+
+ANSWERED = {
+    Fault.REQUEST_TIMEOUT: 408,
+    Fault.REQUEST_TIMEOUT_AFTER_COMMIT: 408,
+    Fault.RATE_LIMITED: 429,
+    Fault.RATE_LIMITED_DATE: 429,
+    Fault.RATE_LIMITED_ABSURD: 429,
+    Fault.RATE_LIMITED_GARBAGE: 429,
+    Fault.RATE_LIMITED_SILENT: 429,
+    Fault.RATE_LIMITED_HTML: 429,
+    Fault.ERROR_BEFORE_COMMIT: 500,
+    Fault.ERROR_AFTER_COMMIT: 500,
+    Fault.BAD_GATEWAY_BEFORE_COMMIT: 502,
+    Fault.BAD_GATEWAY_AFTER_COMMIT: 502,
+    Fault.UNAVAILABLE_BEFORE_COMMIT: 503,
+    Fault.UNAVAILABLE_AFTER_COMMIT: 503,
+    Fault.UNAVAILABLE_RETRY_AFTER: 503,
+    Fault.GATEWAY_TIMEOUT_COMMIT_LATER: 504,
+    Fault.FORBIDDEN: 403,
+    Fault.CONFLICT: 409,
+    Fault.HTML_200: 200,
+    Fault.HTML_200_AFTER_COMMIT: 200,
+    Fault.HTML_404: 404,
+    Fault.FOREIGN_404: 404,
+    Fault.REDIRECT: 302,
+    Fault.ECHO: 400,
+    Fault.ECHO_HTML: 502,
+    Fault.CUT_JSON_AFTER_COMMIT: 201,
+    Fault.SLOW: 201,
+}
+BROKEN = {
+    Fault.DROP_BEFORE_COMMIT: httpx.RemoteProtocolError,
+    Fault.DROP_AFTER_COMMIT: httpx.RemoteProtocolError,
+    Fault.DROP_COMMIT_LATER: httpx.RemoteProtocolError,
+    Fault.RESET_BEFORE_COMMIT: httpx.ReadError,
+    Fault.RESET_AFTER_COMMIT: httpx.ReadError,
+    Fault.TRUNCATED_AFTER_COMMIT: httpx.RemoteProtocolError,
+}
+
+
+def wait_for(claim, seconds=3.0):
+    end = time.monotonic() + seconds
+    while not claim() and time.monotonic() < end:
+        time.sleep(0.005)
+    return claim()
+
+
+def test_the_tables_of_this_file_are_whole():
+    """Every fault is tested here."""
+    assert set(Fault) == ANSWERED.keys() | BROKEN.keys()
+
+
+@pytest.mark.parametrize("fault", ANSWERED, ids=lambda fault: fault.spelling)
+def test_answered_faults(serve, connect, founding, fault):
+    """A fault with an answer gives its status once, and the next request is served on the same connection."""
+    qoder = serve(fault_delay_s=0.05)
+    http = connect(qoder)
+    qoder.fail_next("POST", "/vaults", fault)
+
+    assert ANSWERED[fault] == http.post("/vaults", json=founding).status_code
+    assert 201 == http.post("/vaults", json=founding).status_code
+    assert (ANSWERED[fault], fault.name) == (qoder.requests[0].status, qoder.requests[0].fault)
+
+
+@pytest.mark.parametrize("fault", BROKEN, ids=lambda fault: fault.spelling)
+def test_broken_connections(serve, connect, founding, fault):
+    """A fault without a whole answer breaks the connection the way it says."""
+    qoder = serve(fault_delay_s=0.05)
+    http = connect(qoder)
+    qoder.fail_next("POST", "/vaults", fault)
+    with pytest.raises(BROKEN[fault]):
+        http.post("/vaults", json=founding)
+
+    assert 201 == http.post("/vaults", json=founding).status_code
+
+
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.spelling)
+@pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
+def test_commit_is_as_the_fault_says(serve, connect, fault, revision):
+    """Before, after or later: whether a delete is carried out is part of the fault."""
+    qoder = serve(revision, fault_delay_s=0.1)
+    vault = qoder.add_vault("v")
+    qoder.fail_next("DELETE", "/vaults/*", fault)
+    try:
+        connect(qoder).request("DELETE", f"/vaults/{vault.id}", json={})
+    except httpx.TransportError:
+        assert fault in BROKEN
+    before = len(qoder.vaults)
+
+    if fault.value.commit is Commit.LATER:
+        assert 1 == before
+        assert wait_for(lambda: not qoder.vaults)
+    else:
+        assert (0 if fault.value.commit is Commit.FIRST else 1) == before
+
+
+def test_a_key_is_taken_while_the_commit_is_still_to_come(serve, connect, founding):
+    """After a drop with a later commit, the same key is first in work and then replays."""
+    qoder = serve(fault_delay_s=0.2)
+    http = connect(qoder)
+    qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER)
+    key = {"Idempotency-Key": "k"}
+    with pytest.raises(httpx.RemoteProtocolError):
+        http.post("/vaults", json=founding, headers=key)
+
+    assert (409, []) == (http.post("/vaults", json=founding, headers=key).status_code, qoder.vaults)
+    assert wait_for(lambda: qoder.vaults)
+    assert qoder.vaults[0].id == http.post("/vaults", json=founding, headers=key).json()["id"]
+
+
+def raw(qoder: Emulator, request: str) -> bytes:
+    with socket.create_connection(qoder.base_url.removeprefix("http://").split("/")[0].split(":"), 5) as connection:
+        connection.sendall(request.replace("\n", "\r\n").encode())
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+        return received
+
+
+def test_truncated_answers_are_short_on_the_wire(serve):
+    """The answer announces more bytes than come before the connection ends."""
+    qoder = serve("2026-07")
+    qoder.add_vault("v")
+    qoder.fail_next("GET", "/vaults", Fault.TRUNCATED_AFTER_COMMIT)
+    head, _, body = raw(
+        qoder, f"GET /api/v1/cloud/vaults HTTP/1.1\nHost: e\nAuthorization: Bearer {qoder.api_token}\n\n"
+    ).partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert length // 2 == len(body)
+
+
+def test_a_dropped_connection_sends_nothing(serve):
+    """Not a byte of an answer comes."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults", Fault.DROP_BEFORE_COMMIT)
+
+    assert b"" == raw(qoder, "GET /api/v1/cloud/vaults HTTP/1.1\nHost: e\n\n")
+
+
+def test_cut_json_is_a_whole_message(serve, connect, founding):
+    """A cut answer has a true length and is no JSON."""
+    qoder = serve()
+    qoder.fail_next("POST", "/vaults", Fault.CUT_JSON_AFTER_COMMIT)
+    answer = connect(qoder).post("/vaults", json=founding)
+
+    assert len(answer.content) == int(answer.headers["content-length"])
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        answer.json()
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault.RATE_LIMITED, "1"),
+        (Fault.RATE_LIMITED_ABSURD, "86400"),
+        (Fault.RATE_LIMITED_GARBAGE, "soon"),
+        (Fault.RATE_LIMITED_SILENT, None),
+        (Fault.RATE_LIMITED_HTML, "1"),
+        (Fault.UNAVAILABLE_RETRY_AFTER, "1"),
+    ],
+)
+def test_retry_after(serve, connect, fault, expected):
+    """Each kind of Retry-After is what its name says."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults", fault)
+
+    assert expected == connect(qoder).get("/vaults").headers.get("retry-after")
+
+
+def test_retry_after_can_be_given(serve, connect):
+    """`retry_after` is sent in the fault's own form: seconds, or a date not sooner than asked."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED, retry_after=7)
+    qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED_DATE, retry_after=7)
+    http = connect(qoder)
+    assert "7" == http.get("/vaults").headers["retry-after"]
+    asked_at = datetime.now(timezone.utc)
+    until = parsedate_to_datetime(http.get("/vaults").headers["retry-after"])
+
+    assert timedelta(seconds=7) <= until - asked_at <= timedelta(seconds=9)
+
+
+@pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.CONFLICT, Fault.RATE_LIMITED, Fault.ERROR_BEFORE_COMMIT])
+def test_json_faults_have_the_envelope(serve, connect, error_of, fault):
+    """The service's own errors come in its envelope, with the request id that was sent."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults", fault)
+    answer = connect(qoder).get("/vaults", headers={"x-request-id": "mine"})
+
+    assert (fault.value.status, fault.value.body["error"]["type"], None) == error_of(answer)
+    assert "mine" == answer.json()["request_id"]
+
+
+def test_foreign_404_is_not_the_envelope(serve, connect):
+    """Another service's 404 is JSON without `error.type`."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults/*", Fault.FOREIGN_404)
+    answer = connect(qoder).get("/vaults/vault_1")
+
+    assert ("application/json", False) == (answer.headers["content-type"], "error" in answer.json())
+
+
+def test_slow_answers_are_late_and_handled_first(serve, connect, founding):
+    """A slow answer comes after its delay; the vault is there before it."""
+    qoder = serve()
+    qoder.fail_next("POST", "/vaults", Fault.SLOW, delay_s=0.3)
+    began_s = time.monotonic()
+    with pytest.raises(httpx.ReadTimeout):
+        connect(qoder).post("/vaults", json=founding, timeout=0.1)
+    assert 1 == len(qoder.vaults)
+
+    qoder.fail_next("POST", "/vaults", Fault.SLOW, delay_s=0.3)
+    began_s = time.monotonic()
+    assert 201 == connect(qoder).post("/vaults", json=founding).status_code
+    assert time.monotonic() - began_s >= 0.3
+
+
+def test_redirect_goes_where_it_is_told(serve, connect):
+    """`location` is the redirect's target."""
+    qoder, other = serve(), serve()
+    qoder.fail_next("GET", "/vaults", Fault.REDIRECT, location=f"{other.base_url}/vaults")
+    answer = connect(qoder).get("/vaults", follow_redirects=False)
+
+    assert f"{other.base_url}/vaults" == answer.headers["location"]
+
+
+def test_echo_repeats_every_secret_in_every_form(serve, connect, flat):
+    """ECHO holds API token and access tokens plain, split and encoded, in every text of the envelope."""
+    qoder = serve()
+    qoder.fail_next("POST", "/vaults", Fault.ECHO)
+    token = "mcp canary+/1"
+    sent = {"display_name": "v", "credentials": [flat(token=token)]}
+    body = connect(qoder).post("/vaults", json=sent).json()
+
+    texts = {body["request_id"], *body["error"].values()}
+    assert {"type", "message", "param"} == body["error"].keys()
+    for text in texts:
+        for secret in (qoder.api_token, token):
+            encoded = base64.b64encode(secret.encode()).decode()
+            for form in (secret, "\0".join(secret), encoded, secret.encode().hex()):
+                assert form in text
+        assert "mcp%20canary%2B%2F1" in text
+        assert {"\n", "\x1b", "\0"} <= set(text)
+        assert len(text) >= 20_000
+
+
+def test_echo_html_repeats_the_secrets(serve, connect, founding):
+    """A debugging gateway's page holds them too."""
+    qoder = serve()
+    qoder.fail_next("POST", "/vaults", Fault.ECHO_HTML)
+    answer = connect(qoder).post("/vaults", json=founding)
+
+    assert "text/html; charset=utf-8" == answer.headers["content-type"]
+    assert "mcp-canary-1" in answer.text
+    assert qoder.api_token in answer.text
+
+
+def test_an_effect_of_ones_own(serve, connect):
+    """Any `Effect` can be planned."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults", Effect("A teapot.", status=418, headers=(("X-Tea", "yes"),), body=b"short"))
+    qoder.fail_next("GET", "/vaults", replace(Fault.HTML_404.value, status=410))
+    http = connect(qoder)
+    answer = http.get("/vaults")
+
+    assert (418, "yes", "short") == (answer.status_code, answer.headers["x-tea"], answer.text)
+    assert 410 == http.get("/vaults").status_code
+
+
+def test_faults_meet_their_own_requests(serve, connect):
+    """A fault waits for its method and path; what has not come up stays visible."""
+    qoder = serve()
+    vault = qoder.add_vault("v")
+    qoder.fail_next("get", "/vaults/*", Fault.HTML_404)
+    qoder.fail_next("*", "/vaults/*/credentials", Fault.CONFLICT, times=2)
+    http = connect(qoder)
+    path = f"/vaults/{vault.id}"
+
+    assert [200, 409, 404, 409, 200] == [
+        http.get(at).status_code
+        for at in ("/vaults", f"{path}/credentials", path, f"{path}/credentials", f"{path}/credentials")
+    ]
+    assert [] == qoder.pending_faults
+    qoder.fail_next("GET", "/nowhere", Fault.SLOW, times=3, skip=1)
+    assert [("GET", "/nowhere", "SLOW", 3, 1)] == [
+        (fault.method, fault.path, fault.name, fault.times, fault.skip) for fault in qoder.pending_faults
+    ]
+    qoder.clear_faults()
+    assert [] == qoder.pending_faults
+
+
+def test_skip_hits_the_nth_request(serve, connect):
+    """`skip=2` meets the third matching request, whatever the others met."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults", Fault.CONFLICT)
+    qoder.fail_next("GET", "/vaults", Fault.FORBIDDEN, skip=2)
+    http = connect(qoder)
+
+    assert [409, 200, 403, 200] == [http.get("/vaults").status_code for _ in range(4)]
+
+
+def test_always(serve, connect):
+    """`times=None` meets every matching request."""
+    qoder = serve()
+    qoder.fail_next("GET", "**", Fault.CONFLICT, times=None)
+    http = connect(qoder)
+
+    assert {409} == {http.get("/vaults").status_code for _ in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "does"),
+    [
+        ("/vaults", "/vaults", True),
+        ("/vaults", "/vaults/v", False),
+        ("/vaults/*", "/vaults/v", True),
+        ("/vaults/*", "/vaults/v/credentials", False),
+        ("/vaults/*/credentials", "/vaults/v/credentials", True),
+        ("/vaults/*/credentials/*", "/vaults/v/credentials/c", True),
+        ("/vaults/**", "/vaults/v/credentials/c/archive", True),
+        ("/vaults/v.", "/vaults/vx", False),
+    ],
+)
+def test_patterns(pattern, path, does):
+    """`*` stays inside one segment, `**` does not; everything else is literal."""
+    assert does is PlannedFault("GET", pattern, "X", Fault.SLOW.value).matches("GET", path)
+
+
+@pytest.mark.parametrize("options", [{"path": "vaults"}, {"times": 0}, {"skip": -1}])
+def test_a_fault_that_could_never_come_up_is_refused(options):
+    """A mistake in a test's plan is an error at once."""
+    fields = {"method": "GET", "path": "/vaults", "name": "X", "effect": Fault.SLOW.value, **options}
+    with pytest.raises(ValueError, match="must"):
+        FaultPlan().add(PlannedFault(**fields))
+
+
+def test_every_fault_says_what_it_imitates():
+    """Each row of the table has its own sentence."""
+    sentences = [fault.value.imitates for fault in Fault]
+
+    assert len(sentences) == len(set(sentences))
+    assert [] == [sentence for sentence in sentences if not sentence.endswith(".")]
