@@ -96,7 +96,8 @@ def look_up(api: VaultsApi, vault_id: str) -> RecordedVault:
     except NotFound as failure:
         raise VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}") from None
     newest: dict[str, ObservedCredential] = {}
-    for item in sorted(credentials, key=lambda item: item.created_at):
+    # A time has as many digits as it needs: without the Z, a shorter one is the earlier one.
+    for item in sorted(credentials, key=lambda item: item.created_at.removesuffix("Z")):
         if item.is_active and item.mcp_server_url:
             newest[item.mcp_server_url] = item
     return RecordedVault(
@@ -128,9 +129,9 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
         return _settled(target, desired)
     try:
         observed = api.list_credentials(recorded.id)
+        shapes = {item.revision for item in observed} or {api.get_vault(recorded.id).revision}
     except NotFound as failure:
         raise _not_found(api, recorded, failure) from None
-    shapes = {item.revision for item in observed}
     revision = in_use.for_vault(shapes.pop() if len(shapes) == 1 else recorded.api_revision)
     work = _Work(api, target, observed, revision)
     try:
@@ -275,7 +276,7 @@ class _Work:
                     "it, or take the URL out of the program"
                 ) from None
             room = [item for item in pending if item.is_removal or _is_predecessor(item, step)]
-            if not room:
+            if not room or not self._may_make_room(conflict):
                 raise
             for item in room:
                 pending.remove(item)
@@ -304,6 +305,11 @@ class _Work:
         self._leftovers.discard(credential_id)
         self._ids = {url: id_ for url, id_ in self._ids.items() if id_ != credential_id}
         self.changed.append(f"deleted {credential_id}")
+
+    def _may_make_room(self, conflict: Conflict) -> bool:
+        """Tell if less in the vault could help. Where the vault is archived, which is a 409 too, it could not."""
+        says_so = "mcp_server_url" in f"{conflict.answer.param} {conflict.answer.message}"
+        return says_so or self._api.get_vault(self._vault.id).status == ACTIVE
 
     def _foreign(self, url: str) -> str | None:
         ours = {*self._ids.values(), *self._leftovers}

@@ -1,0 +1,463 @@
+"""What each call sends, byte for byte where the founding page says so, and how answers of either revision are read."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.api.client import Client
+from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.lifecycle.model import Credential, Place, Revision
+from pulumi_qoder_vault.secret import Secret
+
+URL = "https://example.com/mcp"
+SSE = Credential(URL, Secret("your-access-token"), "sse")
+OTHER = Credential("https://example.com/other", Secret("mcp-canary-2"))
+R05, R07 = Revision.R2026_05, Revision.R2026_07
+REVISIONS = pytest.mark.parametrize("revision", [R05, R07], ids=["2026-05", "2026-07"])
+
+# The request body of the founding page (Qoder, Create Vault, read 2026-05-18).
+FOUNDING_BODY = {
+    "display_name": "my-mcp-vault",
+    "credentials": [
+        {
+            "mcp_server_url": "https://example.com/mcp",
+            "protocol": "sse",
+            "type": "static_bearer",
+            "access_token": "your-access-token",
+        }
+    ],
+}
+CREATED = {
+    "id": "vault_019e3bb940277f0db05ab74291acf6ef",
+    "type": "vault",
+    "display_name": "my-mcp-vault",
+    "status": "active",
+    "metadata": {},
+    "credentials": [],
+    "created_at": "2026-05-18T15:34:16.874877Z",
+    "updated_at": "2026-05-18T15:34:16.874877Z",
+}
+Connect = Callable[..., Client]
+
+
+def make(client: Client, *credentials: Credential, sending: Revision = R05, **metadata: str) -> Any:
+    return client.create_vault("my-mcp-vault", metadata or None, credentials, sending=sending)
+
+
+def filled(client: Client, revision: Revision) -> tuple[str, str]:
+    """A vault with one credential: their ids."""
+    vault = make(client, SSE, sending=revision)
+    if revision is R07:
+        return vault.id, client.create_credential(vault.id, SSE, sending=R07).id
+    return vault.id, vault.credentials[0].id
+
+
+# Bodies
+
+
+def sent_by(serve_raw: Callable[..., Any], client_of: Connect, start: Callable[..., Emulator]) -> Any:
+    body = json.dumps(CREATED).encode()
+    head = f"HTTP/1.1 201 Created\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+    server = serve_raw(head + body)
+    return server, client_of(start(), base_url=server.base_url)
+
+
+def test_a_create_on_2026_05_is_the_founding_pages(
+    serve_raw: Callable[..., Any], client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """Request line and body are those of the page's example, in its order, and nothing else is in them."""
+    server, client = sent_by(serve_raw, client_of, start)
+
+    make(client, SSE)
+
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert b"POST /api/vaults HTTP/1.1" == head.splitlines()[0]
+    assert json.dumps(FOUNDING_BODY).encode() == body
+
+
+def test_headers_of_a_create(serve_raw: Callable[..., Any], client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """On the wire: a bearer API token, JSON both ways, an idempotency key, who asks, and no workspace."""
+    server, client = sent_by(serve_raw, client_of, start)
+
+    make(client, SSE)
+
+    head = server.requests[0].partition(b"\r\n\r\n")[0].decode()
+    headers = dict(line.lower().split(": ", 1) for line in head.splitlines()[1:])
+    assert {
+        "accept": "application/json",
+        "accept-encoding": headers["accept-encoding"],
+        "authorization": "bearer pt-emulator-0000000000",
+        "connection": "keep-alive",
+        "content-length": str(len(json.dumps(FOUNDING_BODY))),
+        "content-type": "application/json",
+        "host": f"127.0.0.1:{server.port}",
+        "idempotency-key": headers["idempotency-key"],
+        "user-agent": "unit-tests/1",
+    } == headers
+    assert 4 == uuid.UUID(headers["idempotency-key"]).version
+
+
+def test_a_name_of_any_script_goes_as_it_is(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """Display names, metadata and access tokens arrive as they were given."""
+    qoder = start(store_metadata=True)
+    credential = Credential(URL, Secret('p"ss\\wörd 🔑'))
+
+    client_of(qoder).create_vault("保管庫 🔐", {"チーム": "é"}, [credential], sending=R05)
+
+    (vault,) = qoder.vaults
+    assert ("保管庫 🔐", {"チーム": "é"}) == (vault.display_name, vault.metadata)
+    assert 'p"ss\\wörd 🔑' == vault.credentials[0].access_token
+
+
+HIDDEN_FLAT = {"mcp_server_url": URL, "protocol": "sse", "type": "static_bearer", "access_token": "***"}
+HIDDEN_NESTED = {"auth": {"type": "static_bearer", "mcp_server_url": URL, "token": "***"}}
+
+
+def calls_of(client: Client, revision: Revision) -> None:
+    """Every call once."""
+    vault_id, credential_id = filled(client, revision)
+    client.get_vault(vault_id)
+    client.list_credentials(vault_id)
+    if revision is R07:
+        client.rotate_credential(vault_id, credential_id, SSE)
+    client.delete_credential(vault_id, credential_id)
+    client.create_credential(vault_id, SSE, sending=revision)
+    client.archive_vault(vault_id)
+    client.delete_vault(vault_id)
+
+
+@REVISIONS
+def test_what_each_call_sends(revision: Revision, client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """Method, path, query and body of every endpoint, and that the service takes them."""
+    qoder = start(revision.value)
+    client = client_of(qoder)
+
+    calls_of(client, revision)
+
+    flat = revision is R05
+    page = {"limit": "100"}
+    patch = {"auth": {"type": "static_bearer", "token": "***"}}
+    expected = [
+        ("POST", "/vaults", {}, {"display_name": "my-mcp-vault", **({"credentials": [HIDDEN_FLAT]} if flat else {})}),
+        *([] if flat else [("POST", "/vaults/V/credentials", {}, HIDDEN_NESTED)]),
+        ("GET", "/vaults/V", {}, None),
+        ("GET", "/vaults/V/credentials", page, None),
+        *([] if flat else [("POST", "/vaults/V/credentials/C", {}, patch)]),
+        ("DELETE", "/vaults/V/credentials/C", {}, {}),
+        ("POST", "/vaults/V/credentials", {}, HIDDEN_FLAT if flat else HIDDEN_NESTED),
+        ("POST", "/vaults/V/archive", {}, {}),
+        ("DELETE", "/vaults/V", {}, {}),
+    ]
+    assert expected == [
+        (
+            request.method,
+            re.sub(r"vcred_\w+", "C", re.sub(r"vault_\w+", "V", request.path)),
+            dict(request.query),
+            request.body,
+        )
+        for request in qoder.requests
+    ]
+    assert all(200 <= (request.status or 0) < 300 for request in qoder.requests)
+
+
+@REVISIONS
+def test_only_creates_have_an_idempotency_key(
+    revision: Revision, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """A new UUIDv4 for each create, none for anything else."""
+    qoder = start(revision.value)
+
+    calls_of(client_of(qoder), revision)
+
+    keyed = {request.path: request for request in qoder.requests if "idempotency-key" in request.headers}
+    assert all(
+        request.method == "POST" and re.search(r"/(vaults|credentials)$", path) for path, request in keyed.items()
+    )
+    keys = [request.headers["idempotency-key"] for request in qoder.requests if "idempotency-key" in request.headers]
+    assert (2 if revision is R05 else 3) == len(keys) == len(set(keys))
+    assert {4} == {uuid.UUID(key).version for key in keys}
+
+
+def test_a_repeated_create_keeps_its_key_and_body(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """After a 429 the same request goes again: the server could replay its answer."""
+    qoder = start()
+    qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, times=2)
+    client = client_of(qoder)
+
+    make(client, SSE)
+    make(client, SSE)
+
+    keys = [request.headers["idempotency-key"] for request in qoder.requests]
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+    assert [qoder.requests[0].body] * 4 == [request.body for request in qoder.requests]
+    assert 2 == len(qoder.vaults)
+
+
+@pytest.mark.parametrize("workspace_id", [None, "ws_1"])
+def test_the_workspace_is_named_only_if_configured(
+    workspace_id: str | None, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """`qoder-workspace-id` is in every request, or in none."""
+    qoder = start("2026-07")
+
+    calls_of(client_of(qoder, workspace_id=workspace_id), R07)
+
+    assert {workspace_id} == {request.headers.get("qoder-workspace-id") for request in qoder.requests}
+
+
+@REVISIONS
+def test_every_request_says_who_asks_and_what_it_speaks(
+    revision: Revision, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """User-Agent and JSON content type stand in every request, as the official client has it."""
+    qoder = start(revision.value)
+
+    calls_of(client_of(qoder), revision)
+
+    assert {("unit-tests/1", "application/json")} == {
+        (request.headers["user-agent"], request.headers["content-type"]) for request in qoder.requests
+    }
+
+
+# Which call goes again
+
+FAULTS = {
+    "transport error": (Fault.DROP_BEFORE_COMMIT, errors.AnswerLost),
+    "408": (Fault.REQUEST_TIMEOUT, errors.ServerError),
+    "500": (Fault.ERROR_BEFORE_COMMIT, errors.ServerError),
+    "502": (Fault.BAD_GATEWAY_BEFORE_COMMIT, errors.ServerError),
+}
+REPEATABLE: dict[str, Callable[[Client, str, str], Any]] = {
+    "get": lambda client, vault_id, _: client.get_vault(vault_id),
+    "list": lambda client, vault_id, _: client.list_credentials(vault_id),
+    "rotate": lambda client, vault_id, id_: client.rotate_credential(vault_id, id_, SSE),
+    "archive": lambda client, vault_id, _: client.archive_vault(vault_id),
+    "delete": lambda client, vault_id, _: client.delete_vault(vault_id),
+    "roll back": lambda client, vault_id, _: client.delete_vault(vault_id, is_rollback=True),
+    "delete a credential": lambda client, vault_id, id_: client.delete_credential(vault_id, id_),
+}
+CREATES: dict[str, Callable[[Client, str], Any]] = {
+    "create": lambda client, _: make(client, OTHER, sending=R07),
+    "create a credential": lambda client, vault_id: client.create_credential(vault_id, OTHER, sending=R07),
+}
+
+
+@pytest.mark.parametrize("call", REPEATABLE)
+@pytest.mark.parametrize("fault", [*FAULTS, "429"])
+def test_these_calls_go_again(call: str, fault: str, client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """GET, DELETE, update and archive are sent again on transport errors, 408, 429 and 5xx."""
+    qoder = start("2026-07")
+    client = client_of(qoder)
+    ids = filled(client, R07)
+    qoder.clear_requests()
+    qoder.fail_next("*", "/vaults/**", Fault.RATE_LIMITED if fault == "429" else FAULTS[fault][0], times=2)
+
+    REPEATABLE[call](client, *ids)
+
+    assert 3 == len(qoder.requests)
+
+
+@pytest.mark.parametrize("call", CREATES)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_creates_do_not(call: str, fault: str, client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """A create whose answer is lost, or that met 408 or 5xx, may have been handled: it is sent once."""
+    qoder = start("2026-07")
+    client = client_of(qoder)
+    vault_id = make(client, sending=R07).id
+    qoder.clear_requests()
+    qoder.fail_next("POST", "/**", FAULTS[fault][0])
+
+    with pytest.raises(FAULTS[fault][1]):
+        CREATES[call](client, vault_id)
+
+    assert 1 == len(qoder.requests)
+
+
+@pytest.mark.parametrize("call", CREATES)
+def test_creates_go_again_after_429(call: str, client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """A 429 was refused before it was handled."""
+    qoder = start("2026-07")
+    client = client_of(qoder)
+    vault_id = make(client, sending=R07).id
+    qoder.clear_requests()
+    qoder.fail_next("POST", "/**", Fault.RATE_LIMITED, times=2)
+
+    CREATES[call](client, vault_id)
+
+    assert 3 == len(qoder.requests)
+
+
+# Answers
+
+
+@REVISIONS
+def test_a_vault_is_read_the_same_from_either_revision(
+    revision: Revision, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """Status is `active` or `archived` whatever the revision calls it, and the revision is told by the shape."""
+    qoder = start(revision.value)
+    client = client_of(qoder)
+    vault_id, _ = filled(client, revision)
+
+    vault = client.get_vault(vault_id)
+    client.archive_vault(vault_id)
+
+    assert (vault_id, "my-mcp-vault", {}, "active", revision) == (
+        vault.id,
+        vault.display_name,
+        vault.metadata,
+        vault.status,
+        vault.revision,
+    )
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", vault.created_at)
+    assert "archived" == client.get_vault(vault_id).status
+
+
+@REVISIONS
+def test_a_credential_is_read_from_either_revision(
+    revision: Revision, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """URL, type, activity and revision are read; a protocol where there is one."""
+    qoder = start(revision.value)
+    client = client_of(qoder)
+    vault_id, credential_id = filled(client, revision)
+
+    (credential,) = client.list_credentials(vault_id)
+
+    assert (credential_id, URL, "static_bearer", True, revision) == (
+        credential.id,
+        credential.mcp_server_url,
+        credential.type,
+        credential.is_active,
+        credential.revision,
+    )
+    assert ("sse" if revision is R05 else None) == credential.protocol
+
+
+@REVISIONS
+def test_a_long_list_is_read_to_its_end(revision: Revision, client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """More credentials than a page holds are all read, each once."""
+    qoder = start(revision.value, max_credentials=250)
+    vault = qoder.add_vault("large")
+    made = [qoder.add_credential(vault.id, f"https://example.com/{number}", "t").id for number in range(201)]
+
+    found = client_of(qoder).list_credentials(vault.id)
+
+    assert made == [credential.id for credential in found]
+    assert 3 == len(qoder.requests)
+
+
+@REVISIONS
+def test_archived_credentials_are_not_listed(
+    revision: Revision, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """Only active ones count."""
+    qoder = start(revision.value)
+    client = client_of(qoder)
+    vault_id, credential_id = filled(client, revision)
+    qoder.archive_credential(vault_id, credential_id)
+
+    assert () == client.list_credentials(vault_id)
+
+
+def test_credentials_of_other_types_are_read(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """An environment variable has no URL; it does not hinder the reading of the rest."""
+    qoder = start("2026-07")
+    vault = qoder.add_vault("mixed")
+    page = {
+        "data": [
+            {
+                "id": "vcred_1",
+                "type": "vault_credential",
+                "vault_id": vault.id,
+                "auth": {"type": "environment_variable", "secret_name": "KEY", "networking": {"type": "unrestricted"}},
+                "archived_at": None,
+            }
+        ],
+        "has_more": False,
+    }
+    qoder.fail_next("GET", "/vaults/*/credentials", Effect("a page", status=200, body=page))
+
+    (credential,) = client_of(qoder).list_credentials(vault.id)
+
+    assert (None, "environment_variable", True) == (credential.mcp_server_url, credential.type, credential.is_active)
+
+
+UNREADABLE = {
+    "an empty answer": (b"", "the vault is not an object"),
+    "null": (b"null", "the vault is not an object"),
+    "a list": (b"[]", "the vault is not an object"),
+    "no id": (b"{}", "it has no vault_ id"),
+    "a number as id": (b'{"id": 7}', "it has no vault_ id"),
+    "an id of another kind": (b'{"id": "vcred_1"}', "it has no vault_ id"),
+    "an id that leaves its place": (b'{"id": "vault_1/../vault_2"}', "it has no vault_ id"),
+    "an id with a line break": (b'{"id": "vault_1\\n"}', "it has no vault_ id"),
+    "credentials that are no list": (
+        b'{"id": "vault_1", "credentials": {"a": 1}}',
+        "the vault's credentials are not a list",
+    ),
+    "a credential that is none": (b'{"id": "vault_1", "credentials": [7]}', "the credential is not an object"),
+    "a credential without id": (b'{"id": "vault_1", "credentials": [{}]}', "it has no vcred_ id"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_success_of_another_shape_is_a_lost_answer(
+    case: str, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """An answer that is not the API's proves nothing; the error tells what is missing, not what is there."""
+    body, reason = UNREADABLE[case]
+    qoder = start()
+    qoder.fail_next("*", "/**", Effect("odd", status=200, body=body))
+
+    with pytest.raises(errors.AnswerLost) as caught:
+        make(client_of(qoder), SSE)
+
+    assert f"POST /vaults: the answer is not what the Qoder API gives: {reason}" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ({}, "the list has no data"),
+        ({"data": {}}, "the list has no data"),
+        ({"data": [7]}, "the credential is not an object"),
+        ({"data": [{"id": "vcred_1"}], "has_more": True}, "the list goes on, but says not where"),
+        ({"data": [{"id": "vcred_1"}], "has_more": True, "last_id": "&x"}, "the list goes on, but says not where"),
+    ],
+)
+def test_a_list_that_is_none(
+    page: dict[str, Any], reason: str, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """A page that cannot be read, or cannot be gone on from, is an error: a part is never taken for the whole."""
+    qoder = start()
+    qoder.fail_next("GET", "/**", Effect("odd", status=200, body=page))
+
+    with pytest.raises(errors.AnswerLost, match=re.escape(reason)):
+        client_of(qoder).list_credentials("vault_1")
+
+
+def test_a_list_without_end_is_an_error_or_ends(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """A server whose list never ends cannot keep the provider for ever."""
+    qoder = start()
+    endless = {"data": [{"id": "vcred_1"}], "has_more": True, "last_id": "vcred_1"}
+    qoder.fail_next("GET", "/**", Effect("endless", status=200, body=endless), times=None)
+
+    with suppress(errors.QoderError):
+        client_of(qoder).list_credentials("vault_1")
+    assert len(qoder.requests) <= 100
+
+
+def test_where_this_run_asks(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """The place is the base URL and the workspace of the settings."""
+    qoder = start()
+
+    assert Place(qoder.base_url, "ws_1") == client_of(qoder, workspace_id="ws_1").place

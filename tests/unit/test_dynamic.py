@@ -1,0 +1,896 @@
+"""The Pulumi front: what Pulumi hands over and gets back, alone, in Pulumi's own servicer, and in a mocked program."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import functools
+import importlib.util
+import pickle
+import re
+import threading
+import types
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import dill
+import grpc
+import pulumi
+import pytest
+from google.protobuf import json_format, struct_pb2
+from pulumi.dynamic import Config, ConfigureRequest
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+
+from pulumi_qoder_vault import CredentialArgs, Vault, dynamic
+from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER, VAULT_TYPE, VaultProvider
+from pulumi_qoder_vault.emulator import Emulator, Fault
+from pulumi_qoder_vault.guard import Reported
+from pulumi_qoder_vault.lifecycle import operations
+
+URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
+TOKEN, OTHER_TOKEN, NEW_TOKEN = "mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-next-3333"
+SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # Pulumi's own word for it, on the wire
+NO_CREDENTIAL = (
+    "credentials: At least one credential is required when creating a vault. "
+    "(if your Qoder makes empty vaults, set qoder:apiRevision to 2026-07)"
+)
+INPUT_NAMES = {"display_name", "on_delete", "credentials", "rotations", "status"}
+OUTPUT_NAMES = {
+    *INPUT_NAMES,
+    "metadata",
+    "credential_ids",
+    "base_url",
+    "workspace_id",
+    "created_at",
+    "updated_at",
+    "api_revision",
+}
+
+
+@pytest.fixture(autouse=True)
+def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Every connection that a test makes; none is left from, or for, another test."""
+    made = []
+
+    @functools.cache
+    def connect(settings: Any) -> Any:
+        pair = make(settings)
+        made.append(pair)
+        return pair
+
+    make = dynamic._connect.__wrapped__
+    monkeypatch.setattr(dynamic, "_connect", connect)
+    yield made
+    for transport, _ in made:
+        transport.close()
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "QODER_ACCESS_TOKEN",
+        "QODER_PAT",
+        "QODER_MANAGED_BASE_URL",
+        "QODER_BASE_URL",
+        "QODER_API_REVISION",
+        "QODER_WORKSPACE_ID",
+        "QODER_MAX_WRITES_PER_SECOND",
+        "QODER_MAX_READS_PER_SECOND",
+        "QODER_TIMEOUT",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+def configuration_of(qoder: Emulator, **settings: Any) -> dict[str, Any]:
+    return {
+        "qoder:apiToken": qoder.api_token,
+        "qoder:baseUrl": qoder.base_url,
+        "qoder:maxWritesPerSecond": "0",
+        "qoder:maxReadsPerSecond": "0",
+        **{f"qoder:{key}": value for key, value in settings.items()},
+    }
+
+
+def configured(configuration: dict[str, Any]) -> VaultProvider:
+    provider = VaultProvider()
+    provider.configure(ConfigureRequest(Config(configuration, "project")))
+    return provider
+
+
+@pytest.fixture(params=["2026-05", "2026-07"])
+def qoder(request: pytest.FixtureRequest, start: Callable[..., Emulator]) -> Emulator:
+    return start(request.param)
+
+
+@pytest.fixture
+def provider(qoder: Emulator) -> VaultProvider:
+    return configured(configuration_of(qoder))
+
+
+def credential(url: str = URL, token: Any = TOKEN, **fields: Any) -> dict[str, Any]:
+    return {"mcp_server_url": url, "access_token": token, **fields}
+
+
+def vault(*credentials: Any, **fields: Any) -> dict[str, Any]:
+    return {
+        "display_name": "my-mcp-vault",
+        "credentials": list(credentials or (credential(),)),
+        "on_delete": "delete",
+        "__provider": PICKLED_PROVIDER,
+        **fields,
+    }
+
+
+def plain(value: Any) -> Any:
+    """What the engine makes of a wire value: secrets unpacked, None dropped, numbers as floats."""
+    if isinstance(value, dict):
+        if SECRET_SIGNATURE.items() <= value.items():
+            return plain(value["value"])
+        return {key: plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def checked(provider: VaultProvider, news: dict[str, Any], olds: dict[str, Any] | None = None) -> dict[str, Any]:
+    result = provider.check(olds or {}, news)
+    assert [] == [failure.reason for failure in result.failures]
+    return {**plain(result.inputs), "__provider": PICKLED_PROVIDER}
+
+
+def problems(provider: VaultProvider, news: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(failure.property, failure.reason) for failure in provider.check({}, news).failures]
+
+
+def created(provider: VaultProvider, *credentials: Any, **fields: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Id, inputs and outputs of a new vault, as the engine keeps them."""
+    inputs = checked(provider, vault(*credentials, **fields))
+    result = provider.create(inputs)
+    return result.id, inputs, {**plain(result.outs), "__provider": PICKLED_PROVIDER}
+
+
+def secrets_in_plain(value: Any) -> list[str]:
+    """Access tokens that the engine would not encrypt."""
+    if isinstance(value, dict):
+        if SECRET_SIGNATURE.items() <= value.items():
+            return []
+        return [token for item in value.values() for token in secrets_in_plain(item)]
+    if isinstance(value, list | tuple):
+        return [token for item in value for token in secrets_in_plain(item)]
+    return [value] if isinstance(value, str) and "canary" in value else []
+
+
+# The frozen surface
+
+
+def test_the_recorded_string_is_the_provider() -> None:
+    """Every user's state holds this string: it loads, with pickle and with dill, to the class by its frozen name."""
+    data = base64.b64decode(PICKLED_PROVIDER)
+
+    assert VaultProvider is type(pickle.loads(data)) is type(dill.loads(data))
+    assert ("pulumi_qoder_vault.dynamic", "VaultProvider") == (VaultProvider.__module__, VaultProvider.__qualname__)
+    assert "pulumi-python:dynamic/qoder:Vault" == VAULT_TYPE
+
+
+def test_the_recorded_string_holds_two_names_and_nothing_else() -> None:
+    """It is what protocol 4 makes of a provider, written down; also of one that was configured with an API token."""
+    used = configured({"qoder:apiToken": "pt-canary-0123456789"})
+    used.check({}, vault())
+
+    for provider in (VaultProvider(), used):
+        assert PICKLED_PROVIDER == base64.b64encode(pickle.dumps(provider, protocol=4)).decode()
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+            assert b"canary" not in pickle.dumps(provider, protocol=protocol)
+    assert VaultProvider.serialize_as_secret_always is False
+
+
+# Check
+
+
+def test_check_fills_in_and_marks(provider: VaultProvider, qoder: Emulator) -> None:
+    """Defaults, status and rotations are added; each access token is in the form that the engine encrypts."""
+    inputs = provider.check({}, vault()).inputs
+
+    assert {
+        "display_name": "my-mcp-vault",
+        "on_delete": "delete",
+        "credentials": [
+            {
+                "mcp_server_url": URL,
+                "access_token": {**SECRET_SIGNATURE, "value": TOKEN},
+                "protocol": "streamable_http",
+                "type": "static_bearer",
+            }
+        ],
+        "status": "active",
+        "rotations": {URL: 0},
+    } == inputs
+    assert [] == qoder.requests
+
+
+def test_check_needs_no_api_token() -> None:
+    """A preview works with nothing configured at all, also where the provider was never configured."""
+    assert [] == problems(VaultProvider(), vault())
+    assert [] == problems(configured({}), vault())
+
+
+def test_check_counts_a_rotation(provider: VaultProvider) -> None:
+    """The preview names the credential that rotates; the count in the state is a float."""
+    before = checked(provider, vault(credential(), credential(OTHER_URL, OTHER_TOKEN)))
+
+    after = checked(provider, vault(credential(token=NEW_TOKEN), credential(OTHER_URL, OTHER_TOKEN)), before)
+
+    assert {URL: 1.0, OTHER_URL: 0.0} == after["rotations"]
+
+
+def test_problems_have_no_property_and_are_one_line(provider: VaultProvider) -> None:
+    """Pulumi prints the value of a named property: the path stands in the reason."""
+    assert [
+        ("", "display_name: is required: a name of 1 to 255 characters"),
+        ("", "credentials[0].access_token: Field 'access_token' is required for static_bearer type."),
+    ] == problems(provider, vault(credential(token=None), display_name=None))
+
+
+def test_an_access_token_in_the_wrong_place_is_not_printed(provider: VaultProvider) -> None:
+    """Neither in a reason, nor, of an input that is refused, without the mark that encrypts it."""
+    result = provider.check({}, vault(credential(**{"x-" + TOKEN: 1}), metadata={TOKEN: 7}, on_delete=TOKEN))
+
+    assert result.failures
+    assert [] == [failure.reason for failure in result.failures if "canary" in failure.reason]
+    assert [] == secrets_in_plain(result.inputs["credentials"][0]["access_token"])
+
+
+@pytest.mark.parametrize("nothing", [[], None])
+def test_an_empty_vault_depends_on_the_setting(nothing: Any) -> None:
+    """The API's own sentence with a hint, unless the revision is set to the one that makes empty vaults."""
+    empty = vault(credentials=nothing)
+
+    assert [("", NO_CREDENTIAL)] == problems(configured({}), empty)
+    assert [("", NO_CREDENTIAL)] == problems(configured({"qoder:apiRevision": "2026-05"}), empty)
+    assert [] == problems(configured({"qoder:apiRevision": "2026-07"}), empty)
+
+
+def test_a_wrong_setting_is_said_at_preview() -> None:
+    """`configure` never fails; the check that needs the setting says what is wrong with it."""
+    provider = configured({"qoder:timeout": "soon", "qoder:apiToken": "pt-canary"})
+
+    assert [("", "qoder:timeout: must be a time such as 90, 90s or 1m30s, at most 24h")] == problems(provider, vault())
+
+
+def test_a_wrong_setting_fails_every_call_with_one_line() -> None:
+    """Also where there was no preview, as in a destroy."""
+    provider = configured({"qoder:baseUrl": "http://qoder.example"})
+
+    with pytest.raises(Reported) as caught:
+        provider.delete("vault_1", vault())
+
+    assert str(caught.value).startswith(
+        "qoder:baseUrl: must be an https URL such as https://openapi.qoder.sh/api/v1/cloud"
+    )
+
+
+def test_the_environment_serves_too(monkeypatch: pytest.MonkeyPatch, qoder: Emulator) -> None:
+    """Without configuration the environment of the moment counts."""
+    provider = VaultProvider()
+    monkeypatch.setenv("QODER_PAT", qoder.api_token)
+    monkeypatch.setenv("QODER_BASE_URL", qoder.base_url)
+
+    created(provider)
+
+    assert 1 == len(qoder.vaults)
+
+
+# Create, read, update, delete
+
+
+def test_the_life_of_a_vault(provider: VaultProvider, qoder: Emulator) -> None:
+    """Create, diff, rotate, read, delete: each gives the engine what it needs, and the id stays."""
+    id_, inputs, outputs = created(provider)
+    assert OUTPUT_NAMES - {"workspace_id"} == outputs.keys() - {"__provider"}
+    assert [id_] == [item.id for item in qoder.vaults]
+    assert provider.diff(id_, outputs, inputs).changes is False
+
+    rotated = checked(provider, vault(credential(token=NEW_TOKEN)), inputs)
+    difference = provider.diff(id_, outputs, rotated)
+    assert (None, []) == (difference.changes, difference.replaces)
+    outputs = {**plain(provider.update(id_, outputs, rotated).outs), "__provider": PICKLED_PROVIDER}
+    assert {URL: 1.0} == outputs["rotations"]
+    assert [NEW_TOKEN] == [item.access_token for item in qoder.vaults[0].credentials]
+    assert provider.diff(id_, outputs, rotated).changes is False
+
+    result = provider.read(id_, outputs)
+    assert (id_, None) == (result.id, result.inputs)
+    assert outputs == {**plain(result.outs), "__provider": PICKLED_PROVIDER}
+
+    provider.delete(id_, outputs)
+    assert [] == qoder.vaults
+    gone = provider.read(id_, outputs)
+    assert (None, {}) == (gone.id, gone.outs)
+
+
+def test_outputs_show_no_access_token_in_plain(provider: VaultProvider) -> None:
+    """Whatever create, update and read return, each access token has the mark that encrypts it; ids have none."""
+    id_, inputs, outputs = created(provider)
+    results = [
+        provider.create(inputs).outs,
+        provider.update(id_, outputs, checked(provider, vault(credential(token=NEW_TOKEN)), inputs)).outs,
+        provider.read(id_, outputs).outs,
+    ]
+
+    assert [] == [token for outs in results for token in secrets_in_plain(outs)]
+    assert all(isinstance(outs["credential_ids"][URL], str) for outs in results if outs)
+
+
+def test_every_output_is_named(provider: VaultProvider) -> None:
+    """What is None is there, too: an attribute of the resource depends on it."""
+    outs = provider.create(checked(provider, vault())).outs
+
+    assert outs is not None
+    assert OUTPUT_NAMES == outs.keys()
+    assert outs["workspace_id"] is None
+
+
+REPLACED = {"display_name": {"display_name": "another"}, "metadata": {"metadata": {"team": "tools"}}}
+
+
+@pytest.mark.parametrize("field", REPLACED)
+def test_diff_says_what_forces_another_vault(provider: VaultProvider, field: str) -> None:
+    """None with `replaces`: the engine compares the inputs itself, and shows them."""
+    id_, inputs, outputs = created(provider)
+
+    difference = provider.diff(id_, outputs, checked(provider, vault(**REPLACED[field]), inputs))
+
+    assert (None, [field]) == (difference.changes, difference.replaces)
+
+
+def test_diff_shows_work_that_stopped_in_the_middle(provider: VaultProvider) -> None:
+    """The inputs need not show it, so the answer is True."""
+    id_, inputs, outputs = created(provider)
+
+    assert provider.diff(id_, {**outputs, "unfinished": []}, inputs).changes is True
+
+
+def test_a_refresh_of_an_archived_vault(provider: VaultProvider, qoder: Emulator) -> None:
+    """All inputs come with it, as what exists says; the diff then replaces for the status."""
+    id_, _inputs, outputs = created(provider)
+    qoder.archive_vault(id_)
+
+    result = provider.read(id_, outputs)
+
+    assert result.outs is not None
+    assert result.inputs is not None
+    assert ("archived", INPUT_NAMES) == (result.outs["status"], result.inputs.keys())
+    assert "archived" == result.inputs["status"]
+    assert [] == secrets_in_plain(result.inputs)
+    difference = provider.diff(id_, plain(result.outs), checked(provider, vault(), plain(result.inputs)))
+    assert (None, ["status"]) == (difference.changes, difference.replaces)
+
+
+def test_a_refresh_of_an_archived_vault_with_metadata(start: Callable[..., Emulator]) -> None:
+    """Metadata is among the inputs where there is some."""
+    qoder = start("2026-07")
+    provider = configured(configuration_of(qoder))
+    id_, _, outputs = created(provider, metadata={"team": "tools"})
+    qoder.archive_vault(id_)
+
+    result = provider.read(id_, outputs)
+
+    assert result.inputs is not None
+    assert {"team": "tools"} == result.inputs["metadata"]
+
+
+def test_get_reads_a_vault_of_somebody_else(provider: VaultProvider, qoder: Emulator) -> None:
+    """`Vault.get` brings nothing but the provider: everything is read, and no access token is there."""
+    theirs = qoder.add_vault("theirs")
+    added = qoder.add_credential(theirs.id, URL, TOKEN)
+
+    result = provider.read(theirs.id, {"__provider": PICKLED_PROVIDER})
+
+    assert result.outs is not None
+    assert (theirs.id, {URL: added.id}) == (result.id, result.outs["credential_ids"])
+    assert [["mcp_server_url", "protocol", "type"]] == [sorted(item) for item in result.outs["credentials"]]
+    assert OUTPUT_NAMES == result.outs.keys()
+
+
+def test_get_of_none_is_an_error(provider: VaultProvider) -> None:
+    """A blank id would not stop Pulumi."""
+    with pytest.raises(Reported, match="there is no vault vault_0"):
+        provider.read("vault_0", {"__provider": PICKLED_PROVIDER})
+
+
+# One connection
+
+
+def test_one_connection_serves_all_threads(start: Callable[..., Emulator], connections: list[Any]) -> None:
+    """Threads that come together share one limiter, and what one learns of the revision all know."""
+    provider = configured(configuration_of(start("2026-07", latency_s=0.02)))
+    inputs = checked(provider, vault())
+    barrier = threading.Barrier(6)
+
+    def create() -> None:
+        barrier.wait()
+        provider.create(inputs)
+
+    with futures.ThreadPoolExecutor(6) as pool:
+        for future in [pool.submit(create) for _ in range(6)]:
+            future.result()
+
+    assert 1 == len(connections)
+
+
+def test_other_settings_are_another_connection(start: Callable[..., Emulator], connections: list[Any]) -> None:
+    """Two providers with two accounts in one process do not share anything."""
+    first, second = start(), start("2026-07")
+    for qoder in (first, second):
+        created(configured(configuration_of(qoder)))
+
+    assert (2, 1, 1) == (len(connections), len(first.vaults), len(second.vaults))
+
+
+def test_who_asks(provider: VaultProvider, qoder: Emulator) -> None:
+    """The user agent names this package, Pulumi's SDK and Python, with their versions."""
+    created(provider)
+
+    agent = qoder.requests[0].headers["user-agent"]
+    assert re.fullmatch(r"pulumi-qoder-vault/[\w.+]+ pulumi/[\w.+]+ python/3\.\d+\.\d+\S*", agent), agent
+
+
+# Failures
+
+
+def everything_of(failure: BaseException) -> str:
+    """A failure with all that is chained to it."""
+    import traceback
+
+    return "".join(traceback.format_exception(failure))
+
+
+CALLS: dict[str, Callable[[VaultProvider], Any]] = {
+    "check": lambda provider: provider.check({"rotations": 7}, vault(credentials=[credential()])),
+    "diff": lambda provider: provider.diff("vault_1", {"api_revision": TOKEN}, vault()),
+    "create": lambda provider: provider.create({"credentials": TOKEN}),
+    "read": lambda provider: provider.read("vault_1", {"credentials": [{"x": TOKEN}]}),
+    "update": lambda provider: provider.update("vault_1", vault(), {"credentials": [[TOKEN]]}),
+    "delete": lambda provider: provider.delete("vault_1", {"credentials": 7.0}),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_whatever_goes_wrong_is_one_line(provider: VaultProvider, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw shows its type and place, and not its text, which may hold a secret."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError(f"unforeseen\n{TOKEN}")
+
+    monkeypatch.setattr(dynamic, "_to_inputs", fail)
+
+    with pytest.raises(Reported) as caught:
+        CALLS[name](provider)
+
+    assert re.fullmatch(
+        r"pulumi-qoder-vault failed in a way that it does not know \(RuntimeError at test_dynamic\.py:\d+\); please "
+        r"report this line",
+        str(caught.value),
+    )
+    assert TOKEN not in everything_of(caught.value)
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_garbage_in_the_state_is_one_line(provider: VaultProvider, name: str) -> None:
+    """A state that nobody wrote gives one line, too."""
+    try:
+        CALLS[name](provider)
+    except Reported as failure:
+        assert str(failure).isprintable()  # noqa: PT017 some of them are no failures
+        assert TOKEN not in everything_of(failure)  # noqa: PT017
+
+
+def test_an_api_error_is_reported_as_it_is(provider: VaultProvider, qoder: Emulator) -> None:
+    """Our own errors keep their line; nothing is chained to it."""
+    qoder.api_token = "pt-another"
+
+    with pytest.raises(Reported) as caught:
+        created(provider)
+
+    assert str(caught.value).startswith("POST /vaults: The authentication token is missing or invalid (401 ")
+    assert TOKEN not in everything_of(caught.value)
+    assert (None, None) == (caught.value.partial, caught.value.__context__)
+
+
+def test_no_error_quotes_an_access_token(provider: VaultProvider, qoder: Emulator) -> None:
+    """Old and new access tokens, and the API token, are unknown to every line, whatever the server repeats."""
+    id_, inputs, outputs = created(provider)
+    news = checked(provider, vault(credential(token=NEW_TOKEN)), inputs)
+    qoder.fail_next("*", "/**", Fault.ECHO, times=None)
+
+    for act in (
+        lambda: provider.create(inputs),
+        lambda: provider.read(id_, outputs),
+        lambda: provider.update(id_, outputs, news),
+        lambda: provider.delete(id_, outputs),
+    ):
+        with pytest.raises(Reported) as caught:
+            act()
+        shown = everything_of(caught.value)
+        assert not [secret for secret in (TOKEN, NEW_TOKEN, qoder.api_token) if secret in shown]
+
+
+def stopped(provider: VaultProvider, qoder: Emulator) -> Reported:
+    """A create on 2026-07 that stopped after the first of two credentials, and could not be taken back."""
+    qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+    qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN, times=None)
+    with pytest.raises(Reported) as caught:
+        created(provider, credential(), credential(OTHER_URL, OTHER_TOKEN))
+    qoder.clear_faults()
+    return caught.value
+
+
+def test_partial_work_is_handed_to_the_engine(start: Callable[..., Emulator]) -> None:
+    """Id and properties of what exists, `__provider` with them, without which the engine could not go on."""
+    qoder = start("2026-07")
+
+    failure = stopped(configured(configuration_of(qoder)), qoder)
+
+    assert failure.partial is not None
+    id_, properties = failure.partial
+    assert [id_] == [item.id for item in qoder.vaults]
+    assert PICKLED_PROVIDER == properties["__provider"]
+    assert [URL] == [item["mcp_server_url"] for item in properties["credentials"]]
+    assert [] == properties["unfinished"]
+    assert None not in properties.values()
+    assert [] == secrets_in_plain(properties)
+
+
+def test_partial_work_is_finished(start: Callable[..., Emulator]) -> None:
+    """The next `up` updates what was recorded; a refresh before it changes nothing of that."""
+    qoder = start("2026-07")
+    provider = configured(configuration_of(qoder))
+    failure = stopped(provider, qoder)
+    assert failure.partial is not None
+    id_, outputs = failure.partial[0], plain(dict(failure.partial[1]))
+    program = vault(credential(), credential(OTHER_URL, OTHER_TOKEN))
+
+    refreshed = provider.read(id_, outputs)
+    assert refreshed.inputs is not None
+    assert {URL: 0} == refreshed.inputs["rotations"]
+    news = checked(provider, program, plain(refreshed.inputs))
+    for state in (outputs, {**plain(refreshed.outs), "__provider": PICKLED_PROVIDER}):
+        assert provider.diff(id_, state, news).changes is not False
+    finished = provider.update(id_, outputs, news).outs
+
+    assert finished is not None
+    assert {URL, OTHER_URL} == finished["credential_ids"].keys()
+    assert "unfinished" not in finished
+    assert provider.diff(id_, plain(finished), news).changes is False
+
+
+# In Pulumi's own servicer
+
+
+def load_servicer() -> Any:
+    """The class that runs dynamic providers. Its module is a program: it is loaded without its last call, `main()`."""
+    spec = importlib.util.find_spec("pulumi.dynamic.__main__")
+    if spec is None or spec.origin is None:
+        pytest.skip("this SDK keeps its servicer elsewhere")
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))]
+    module = types.ModuleType("dynamic_provider_servicer")
+    exec(compile(tree, spec.origin, "exec"), module.__dict__)
+    return module.DynamicResourceProviderServicer()
+
+
+def struct(values: dict[str, Any]) -> struct_pb2.Struct:
+    message = struct_pb2.Struct()
+    message.update(values)
+    return message
+
+
+def dictionary(message: struct_pb2.Struct) -> dict[str, Any]:
+    return dict(json_format.MessageToDict(message))
+
+
+@pytest.fixture
+def serve_provider(closing: ExitStack) -> Callable[..., Any]:
+    """Start Pulumi's servicer on a port of its own, configured; the stub talks to it as the engine does."""
+
+    def serve(configuration: dict[str, Any]) -> Any:
+        server = grpc.server(futures.ThreadPoolExecutor(4))
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(load_servicer(), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        closing.callback(lambda: server.stop(0).wait())
+        channel = closing.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}"))
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        stub.Configure(provider_pb2.ConfigureRequest(args=struct(configuration)))
+        return stub
+
+    return serve
+
+
+def check_of(stub: Any, news: dict[str, Any], olds: dict[str, Any] | None = None) -> Any:
+    # What is null does not cross the engine.
+    return stub.Check(provider_pb2.CheckRequest(olds=struct(olds or {}), news=struct(plain(news))))
+
+
+def engine_form(value: Any) -> Any:
+    return plain(value) | {"__provider": PICKLED_PROVIDER}
+
+
+def test_a_life_over_the_wire(qoder: Emulator, serve_provider: Callable[..., Any]) -> None:
+    """Check, create, diff, update, read and delete as the engine calls them."""
+    stub = serve_provider(configuration_of(qoder))
+    checked_ = check_of(stub, vault())
+    inputs = dictionary(checked_.inputs)
+    assert [] == list(checked_.failures)
+    assert [] == secrets_in_plain(inputs)
+
+    made = stub.Create(provider_pb2.CreateRequest(properties=struct(engine_form(inputs))))
+    outputs = dictionary(made.properties)
+    assert [] == secrets_in_plain(outputs)
+    assert OUTPUT_NAMES <= {*outputs, "workspace_id"}
+
+    same = {"id": made.id, "olds": struct(engine_form(outputs))}
+    unchanged = stub.Diff(provider_pb2.DiffRequest(**same, news=struct(engine_form(inputs))))
+    assert provider_pb2.DiffResponse.DIFF_NONE == unchanged.changes
+
+    news = engine_form(dictionary(check_of(stub, vault(credential(token=NEW_TOKEN)), engine_form(inputs)).inputs))
+    assert {URL: 1.0} == news["rotations"]
+    changed = stub.Diff(provider_pb2.DiffRequest(**same, news=struct(news)))
+    assert (provider_pb2.DiffResponse.DIFF_UNKNOWN, []) == (changed.changes, list(changed.replaces))
+    outputs = dictionary(stub.Update(provider_pb2.UpdateRequest(**same, news=struct(news))).properties)
+    assert [] == secrets_in_plain(outputs)
+    assert [NEW_TOKEN] == [item.access_token for item in qoder.vaults[0].credentials if item.status == "active"]
+
+    state = struct(engine_form(outputs))
+    read = stub.Read(provider_pb2.ReadRequest(id=made.id, properties=state))
+    assert (made.id, {}) == (read.id, dictionary(read.inputs))
+    stub.Delete(provider_pb2.DeleteRequest(id=made.id, properties=state))
+    assert [] == qoder.vaults
+    assert "" == stub.Read(provider_pb2.ReadRequest(id=made.id, properties=state)).id
+
+
+UNCLEAR = {
+    "an access token": vault(credential(token=UNKNOWN)),
+    "a URL": vault(credential(UNKNOWN)),
+    "a credential": vault(UNKNOWN, credential()),
+    "all credentials": vault(credentials=UNKNOWN),
+    "the name": vault(display_name=UNKNOWN),
+    "metadata": vault(metadata=UNKNOWN),
+    "a value of metadata": vault(metadata={"team": UNKNOWN}),
+    "on_delete": vault(on_delete=UNKNOWN),
+    "everything": vault(credentials=UNKNOWN, display_name=UNKNOWN, metadata=UNKNOWN, on_delete=UNKNOWN),
+}
+
+
+@pytest.mark.parametrize("what", UNCLEAR)
+def test_what_is_unknown_in_a_preview(
+    what: str, start: Callable[..., Emulator], serve_provider: Callable[..., Any]
+) -> None:
+    """It passes check, stays unknown, counts as a change in diff, and no request is made."""
+    stub = serve_provider(configuration_of(start()))
+    known = dictionary(check_of(stub, vault()).inputs)
+    outputs = {
+        **plain(known),
+        "base_url": "https://qoder.example",
+        "api_revision": "2026-05",
+        "metadata": {},
+        "credential_ids": {URL: "vcred_1"},
+        "__provider": PICKLED_PROVIDER,
+    }
+
+    for olds in ({}, engine_form(known)):
+        result = check_of(stub, UNCLEAR[what], olds)
+        assert [] == [failure.reason for failure in result.failures]
+        assert UNKNOWN in str(result.inputs)
+
+    news = struct(engine_form(dictionary(result.inputs)))
+    difference = stub.Diff(provider_pb2.DiffRequest(id="vault_1", olds=struct(outputs), news=news))
+    assert provider_pb2.DiffResponse.DIFF_UNKNOWN == difference.changes
+
+
+def status_of(failure: grpc.RpcError) -> Any:
+    trailing = dict(failure.trailing_metadata() or ())
+    return status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
+
+
+def test_a_failure_is_one_clean_line_for_the_engine(qoder: Emulator, serve_provider: Callable[..., Any]) -> None:
+    """The status in the trailing metadata is our line; not even the SDK's traceback beside it holds a secret."""
+    stub = serve_provider(configuration_of(qoder))
+    inputs = struct(engine_form(dictionary(check_of(stub, vault()).inputs)))
+    qoder.fail_next("POST", "/vaults", Fault.FORBIDDEN)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Create(provider_pb2.CreateRequest(properties=inputs))
+
+    status = status_of(caught.value)
+    assert re.fullmatch(
+        r"POST /vaults: The API token has no permission for this operation \(403 permission_error, request_id "
+        r"req_\w+\): give the API token access to vaults, or set qoder:workspaceId to a workspace that it may use",
+        status.message,
+    ), status.message
+    assert [] == list(status.details)
+    assert not [secret for secret in (TOKEN, qoder.api_token) if secret in caught.value.details()]
+
+
+def test_an_unforeseen_failure_is_one_clean_line_for_the_engine(
+    qoder: Emulator, serve_provider: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what nobody foresaw."""
+
+    def fail(*_: Any) -> Any:
+        raise RuntimeError(f"unforeseen\n{TOKEN}")
+
+    stub = serve_provider(configuration_of(qoder))
+    inputs = struct(engine_form(dictionary(check_of(stub, vault()).inputs)))
+    monkeypatch.setattr(operations, "create", fail)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Create(provider_pb2.CreateRequest(properties=inputs))
+
+    assert "please report this line" in status_of(caught.value).message
+    assert TOKEN not in str(caught.value)
+
+
+def test_partial_state_reaches_the_engine(start: Callable[..., Emulator], serve_provider: Callable[..., Any]) -> None:
+    """`ErrorResourceInitFailed` with id, properties and the whole sentence; secrets are marked in it."""
+    qoder = start("2026-07")
+    stub = serve_provider(configuration_of(qoder))
+    program = vault(credential(), credential(OTHER_URL, OTHER_TOKEN))
+    inputs = struct(engine_form(dictionary(check_of(stub, program).inputs)))
+    qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+    qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN)
+
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Create(provider_pb2.CreateRequest(properties=inputs))
+
+    status = status_of(caught.value)
+    failed = provider_pb2.ErrorResourceInitFailed()
+    assert status.details[0].Unpack(failed)
+    properties = dictionary(failed.properties)
+    assert ([qoder.vaults[0].id], [status.message]) == ([failed.id], list(failed.reasons))
+    assert {URL} == properties["credential_ids"].keys()
+    assert PICKLED_PROVIDER == properties["__provider"]
+    assert [] == secrets_in_plain(properties)
+    assert "recorded as partially created" in status.message
+
+
+# In a program, under Pulumi's mocks
+
+
+class Mocks(pulumi_mocks.Mocks):
+    """Keep what was registered; answer with the inputs and the outputs that a vault has."""
+
+    def __init__(self) -> None:
+        self.registered: list[pulumi_mocks.MockResourceArgs] = []
+
+    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.registered.append(args)
+        return args.resource_id or f"vault_{args.name}", {**args.inputs, "credential_ids": {URL: "vcred_1"}}
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Mocks]:
+    """Run a program under `pulumi.runtime.set_mocks`."""
+
+    def run_program(program: Callable[[], Any]) -> Mocks:
+        mocks = Mocks()
+        pulumi.runtime.set_mocks(mocks, preview=False)
+        pulumi.runtime.test(program)()
+        return mocks
+
+    return run_program
+
+
+def test_a_program_runs_under_mocks(run: Callable[..., Mocks]) -> None:
+    """Users' unit tests work: what was declared is registered under the frozen type, with the frozen string."""
+    shown: dict[str, Any] = {}
+
+    def program() -> Any:
+        made = Vault(
+            "github-tools",
+            display_name="my-mcp-vault",
+            credentials=[CredentialArgs(mcp_server_url=URL, protocol="sse", access_token=TOKEN)],
+        )
+        return pulumi.Output.all(made.id, made.credential_ids[URL], made.on_delete).apply(
+            lambda values: shown.update(values=values)
+        )
+
+    (registered,) = run(program).registered
+    assert (VAULT_TYPE, "github-tools") == (registered.typ, registered.name)
+    assert PICKLED_PROVIDER == registered.inputs["__provider"]
+    assert {
+        "display_name": "my-mcp-vault",
+        "credentials": [{"mcp_server_url": URL, "protocol": "sse", "access_token": TOKEN}],
+        "on_delete": "delete",
+    } == {key: value for key, value in plain(registered.inputs).items() if key != "__provider"}
+    assert {"values": ["vault_github-tools", "vcred_1", "delete"]} == shown
+
+
+def test_credential_args_is_a_plain_dict() -> None:
+    """`CredentialArgs(...)` and a dict literal are the same thing."""
+    assert {"mcp_server_url": URL, "access_token": TOKEN} == CredentialArgs(mcp_server_url=URL, access_token=TOKEN)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"display_name": "v"}, {"credentials": []}, {"credentials": None}])
+def test_what_is_missing_is_no_type_error(run: Callable[..., Mocks], arguments: dict[str, Any]) -> None:
+    """Missing arguments are for `check` to say, in one line."""
+    assert 1 == len(run(lambda: Vault("bare", **arguments).urn).registered)
+
+
+def test_access_tokens_are_secret_before_the_provider_sees_them(run: Callable[..., Mocks]) -> None:
+    """In the constructor, whatever the program forgot: plain, as an output, in an output, or in a list of outputs."""
+    secrets: dict[str, bool] = {}
+
+    def program() -> Any:
+        variants = {
+            "plain": [credential()],
+            "output token": [credential(token=pulumi.Output.from_input(TOKEN))],
+            "output credential": [pulumi.Output.from_input(credential())],
+            "output list": pulumi.Output.from_input([credential()]),
+        }
+        return [pulumi.Output.from_input(dynamic._with_secret_tokens(value)).is_secret() for value in variants.values()]
+
+    async def gather(flags: list[Any]) -> None:
+        for number, flag in enumerate(flags):
+            secrets[str(number)] = await flag
+
+    run(lambda: pulumi.Output.from_input(gather(program())))
+    assert {str(number): True for number in range(4)} == secrets
+
+
+def test_import_is_refused_with_one_line(run: Callable[..., Mocks]) -> None:
+    """Pulumi cannot import a dynamic resource, and says so badly; this says it well."""
+    failures: list[str] = []
+
+    def program() -> None:
+        try:
+            Vault("v", pulumi.ResourceOptions(import_="vault_1"), display_name="v", credentials=[credential()])
+        except pulumi.RunError as failure:
+            failures.append(str(failure))
+
+    assert [] == run(program).registered
+    assert [
+        "Vault 'v': Pulumi cannot import a dynamic resource; take import_ out, and use Vault.get to read a vault that "
+        "exists"
+    ] == failures
+
+
+def test_a_subclass_keeps_the_type(run: Callable[..., Mocks]) -> None:
+    """A user's subclass is a vault like any other: its type stands in the state."""
+
+    class TeamVault(Vault):
+        pass
+
+    registered = run(lambda: TeamVault("v", display_name="v", credentials=[credential()]).urn).registered
+    assert [VAULT_TYPE] == [item.typ for item in registered]
+
+
+def test_get_in_a_program(run: Callable[..., Mocks]) -> None:
+    """`Vault.get` reads by id, and hands the provider nothing that it could take for a declaration."""
+    (registered,) = run(lambda: Vault.get("theirs", "vault_7").urn).registered
+
+    assert (VAULT_TYPE, "vault_7") == (registered.typ, registered.resource_id)
+    assert {"__provider"} == {key for key, value in registered.inputs.items() if value is not None}
+
+
+def test_get_keeps_the_options(run: Callable[..., Mocks]) -> None:
+    """Options of the program are not lost beside the id."""
+
+    def program() -> Any:
+        parent = Vault("parent", display_name="p", credentials=[credential()])
+        return Vault.get("theirs", "vault_7", pulumi.ResourceOptions(parent=parent)).urn.apply(urns.append)
+
+    urns: list[str] = []
+    run(program)
+    assert ["qoder:Vault$pulumi-python:dynamic/qoder:Vault::theirs"] == [
+        urn.rpartition("dynamic/")[0] and urn.split("dynamic/", 1)[1] for urn in urns
+    ]

@@ -1,0 +1,1083 @@
+"""Create, read, update, delete and look up, against a server of each revision: what is asked, and what is left."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.api.client import Client
+from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.errors import Answer
+from pulumi_qoder_vault.lifecycle import operations
+from pulumi_qoder_vault.lifecycle.detect import RevisionInUse, refuses_credentials_key
+from pulumi_qoder_vault.lifecycle.model import Credential, DesiredVault, Place, RecordedVault, Revision
+from pulumi_qoder_vault.secret import Secret
+
+URL, OTHER_URL, THIRD_URL = (f"https://example.com/{name}" for name in ("mcp", "other", "third"))
+TOKENS = ("mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-three-3333")
+ONE, TWO, THREE = (
+    Credential(url, Secret(token)) for url, token in zip((URL, OTHER_URL, THIRD_URL), TOKENS, strict=True)
+)
+NEW_ONE = replace(ONE, access_token=Secret("mcp-canary-one-next"))
+NEW_TWO = replace(TWO, access_token=Secret("mcp-canary-two-next"))
+EVERY_TOKEN = [item.access_token for item in (ONE, TWO, THREE, NEW_ONE, NEW_TWO)]
+R05, R07 = Revision.R2026_05, Revision.R2026_07
+JSON = (("Content-Type", "application/json"),)
+REFUSES_KEY = Effect(
+    "2026-07, which refuses the key",
+    status=400,
+    headers=JSON,
+    body={
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": "Unknown field.", "param": "credentials"},
+    },
+)
+
+
+def desired(*credentials: Credential, **fields: Any) -> DesiredVault:
+    counts = {item.mcp_server_url: 0 for item in credentials}
+    return DesiredVault("my-mcp-vault", credentials, **{"rotations": counts, **fields})
+
+
+class World:
+    """A server, its API, and the revision in use."""
+
+    def __init__(self, qoder: Emulator, api: Client, setting: str = "auto") -> None:
+        self.qoder = qoder
+        self.api = api
+        self.in_use = RevisionInUse(setting)
+
+    def create(self, wanted: DesiredVault) -> RecordedVault:
+        return operations.create(self.api, wanted, self.in_use)
+
+    def update(self, recorded: RecordedVault, wanted: DesiredVault) -> RecordedVault:
+        return operations.update(self.api, recorded, wanted, self.in_use)
+
+    def read(self, recorded: RecordedVault) -> tuple[RecordedVault | None, bool]:
+        return operations.read(self.api, recorded)
+
+    def delete(self, recorded: RecordedVault) -> None:
+        operations.delete(self.api, recorded)
+
+    @property
+    def asked(self) -> list[str]:
+        """Method, path and status of what was asked since the last time; ids are left out."""
+        lines = [f"{item.method} {item.path} {item.status}" for item in self.qoder.requests]
+        self.qoder.clear_requests()
+        return [re.sub(r"vcred_\w+", "C", re.sub(r"vault_\w+", "V", line)) for line in lines]
+
+    @property
+    def active(self) -> dict[str, str | None]:
+        """Access tokens of the active credentials of the only vault, by URL."""
+        (vault,) = self.qoder.vaults
+        return {item.mcp_server_url or "": item.access_token for item in vault.credentials if item.status == "active"}
+
+
+def tokens_of(*credentials: Credential) -> dict[str, str]:
+    return {item.mcp_server_url: item.access_token.reveal() for item in credentials if item.access_token}
+
+
+@pytest.fixture
+def world_of(start: Callable[..., Emulator], client_of: Callable[..., Client]) -> Callable[..., World]:
+    def make(revision: str = "2026-05", setting: str = "auto", **switches: Any) -> World:
+        qoder = start(revision, **switches)
+        return World(qoder, client_of(qoder, *EVERY_TOKEN), setting)
+
+    return make
+
+
+@pytest.fixture(params=["2026-05", "2026-07"])
+def world(request: pytest.FixtureRequest, world_of: Callable[..., World]) -> World:
+    return world_of(request.param)
+
+
+@pytest.fixture
+def founding(world_of: Callable[..., World]) -> World:
+    return world_of("2026-05")
+
+
+@pytest.fixture
+def current(world_of: Callable[..., World]) -> World:
+    return world_of("2026-07", setting="2026-07")
+
+
+def failure_of(act: Callable[..., Any], *arguments: Any) -> Any:
+    """What an act fails with: always one printable line without a secret, and no cause behind it."""
+    with pytest.raises(errors.QoderError) as caught:
+        act(*arguments)
+    failure = caught.value
+    assert str(failure).isprintable(), str(failure)
+    assert not [token for token in EVERY_TOKEN if token and token.reveal() in f"{failure} {failure!r}"]
+    assert failure.__cause__ is None
+    assert failure.__context__ is None or failure.__suppress_context__
+    return failure
+
+
+def line_of(act: Callable[..., Any], *arguments: Any) -> str:
+    line = re.sub(r"req_[0-9a-f]{24}", "req_1", str(failure_of(act, *arguments)))
+    return re.sub(r"vcred_[0-9a-f]{32}", "vcred_1", re.sub(r"vault_[0-9a-f]{32}", "vault_1", line))
+
+
+# Create
+
+
+def test_on_2026_05_a_create_is_one_request(founding: World) -> None:
+    """The vault comes with its credentials, in the form of the founding page."""
+    founding.create(desired(ONE, TWO))
+
+    assert ["POST /vaults 201"] == founding.asked
+    assert tokens_of(ONE, TWO) == founding.active
+
+
+def test_on_2026_07_a_create_is_the_vault_and_each_credential(current: World) -> None:
+    """The vault first, without credentials, then each."""
+    current.create(desired(ONE, TWO))
+
+    assert ["POST /vaults 200", *["POST /vaults/V/credentials 200"] * 2] == current.asked
+    assert tokens_of(ONE, TWO) == current.active
+
+
+def test_what_is_recorded(world: World) -> None:
+    """The record holds what was asked for, the ids, where it was made, and the revision that answered."""
+    wanted = desired(ONE, replace(TWO, protocol="sse"), on_delete="archive", rotations={URL: 0, OTHER_URL: 3})
+
+    recorded = world.create(wanted)
+
+    (vault,) = world.qoder.vaults
+    assert recorded == RecordedVault(
+        id=vault.id,
+        display_name="my-mcp-vault",
+        metadata={},
+        on_delete="archive",
+        place=Place(world.qoder.base_url, None),
+        status="active",
+        credentials=wanted.credentials,
+        credential_ids={str(item.mcp_server_url): item.id for item in vault.credentials},
+        rotations={URL: 0, OTHER_URL: 3},
+        created_at=recorded.created_at,
+        updated_at=recorded.updated_at,
+        api_revision=Revision(world.qoder.revision),
+    )
+    assert recorded.created_at.startswith("20")
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_credential_may_be_made_with_200_or_201(world_of: Callable[..., World], status: int) -> None:
+    """Any 2xx is a success."""
+    world = world_of("2026-07", "2026-07", credential_create_status=status)
+
+    assert URL in world.create(desired(ONE)).credential_ids
+
+
+def test_an_empty_vault(current: World) -> None:
+    """On 2026-07 a vault may be empty."""
+    recorded = current.create(desired())
+
+    assert (["POST /vaults 200"], {}) == (current.asked, recorded.credential_ids)
+
+
+# The revision
+
+
+def test_auto_starts_with_the_founding_form(founding: World) -> None:
+    """A 2026-05 server never sees anything else."""
+    founding.create(desired(ONE))
+    founding.create(desired(ONE))
+
+    assert ["POST /vaults 201"] * 2 == founding.asked
+
+
+@pytest.mark.parametrize(
+    ("credentials_key", "first"),
+    [("refuse", ["POST /vaults 400", "POST /vaults 200"]), ("ignore", ["POST /vaults 200"])],
+)
+def test_auto_finds_2026_07_out_once(world_of: Callable[..., World], credentials_key: str, first: list[str]) -> None:
+    """A server that refuses the key, or stores none of them, is 2026-07; that is found out by the first create only."""
+    world = world_of("2026-07", credentials_key=credentials_key)
+    add = ["POST /vaults/V/credentials 200"]
+
+    world.create(desired(ONE, TWO))
+    assert [*first, *add * 2] == world.asked
+    assert tokens_of(ONE, TWO) == world.active
+
+    world.create(desired(ONE))
+    assert "credentials" not in world.qoder.requests[0].body
+    assert ["POST /vaults 200", *add] == world.asked
+
+
+def test_between_counts_as_2026_05(world_of: Callable[..., World]) -> None:
+    """A server of the time between takes the founding form."""
+    world = world_of("between")
+
+    recorded = world.create(desired(ONE))
+
+    assert (["POST /vaults 201"], R05) == (world.asked, recorded.api_revision)
+
+
+def test_the_others_wait_for_the_first(world_of: Callable[..., World]) -> None:
+    """Of many creates at once one tries the founding form; nobody else repeats it."""
+    world = world_of("2026-07", latency_s=0.05)
+    threads = [threading.Thread(target=world.create, args=(desired(ONE),)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    tried = [item for item in world.qoder.requests if item.path == "/vaults" and "credentials" in item.body]
+    assert (1, 6) == (len(tried), len(world.qoder.vaults))
+
+
+def test_a_first_create_that_fails_teaches_nothing(founding: World) -> None:
+    """After an error the next create of the process finds out by itself."""
+    founding.qoder.fail_next("POST", "/vaults", Fault.FORBIDDEN)
+    failure_of(founding.create, desired(ONE))
+
+    founding.create(desired(ONE))
+
+    assert ["POST /vaults 403", "POST /vaults 201"] == founding.asked
+
+
+@pytest.mark.parametrize("second", [Fault.FORBIDDEN, Fault.CONFLICT, Fault.RATE_LIMITED_ABSURD], ids=repr)
+def test_if_both_forms_are_refused_the_first_error_counts(founding: World, second: Fault) -> None:
+    """The first error is the one that says what is wrong with the program; nothing is remembered."""
+    founding.qoder.fail_next("POST", "/vaults", REFUSES_KEY)
+    founding.qoder.fail_next("POST", "/vaults", second)
+
+    assert "POST /vaults: Unknown field (400 invalid_request_error, request_id req_1)" == line_of(
+        founding.create, desired(ONE)
+    )
+    assert 2 == len(founding.asked)
+
+    founding.create(desired(ONE))
+    assert ["POST /vaults 201"] == founding.asked
+
+
+def test_if_the_second_forms_answer_is_lost_that_counts(founding: World) -> None:
+    """A vault that may exist is worth more than the first refusal."""
+    founding.qoder.fail_next("POST", "/vaults", REFUSES_KEY)
+    founding.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
+
+    assert "a vault named 'my-mcp-vault' may exist" in line_of(founding.create, desired(ONE))
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer"),
+    [
+        (True, Answer(400, param="credentials")),
+        (True, Answer(400, message="Unknown field 'credentials'.")),
+        (True, Answer(400, message="credentials: Extra inputs are not permitted")),
+        (True, Answer(400, message='json: unknown field "credentials"')),
+        (False, Answer(400, message="At least one credential is required when creating a vault.")),
+        (False, Answer(400, message="At least one credential is required when creating a vault.", param="credentials")),
+        (False, Answer(400, message="Field 'access_token' is required for static_bearer type.")),
+        (False, Answer(400, message="credentials[0].protocol must be sse", param="credentials[0].protocol")),
+        (False, Answer(400, message="credentials.0.protocol must be sse", param="credentials.0.protocol")),
+        (False, Answer(400, message="my_credentials are wrong")),
+        (False, Answer(400, message="Field 'display_name' is required.", param="display_name")),
+        (False, Answer(401, message="invalid credentials")),
+        (False, Answer(403, param="credentials")),
+        (False, Answer(400)),
+    ],
+)
+def test_what_shows_that_a_server_is_2026_07(expected: bool, answer: Answer) -> None:
+    """A 400 about the key `credentials` itself; not one about what is in it, and not the founding page's sentence."""
+    assert expected is refuses_credentials_key(answer)
+
+
+@pytest.mark.parametrize(("setting", "has_key"), [("2026-05", True), ("2026-07", False)])
+def test_an_explicit_revision_is_what_is_sent(world_of: Callable[..., World], setting: str, has_key: bool) -> None:
+    """Nothing is tried out: the setting fixes the form; the answer is read as what it is."""
+    world = world_of("2026-07", setting, credentials_key="ignore")
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN)
+
+    failure_of(world.create, desired(ONE))
+
+    assert has_key is ("credentials" in world.qoder.requests[0].body)
+    assert 1 == sum(item.path == "/vaults" for item in world.qoder.requests)
+
+
+# A create that fails
+
+
+LOST = [
+    Fault.DROP_AFTER_COMMIT,
+    Fault.RESET_AFTER_COMMIT,
+    Fault.TRUNCATED_AFTER_COMMIT,
+    Fault.CUT_JSON_AFTER_COMMIT,
+    Fault.HTML_200_AFTER_COMMIT,
+    Fault.ERROR_AFTER_COMMIT,
+    Fault.BAD_GATEWAY_AFTER_COMMIT,
+    Fault.UNAVAILABLE_AFTER_COMMIT,
+    Fault.REQUEST_TIMEOUT_AFTER_COMMIT,
+    Fault.DROP_BEFORE_COMMIT,
+]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=repr)
+@pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
+def test_a_lost_answer_to_a_create_says_what_may_exist(
+    world_of: Callable[..., World], revision: str, fault: Fault
+) -> None:
+    """The create is not sent again; the error names the vault that may exist, and where."""
+    world = world_of(revision, revision)
+    world.qoder.fail_next("POST", "/vaults", fault)
+
+    failure = failure_of(world.create, desired(ONE))
+
+    assert isinstance(failure, errors.AnswerLost)
+    assert 1 == len(world.asked)
+    assert str(failure).endswith(
+        f"; it was not sent again, and a vault named 'my-mcp-vault' may exist at {world.qoder.base_url}: look for it, "
+        "and delete it, before the next pulumi up makes another one"
+    )
+
+
+def test_a_name_that_holds_a_secret_or_a_line_break_is_made_fit(founding: World) -> None:
+    """Also our own text about a vault is one line without an access token."""
+    founding.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
+
+    line = line_of(founding.create, replace(desired(ONE), display_name=f"a\nb {TOKENS[0]}"))
+
+    assert "a vault named 'a b ***' may exist" in line
+
+
+@pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.CONFLICT, Fault.DROP_AFTER_COMMIT, Fault.HTML_200], ids=repr)
+def test_a_refused_credential_takes_the_vault_back(current: World, fault: Fault) -> None:
+    """Where one credential is not taken the vault is deleted again, and nothing is left."""
+    current.qoder.fail_next("POST", "/vaults/*/credentials", fault, skip=1)
+
+    failure = failure_of(current.create, desired(ONE, TWO, THREE))
+
+    assert isinstance(failure, errors.Refused)
+    assert [] == current.qoder.vaults
+    assert re.search(r"; vault vault_[0-9a-f]{32} was deleted again, nothing is left$", str(failure))
+    assert [
+        "POST /vaults",
+        "POST /vaults/V/credentials",
+        "POST /vaults/V/credentials",
+        "DELETE /vaults/V",
+    ] == [line.rpartition(" ")[0] for line in current.asked]
+
+
+def test_the_whole_line_of_a_create_taken_back(current: World) -> None:
+    """What failed, why, and what is left, by id."""
+    current.qoder.fail_next("POST", "/vaults/*/credentials", Fault.CONFLICT)
+
+    assert (
+        "POST /vaults/vault_1/credentials: The request conflicts with the current state of the resource (409 "
+        "conflict_error, request_id req_1); vault vault_1 was deleted again, nothing is left"
+    ) == line_of(current.create, desired(ONE))
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_AFTER_COMMIT, Fault.ERROR_AFTER_COMMIT], ids=repr)
+def test_a_rollback_whose_answer_is_lost_is_done(current: World, fault: Fault) -> None:
+    """The second DELETE finds nothing, which is what was wanted."""
+    current.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN)
+    current.qoder.fail_next("DELETE", "/vaults/*", fault)
+
+    assert isinstance(failure_of(current.create, desired(ONE)), errors.Refused)
+    assert [] == current.qoder.vaults
+
+
+@pytest.fixture(params=[Fault.FORBIDDEN, Fault.ERROR_BEFORE_COMMIT, Fault.HTML_404, Fault.FOREIGN_404], ids=repr)
+def stuck(request: pytest.FixtureRequest, current: World) -> tuple[World, Any]:
+    """A vault with one of two credentials, which could not be deleted again; and the failure."""
+    current.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+    current.qoder.fail_next("DELETE", "/vaults/*", request.param, times=None)
+    failure = failure_of(current.create, desired(ONE, TWO))
+    current.qoder.clear_faults()
+    current.qoder.clear_requests()
+    return current, failure
+
+
+def test_a_rollback_that_fails_is_recorded(stuck: tuple[World, Any]) -> None:
+    """The record holds what exists and nothing else; the error names the vault and says what happens next."""
+    world, failure = stuck
+
+    (vault,) = world.qoder.vaults
+    assert isinstance(failure, errors.Unfinished)
+    assert (vault.id, (ONE,), {URL: vault.credentials[0].id}, {URL: 0}, ()) == (
+        failure.recorded.id,
+        failure.recorded.credentials,
+        failure.recorded.credential_ids,
+        failure.recorded.rotations,
+        failure.recorded.unfinished,
+    )
+    assert f"; vault {vault.id} could not be deleted again (DELETE /vaults/{vault.id}: " in str(failure)
+    assert str(failure).endswith(
+        "), so it is recorded as partially created: the next pulumi up finishes it, pulumi destroy removes it"
+    )
+
+
+def test_the_next_up_finishes_a_partial_create(stuck: tuple[World, Any]) -> None:
+    """Update adds what is missing, and the record is whole."""
+    world, failure = stuck
+
+    recorded = world.update(failure.recorded, desired(ONE, TWO))
+
+    assert ["GET /vaults/V/credentials 200", "POST /vaults/V/credentials 200"] == world.asked
+    assert tokens_of(ONE, TWO) == world.active
+    assert ((ONE, TWO), {URL: 0, OTHER_URL: 0}, None) == (
+        recorded.credentials,
+        recorded.rotations,
+        recorded.unfinished,
+    )
+    assert {URL, OTHER_URL} == recorded.credential_ids.keys()
+
+
+def test_destroy_removes_a_partial_create(stuck: tuple[World, Any]) -> None:
+    """It is a vault like any other."""
+    world, failure = stuck
+
+    world.delete(failure.recorded)
+
+    assert [] == world.qoder.vaults
+
+
+def test_metadata_that_is_not_stored_is_refused(founding: World) -> None:
+    """Nothing is dropped silently: the vault is taken back, and the line says which revision stores metadata."""
+    assert (
+        "metadata: this Qoder does not store metadata with a vault; remove it from the program, or use a Qoder of API "
+        "revision 2026-07; vault vault_1 was deleted again, nothing is left"
+    ) == line_of(founding.create, desired(ONE, metadata={"team": "tools"}))
+    assert [] == founding.qoder.vaults
+
+
+@pytest.mark.parametrize("metadata", [{"team": "tools"}, {}, None])
+def test_metadata_that_is_stored(world_of: Callable[..., World], metadata: dict[str, str] | None) -> None:
+    """Where the answer carries what was asked for, the create is done, on any revision."""
+    for world in (world_of("2026-05", store_metadata=True), world_of("2026-07")):
+        recorded = world.create(desired(ONE, metadata=metadata))
+
+        assert (metadata or {}) == recorded.metadata == world.qoder.vaults[0].metadata
+
+
+# Read
+
+
+def test_nothing_new_is_no_drift(world: World) -> None:
+    """A vault as it was recorded; one read."""
+    recorded = world.create(desired(ONE))
+    world.qoder.clear_requests()
+
+    assert (recorded, False) == world.read(recorded)
+
+
+def test_an_archived_vault_is_drift(world: World) -> None:
+    """The status shows it, on both revisions."""
+    recorded = world.create(desired(ONE))
+    world.qoder.archive_vault(recorded.id)
+
+    found, is_drift = world.read(recorded)
+
+    assert found is not None
+    assert ("archived", True) == (found.status, is_drift)
+    assert world.read(found) == (found, True)
+
+
+def test_a_vault_that_is_gone(world: World) -> None:
+    """Qoder's own word, where it was made: it is gone."""
+    recorded = world.create(desired(ONE))
+    world.qoder.delete_vault(recorded.id)
+
+    assert (None, True) == world.read(recorded)
+
+
+@pytest.mark.parametrize("fault", [Fault.HTML_404, Fault.FOREIGN_404], ids=repr)
+def test_a_404_of_a_proxy_is_no_proof(world: World, fault: Fault) -> None:
+    """A 404 that is not Qoder's own proves nothing, even if the vault is gone: nothing is dropped."""
+    recorded = world.create(desired(ONE))
+    world.qoder.fail_next("*", "/vaults/*", fault, times=None)
+    base_url = world.qoder.base_url
+
+    for act, call in ((world.read, "GET"), (world.delete, "DELETE")):
+        assert (
+            f"{call} /vaults/vault_1: the answer is not one of the Qoder API (404): nothing proves that vault vault_1 "
+            f"is gone; it was made at {base_url}, and this run asked {base_url}; check qoder:baseUrl, "
+            "qoder:workspaceId and the proxy"
+        ) == line_of(act, recorded)
+    assert 1 == len(world.qoder.vaults)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [Place("https://api.qoder.com/api/v1/cloud", None), Place("", None), "workspace"],
+    ids=["another base URL", "none recorded", "another workspace"],
+)
+@pytest.mark.parametrize("act", ["read", "delete", "archive"])
+def test_a_404_elsewhere_is_no_proof(world: World, place: Any, act: str) -> None:
+    """A vault made at one place is not gone because another place does not know it; the error names both."""
+    made_at = Place(world.qoder.base_url, "ws_1") if place == "workspace" else place
+    recorded = replace(world.create(desired(ONE)), place=made_at, on_delete="archive" if act == "archive" else "delete")
+    world.qoder.delete_vault(recorded.id)
+
+    failure = failure_of(world.read if act == "read" else world.delete, recorded)
+
+    assert isinstance(failure, errors.VaultNotFound)
+    assert f"it was made at {made_at}, and this run asked {world.qoder.base_url};" in str(failure)
+
+
+def test_a_success_elsewhere_updates_the_record(world: World) -> None:
+    """The same vault found at another base URL: from now on that is where it is."""
+    recorded = world.create(desired(ONE))
+
+    found, is_drift = world.read(replace(recorded, place=Place("https://old.example/api", None)))
+
+    assert (recorded, False) == (found, is_drift)
+
+
+def test_another_revision_and_other_times_are_no_drift(world: World) -> None:
+    """The service changes in place: the record follows, silently."""
+    recorded = world.create(desired(ONE))
+    world.qoder.revision = "2026-07" if world.qoder.revision == "2026-05" else "2026-05"
+
+    found, is_drift = world.read(replace(recorded, created_at="", updated_at=""))
+
+    assert found is not None
+    assert (False, world.qoder.revision, recorded.created_at) == (is_drift, found.api_revision.value, found.created_at)
+
+
+def test_unfinished_work_is_drift(world: World) -> None:
+    """A refresh erases that work stopped in the middle, so it shows what exists, and the next `up` goes on."""
+    recorded = replace(world.create(desired(ONE)), unfinished=())
+
+    found, is_drift = world.read(recorded)
+
+    assert is_drift
+    assert found is not None
+    assert found.unfinished is None
+
+
+def test_leftovers_survive_a_refresh(world: World) -> None:
+    """Ids that are still to be deleted are kept."""
+    recorded = replace(world.create(desired(ONE)), unfinished=("vcred_1",))
+
+    found, _ = world.read(recorded)
+
+    assert found is not None
+    assert ("vcred_1",) == found.unfinished
+
+
+@pytest.mark.parametrize("how", ["delete_credential", "archive_credential"])
+@pytest.mark.xfail(strict=True, reason="read does not look at credentials yet")
+def test_a_declared_credential_that_is_gone_is_drift(world: World, how: str) -> None:
+    """The record is without it, so that the next `up` makes it again."""
+    recorded = world.create(desired(ONE, TWO))
+    getattr(world.qoder, how)(recorded.id, recorded.credential_ids[URL])
+
+    found, is_drift = world.read(recorded)
+
+    assert is_drift
+    assert found is not None
+    assert ({OTHER_URL}, (TWO,)) == (found.credential_ids.keys(), found.credentials)
+
+
+def test_a_foreign_credential_is_no_drift(world: World) -> None:
+    """What the program did not declare is not its business."""
+    recorded = world.create(desired(ONE))
+    world.qoder.add_credential(recorded.id, THIRD_URL, "foreign")
+
+    found, is_drift = world.read(recorded)
+
+    assert found is not None
+    assert (False, recorded.credential_ids) == (is_drift, found.credential_ids)
+
+
+# Update
+
+
+def test_nothing_to_do_asks_nothing(world: World) -> None:
+    """The same again, in another order, with another `on_delete`: no request."""
+    recorded = world.create(desired(ONE, TWO))
+    world.qoder.clear_requests()
+
+    updated = world.update(recorded, desired(TWO, ONE, on_delete="archive"))
+
+    assert [] == world.asked
+    assert ((TWO, ONE), "archive", recorded.credential_ids) == (
+        updated.credentials,
+        updated.on_delete,
+        updated.credential_ids,
+    )
+
+
+ROTATIONS = {
+    "2026-07: in place": ("2026-07", {}, ["POST /vaults/V/credentials/C 200"]),
+    "2026-05: new first": (
+        "2026-05",
+        {"unique_url": False},
+        ["POST /vaults/V/credentials 201", "DELETE /vaults/V/credentials/C 204"],
+    ),
+    "2026-05: old first after 409": (
+        "2026-05",
+        {},
+        ["POST /vaults/V/credentials 409", "DELETE /vaults/V/credentials/C 204", "POST /vaults/V/credentials 201"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROTATIONS)
+def test_a_rotation(world_of: Callable[..., World], case: str) -> None:
+    """One read, and the fewest writes that the revision allows. The vault's id stays, and so do the others."""
+    revision, switches, writes = ROTATIONS[case]
+    world = world_of(revision, **switches)
+    recorded = world.create(desired(ONE, TWO))
+    world.qoder.clear_requests()
+
+    updated = world.update(recorded, desired(NEW_ONE, TWO, rotations={URL: 1, OTHER_URL: 0}))
+
+    assert ["GET /vaults/V/credentials 200", *writes] == world.asked
+    assert tokens_of(NEW_ONE, TWO) == world.active
+    assert (recorded.id, (NEW_ONE, TWO), {URL: 1, OTHER_URL: 0}, None) == (
+        updated.id,
+        updated.credentials,
+        updated.rotations,
+        updated.unfinished,
+    )
+    (vault,) = world.qoder.vaults
+    assert {item.mcp_server_url: item.id for item in vault.credentials} == updated.credential_ids
+    assert recorded.credential_ids[OTHER_URL] == updated.credential_ids[OTHER_URL]
+    assert (revision == "2026-07") is (recorded.credential_ids[URL] == updated.credential_ids[URL])
+
+
+@pytest.mark.parametrize("case", ["2026-07: in place", "2026-05: new first"])
+def test_a_rotation_leaves_no_gap(world_of: Callable[..., World], case: str) -> None:
+    """Between any two requests every declared URL has an active credential, where the API can do that."""
+    revision, switches, _ = ROTATIONS[case]
+    world = world_of(revision, **switches)
+    recorded = world.create(desired(ONE, TWO))
+    world.qoder.clear_requests()
+
+    world.update(recorded, desired(NEW_ONE, NEW_TWO))
+
+    assert [] == [
+        (request.method, url)
+        for request in world.qoder.requests
+        for url in (URL, OTHER_URL)
+        if not world.qoder.had_active(url, after=request)
+    ]
+
+
+def test_a_full_vault_can_be_rotated(world_of: Callable[..., World]) -> None:
+    """Where there is no room for a second one, the old one goes first."""
+    world = world_of("2026-05", max_credentials=2, unique_url=False)
+    recorded = world.create(desired(ONE, TWO))
+
+    world.update(recorded, desired(NEW_ONE, NEW_TWO))
+
+    assert tokens_of(NEW_ONE, NEW_TWO) == world.active
+
+
+def test_a_full_vault_can_change_its_urls(world: World) -> None:
+    """What is removed goes first where what is added has no room."""
+    recorded = world.create(desired(*[Credential(f"https://example.com/{n}", Secret("t")) for n in range(20)]))
+    wanted = desired(*[Credential(f"https://example.com/{n}", Secret("t")) for n in range(5, 25)])
+
+    world.update(recorded, wanted)
+
+    assert {item.mcp_server_url for item in wanted.credentials} == world.active.keys()
+
+
+def test_added_and_removed(world: World) -> None:
+    """The vault's id stays, and the credential that stays is not touched."""
+    recorded = world.create(desired(ONE, TWO))
+    world.qoder.clear_requests()
+
+    updated = world.update(recorded, desired(TWO, THREE))
+
+    assert (3, tokens_of(TWO, THREE)) == (len(world.asked), world.active)
+    assert recorded.id == updated.id
+    assert recorded.credential_ids[OTHER_URL] == updated.credential_ids[OTHER_URL]
+    assert {OTHER_URL, THIRD_URL} == updated.credential_ids.keys()
+
+
+def test_a_protocol_changes_where_there_is_one(world_of: Callable[..., World]) -> None:
+    """On 2026-05 another credential takes its place."""
+    world = world_of("2026-05", unique_url=False)
+    recorded = world.create(desired(ONE))
+    world.qoder.clear_requests()
+
+    world.update(recorded, desired(replace(ONE, protocol="sse")))
+
+    assert 3 == len(world.asked)
+    assert ["sse"] == [item.protocol for item in world.qoder.vaults[0].credentials]
+
+
+def test_a_protocol_is_only_recorded_where_there_is_none(current: World) -> None:
+    """On 2026-07 a change of it is no request."""
+    recorded = current.create(desired(ONE))
+    current.qoder.clear_requests()
+
+    updated = current.update(recorded, desired(replace(ONE, protocol="sse")))
+
+    assert ([], "sse") == (current.asked, updated.credentials[0].protocol)
+
+
+@pytest.mark.parametrize("how", ["delete_credential", "archive_credential"])
+def test_a_credential_that_somebody_removed_is_made_again(world: World, how: str) -> None:
+    """Rotating what is no longer there makes it anew."""
+    recorded = world.create(desired(ONE, TWO))
+    getattr(world.qoder, how)(recorded.id, recorded.credential_ids[URL])
+
+    updated = world.update(recorded, desired(NEW_ONE, TWO))
+
+    assert tokens_of(NEW_ONE, TWO) == world.active
+    assert recorded.credential_ids[URL] != updated.credential_ids[URL]
+
+
+def test_removing_what_is_gone_is_no_failure(world: World) -> None:
+    """Somebody else has removed it already."""
+    recorded = world.create(desired(ONE, TWO))
+    world.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
+
+    assert {OTHER_URL} == world.update(recorded, desired(TWO)).credential_ids.keys()
+
+
+def test_the_service_moved_on(world_of: Callable[..., World]) -> None:
+    """A vault made on 2026-05 is rotated in place once the service has become 2026-07: the answer's shape counts."""
+    world = world_of("2026-05")
+    recorded = world.create(desired(ONE))
+    world.qoder.revision = "2026-07"
+    world.qoder.clear_requests()
+
+    updated = world.update(recorded, desired(NEW_ONE))
+
+    assert ["GET /vaults/V/credentials 200", "POST /vaults/V/credentials/C 200"] == world.asked
+    assert R07 is updated.api_revision
+
+
+def test_the_service_moved_on_and_the_vault_is_empty(world_of: Callable[..., World]) -> None:
+    """Also where no credential is left whose shape could tell."""
+    world = world_of("2026-05")
+    recorded = world.create(desired(ONE))
+    world.qoder.revision = "2026-07"
+    world.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
+
+    world.update(recorded, desired(NEW_ONE))
+
+    assert tokens_of(NEW_ONE) == world.active
+
+
+# Foreign credentials
+
+
+def test_a_foreign_credential_with_the_url_is_named_and_not_touched(world: World) -> None:
+    """409 on adding: only what we recorded is ever deleted; the error names the other, and says what to do."""
+    recorded = world.create(desired(ONE))
+    foreign = world.qoder.add_credential(recorded.id, OTHER_URL, "foreign-token")
+    before = world.qoder.vaults
+
+    failure = failure_of(world.update, recorded, desired(ONE, TWO))
+
+    assert before == world.qoder.vaults
+    assert not isinstance(failure, errors.Unfinished)
+    assert str(failure).endswith(
+        f": credential {foreign.id} for {OTHER_URL} is not of this program; delete it, or take the URL out of the "
+        "program"
+    )
+
+
+def test_a_foreign_credential_is_not_removed_to_make_room(world: World) -> None:
+    """Ours was replaced by somebody's: rotating it does not delete theirs."""
+    recorded = world.create(desired(ONE))
+    world.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
+    foreign = world.qoder.add_credential(recorded.id, URL, "foreign-token")
+
+    assert foreign.id in str(failure_of(world.update, recorded, desired(NEW_ONE)))
+    assert {URL: "foreign-token"} == world.active
+
+
+def test_foreign_credentials_stay_beside_ours(world: World) -> None:
+    """Adding, rotating and removing leave what the program did not declare."""
+    recorded = world.create(desired(ONE, TWO))
+    world.qoder.add_credential(recorded.id, "https://example.com/foreign", "foreign-token")
+
+    world.update(recorded, desired(NEW_ONE, THREE))
+
+    assert {**tokens_of(NEW_ONE, THREE), "https://example.com/foreign": "foreign-token"} == world.active
+
+
+def test_where_two_are_allowed_a_foreign_one_stays(world_of: Callable[..., World]) -> None:
+    """A foreign credential with our URL, where the API allows two, stays beside ours through a rotation."""
+    world = world_of("2026-05", unique_url=False)
+    recorded = world.create(desired(ONE))
+    foreign = world.qoder.add_credential(recorded.id, URL, "foreign-token")
+
+    updated = world.update(recorded, desired(NEW_ONE))
+
+    (vault,) = world.qoder.vaults
+    assert {foreign.id: "foreign-token", updated.credential_ids[URL]: "mcp-canary-one-next"} == {
+        item.id: item.access_token for item in vault.credentials
+    }
+
+
+@pytest.mark.parametrize("unique_url", [True, False])
+def test_an_archived_vault_keeps_its_credentials(world_of: Callable[..., World], unique_url: bool) -> None:
+    """A 409 because the vault is archived is no want of room: nothing is deleted for it."""
+    world = world_of("2026-05", unique_url=unique_url)
+    recorded = world.create(desired(ONE))
+    world.qoder.archive_vault(recorded.id)
+
+    failure_of(world.update, recorded, desired(NEW_ONE))
+
+    assert tokens_of(ONE) == world.active
+
+
+# An update that fails
+
+
+def test_a_first_step_that_fails_changes_nothing(world: World) -> None:
+    """Nothing was done, so the record stays as it is, and the error is the API's."""
+    recorded = world.create(desired(ONE, TWO))
+    world.qoder.fail_next("POST", "/vaults/*/**", Fault.FORBIDDEN)
+
+    failure = failure_of(world.update, recorded, desired(NEW_ONE, TWO))
+
+    assert isinstance(failure, errors.Forbidden)
+    assert tokens_of(ONE, TWO) == world.active
+
+
+def test_a_later_step_that_fails_says_what_was_done(current: World) -> None:
+    """The record holds the new access token of what was rotated and the old one of what was not."""
+    recorded = current.create(desired(ONE, TWO))
+    current.qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.FORBIDDEN, skip=1)
+
+    failure = failure_of(current.update, recorded, desired(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
+
+    assert isinstance(failure, errors.Unfinished)
+    assert ((NEW_ONE, TWO), recorded.credential_ids, ()) == (
+        failure.recorded.credentials,
+        failure.recorded.credential_ids,
+        failure.recorded.unfinished,
+    )
+    assert str(failure).endswith(
+        f"; done before: rotated {recorded.credential_ids[URL]} for {URL}; vault {recorded.id} stays, and the next "
+        "pulumi up does the rest"
+    )
+
+    current.qoder.clear_requests()
+    finished = current.update(failure.recorded, desired(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
+    assert ["GET /vaults/V/credentials 200", "POST /vaults/V/credentials/C 200"] == current.asked
+    assert tokens_of(NEW_ONE, NEW_TWO) == current.active
+    assert ((NEW_ONE, NEW_TWO), {URL: 1, OTHER_URL: 1}, None) == (
+        finished.credentials,
+        finished.rotations,
+        finished.unfinished,
+    )
+
+
+def test_an_old_credential_that_stays_is_remembered(world_of: Callable[..., World]) -> None:
+    """On 2026-05 the new one is there and the old one could not be deleted: the next `up` deletes it, and only it."""
+    world = world_of("2026-05", unique_url=False)
+    recorded = world.create(desired(ONE))
+    world.qoder.fail_next("DELETE", "/vaults/*/credentials/*", Fault.FORBIDDEN)
+
+    failure = failure_of(world.update, recorded, desired(NEW_ONE))
+
+    old_id = recorded.credential_ids[URL]
+    assert (old_id,) == failure.recorded.unfinished
+    assert (NEW_ONE,) == failure.recorded.credentials
+    assert old_id != failure.recorded.credential_ids[URL]
+
+    world.qoder.clear_requests()
+    finished = world.update(failure.recorded, desired(NEW_ONE))
+    assert ["GET /vaults/V/credentials 200", "DELETE /vaults/V/credentials/C 204"] == world.asked
+    assert (None, failure.recorded.credential_ids) == (finished.unfinished, finished.credential_ids)
+    assert [finished.credential_ids[URL]] == [item.id for item in world.qoder.vaults[0].credentials]
+
+
+def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) -> None:
+    """On 2026-05 the old one had to go first, and the new one was not taken: the record is without it."""
+    recorded = founding.create(desired(ONE, TWO))
+    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+
+    failure = failure_of(founding.update, recorded, desired(NEW_ONE, TWO))
+
+    assert isinstance(failure, errors.Unfinished)
+    assert ((TWO,), {OTHER_URL}) == (failure.recorded.credentials, failure.recorded.credential_ids.keys())
+    assert f"done before: deleted {recorded.credential_ids[URL]}; vault {recorded.id} stays" in str(failure)
+
+    founding.update(failure.recorded, desired(NEW_ONE, TWO))
+    assert tokens_of(NEW_ONE, TWO) == founding.active
+
+
+def test_the_record_is_the_truth_wherever_it_stops(world_of: Callable[..., World]) -> None:
+    """Whichever request fails, the record holds exactly what exists, and the next `up` finishes."""
+    for revision, switches, request in [
+        (revision, switches, request)
+        for revision, switches in (("2026-07", {}), ("2026-05", {}), ("2026-05", {"unique_url": False}))
+        for request in range(8)
+    ]:
+        world = world_of(revision, **switches)
+        recorded = world.create(desired(ONE, TWO))
+        wanted = desired(NEW_ONE, THREE)
+        world.qoder.fail_next("*", "/vaults/*/**", Fault.FORBIDDEN, skip=request)
+        try:
+            world.update(recorded, wanted)
+            continue
+        except errors.Unfinished as failure:
+            left = failure.recorded
+        except errors.Forbidden:
+            left = recorded
+        (vault,) = world.qoder.vaults
+        held = {item.id: item.access_token for item in vault.credentials}
+        known = {
+            left.credential_ids[item.mcp_server_url]: item.access_token.reveal()
+            for item in left.credentials
+            if item.access_token
+        }
+        assert known == {id_: token for id_, token in held.items() if id_ not in (left.unfinished or ())}, revision
+
+        world.update(left, wanted)
+        assert tokens_of(*wanted.credentials) == world.active
+        assert 2 == len(world.qoder.vaults[0].credentials)
+
+
+def test_a_vault_that_is_gone_is_said_to_be(world: World) -> None:
+    """An update of a vault that somebody deleted: the line says what to run."""
+    recorded = world.create(desired(ONE))
+    world.qoder.delete_vault(recorded.id)
+
+    assert (
+        "GET /vaults/vault_1/credentials: Vault 'vault_1' was not found (404 not_found_error, request_id req_1): vault "
+        "vault_1 is gone; run pulumi refresh, then pulumi up makes it anew"
+    ) == line_of(world.update, recorded, desired(NEW_ONE))
+
+
+# Delete
+
+
+def test_delete(world: World) -> None:
+    """One request, and the vault is gone; a second one is success, too."""
+    recorded = world.create(desired(ONE))
+    world.qoder.clear_requests()
+
+    world.delete(recorded)
+    world.delete(recorded)
+
+    assert [] == world.qoder.vaults
+    assert 2 == len(world.asked)
+
+
+@pytest.mark.parametrize("archive_again", [200, 409])
+def test_archive(world_of: Callable[..., World], archive_again: int) -> None:
+    """With `on_delete="archive"` the vault stays, archived; a second time is success, whatever the answer."""
+    for revision in ("2026-05", "2026-07"):
+        world = world_of(revision, archive_again=archive_again)
+        recorded = world.create(desired(ONE, on_delete="archive"))
+
+        world.delete(recorded)
+        world.delete(recorded)
+
+        assert ["archived"] == [vault.status for vault in world.qoder.vaults]
+
+
+def test_an_archived_vault_can_be_deleted(world: World) -> None:
+    """What somebody archived is deleted where `on_delete` says so."""
+    recorded = world.create(desired(ONE))
+    world.qoder.archive_vault(recorded.id)
+
+    world.delete(recorded)
+
+    assert [] == world.qoder.vaults
+
+
+def test_archiving_what_is_gone_is_success(world: World) -> None:
+    """Nothing is left to archive."""
+    recorded = world.create(desired(ONE, on_delete="archive"))
+    world.qoder.delete_vault(recorded.id)
+
+    world.delete(recorded)
+
+
+@pytest.mark.parametrize("on_delete", ["delete", "archive"])
+@pytest.mark.parametrize("fault", [Fault.DROP_AFTER_COMMIT, Fault.ERROR_AFTER_COMMIT, Fault.RATE_LIMITED], ids=repr)
+def test_a_lost_answer_to_a_delete_is_asked_again(world: World, on_delete: str, fault: Fault) -> None:
+    """The second request finds it done: 404 or 409 after a retry is success."""
+    recorded = world.create(desired(ONE, on_delete=on_delete))
+    world.qoder.fail_next("*", "/vaults/**", fault)
+
+    world.delete(recorded)
+
+    assert ["archived"] * (on_delete == "archive") == [vault.status for vault in world.qoder.vaults]
+
+
+def test_a_delete_that_conflicts_is_an_error(world: World) -> None:
+    """409 is success for an archive only."""
+    recorded = world.create(desired(ONE))
+    world.qoder.fail_next("DELETE", "/vaults/*", Fault.CONFLICT)
+
+    assert isinstance(failure_of(world.delete, recorded), errors.Conflict)
+
+
+# Look up
+
+
+def test_look_up(world: World) -> None:
+    """A vault that this stack does not own: its active credentials, without access tokens."""
+    vault = world.qoder.add_vault("theirs")
+    made = [world.qoder.add_credential(vault.id, url, "their-token") for url in (URL, OTHER_URL, THIRD_URL)]
+    world.qoder.archive_credential(vault.id, made[2].id)
+
+    found = operations.look_up(world.api, vault.id)
+
+    assert (vault.id, "theirs", {}, "active", {URL: made[0].id, OTHER_URL: made[1].id}) == (
+        found.id,
+        found.display_name,
+        found.metadata,
+        found.status,
+        found.credential_ids,
+    )
+    assert [None, None] == [item.access_token for item in found.credentials]
+
+
+def test_look_up_of_an_archived_vault(world: World) -> None:
+    """It stays readable, and says what it is."""
+    vault = world.qoder.add_vault("theirs")
+    world.qoder.archive_vault(vault.id)
+
+    assert "archived" == operations.look_up(world.api, vault.id).status
+
+
+def test_look_up_of_none(world: World) -> None:
+    """A blank id does not raise in Pulumi, so this must."""
+    unknown = "vault_" + "0" * 32
+
+    assert (
+        "GET /vaults/vault_1: Vault 'vault_1' was not found (404 not_found_error, request_id req_1): there is no vault "
+        f"vault_1 at {world.qoder.base_url}"
+    ) == line_of(operations.look_up, world.api, unknown)
+
+
+@pytest.mark.parametrize("vault_id", ["", "vault_1\nx", "../agents", "vault_1/credentials", "a?b=c", "a#b", "a b", "é"])
+def test_look_up_of_what_is_no_id(founding: World, vault_id: str) -> None:
+    """What cannot be an id is said to be none, in one line; no other endpoint is asked for it."""
+    line = line_of(operations.look_up, founding.api, vault_id)
+
+    assert "qoder:baseUrl" not in line, "it is not to blame"
+    assert all(re.fullmatch(r"/vaults/[\w%-]+", item.path) and not item.query for item in founding.qoder.requests)
+
+
+TIMES = ("2026-08-01T10:00:16Z", "2026-08-01T10:00:16.1Z", "2026-08-01T10:00:16.12Z", "2026-08-01T10:00:16.5Z")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("pair", list(itertools.pairwise(TIMES)))
+def test_of_two_with_one_url_the_newest(founding: World, pair: tuple[str, str], order: int) -> None:
+    """Times have as many digits as they need: a shorter one is not the later one; the list's order says nothing."""
+    vault = founding.qoder.add_vault("theirs")
+    data = [
+        {"id": f"vcred_{number}", "mcp_server_url": URL, "type": "static_bearer", "status": "active", "created_at": at}
+        for number, at in enumerate(pair)
+    ]
+    page = Effect("two of one URL", status=200, body={"data": data[::order], "has_more": False})
+    founding.qoder.fail_next("GET", "/vaults/*/credentials", page)
+
+    assert {URL: "vcred_1"} == operations.look_up(founding.api, vault.id).credential_ids

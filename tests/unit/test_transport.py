@@ -1,0 +1,642 @@
+"""How a request is sent: again where that is safe, never too fast or too long, only to the configured origin."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import re
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.api.rate import Limiter
+from pulumi_qoder_vault.api.transport import Request, Transport
+from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.secret import Secret
+from pulumi_qoder_vault.settings import Settings
+
+JSON = (("Content-Type", "application/json"),)
+API_TOKEN = "pt-canary-0123456789"
+ACCESS_TOKEN = "mcp-canary/0123+456789"
+GET = Request("GET", "/vaults", is_repeatable=True)
+CREATE = Request("POST", "/vaults", body={}, idempotency_key="key")
+
+TRANSPORT_ERRORS = [Fault.DROP_BEFORE_COMMIT, Fault.RESET_BEFORE_COMMIT, Fault.TRUNCATED_AFTER_COMMIT]
+RATE_LIMITED = [
+    Fault.RATE_LIMITED,
+    Fault.RATE_LIMITED_DATE,
+    Fault.RATE_LIMITED_GARBAGE,
+    Fault.RATE_LIMITED_SILENT,
+    Fault.RATE_LIMITED_HTML,
+]
+SERVER_ERRORS = [
+    Fault.REQUEST_TIMEOUT,
+    Fault.ERROR_BEFORE_COMMIT,
+    Fault.BAD_GATEWAY_BEFORE_COMMIT,
+    Fault.UNAVAILABLE_BEFORE_COMMIT,
+    Fault.UNAVAILABLE_RETRY_AFTER,
+]
+REFUSALS = [Fault.FORBIDDEN, Fault.CONFLICT, Fault.HTML_404, Fault.FOREIGN_404, Fault.ECHO, Fault.REDIRECT]
+
+
+def failure_of(transport: Transport, request: Request) -> errors.QoderError:
+    with pytest.raises(errors.QoderError) as caught:
+        transport.send(request)
+    assert caught.value.__cause__ is None, "a cause is printed in a traceback, and may hold a secret"
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+    return caught.value
+
+
+def line_of(transport: Transport, request: Request) -> str:
+    return re.sub(r"req_[0-9a-f]{24}", "req_01", str(failure_of(transport, request)))
+
+
+def answer(status: str, body: bytes = b"", *headers: str) -> bytes:
+    head = "\r\n".join([f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "Connection: close"])
+    return head.encode() + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def qoder(start: Callable[..., Emulator]) -> Emulator:
+    return start()
+
+
+@pytest.fixture
+def transport(connect_to: Callable[..., Transport], qoder: Emulator) -> Transport:
+    return connect_to(qoder)
+
+
+# Once more?
+
+
+@pytest.mark.parametrize("fault", [*TRANSPORT_ERRORS, *RATE_LIMITED, *SERVER_ERRORS], ids=repr)
+def test_what_is_the_same_twice_is_sent_again(qoder: Emulator, transport: Transport, fault: Fault) -> None:
+    """A repeatable request goes again after a transport error, 408, 429 and 5xx."""
+    qoder.fail_next("GET", "/vaults", fault, times=2)
+
+    assert [] == transport.send(GET)["data"]
+    assert 3 == len(qoder.requests)
+
+
+@pytest.mark.parametrize("fault", RATE_LIMITED, ids=repr)
+def test_a_create_goes_again_after_429(qoder: Emulator, transport: Transport, fault: Fault) -> None:
+    """429 says that a create was not handled."""
+    qoder.fail_next("POST", "/vaults", fault, times=2)
+
+    with pytest.raises(errors.BadRequest):  # the body is empty: it has got to the endpoint
+        transport.send(CREATE)
+    assert [429, 429, 400] == [request.status for request in qoder.requests]
+
+
+@pytest.mark.parametrize("fault", [*TRANSPORT_ERRORS, *SERVER_ERRORS, Fault.HTML_200, *REFUSALS], ids=repr)
+def test_a_create_never_goes_again_otherwise(qoder: Emulator, transport: Transport, fault: Fault) -> None:
+    """Whatever else comes back from a create, it may have been handled, or would be refused again."""
+    qoder.fail_next("POST", "/vaults", fault)
+
+    failure_of(transport, CREATE)
+
+    assert 1 == len(qoder.requests)
+
+
+@pytest.mark.parametrize("fault", REFUSALS, ids=repr)
+def test_a_refusal_is_never_asked_again(qoder: Emulator, transport: Transport, fault: Fault, fake_time: Any) -> None:
+    """Other 4xx, and redirects, are final for every request; nothing is waited for."""
+    qoder.fail_next("GET", "/vaults", fault)
+
+    failure_of(transport, GET)
+
+    assert (1, []) == (len(qoder.requests), fake_time.slept_s)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("request_", [GET, CREATE], ids=str)
+def test_a_refused_connection_is_tried_again_until_the_end(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, request_: Request
+) -> None:
+    """Where there is no connection nothing was handled, so a create goes again, too; and it says so at the end."""
+    transport = connect_to(qoder, base_url=f"http://127.0.0.1:{free_port()}/api")
+
+    line = line_of(transport, request_)
+
+    assert re.fullmatch(
+        rf"{request_}: no connection to 127\.0\.0\.1 \(\[Errno \d+\] Connection refused\); check qoder:baseUrl, the "
+        r"network and the proxy; gave up after 120 s and [5-9] attempts",
+        line,
+    ), line
+    assert fake_time.passed_s <= 120
+
+
+# How long
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.RATE_LIMITED_SILENT, Fault.RATE_LIMITED_GARBAGE, Fault.ERROR_BEFORE_COMMIT], ids=repr
+)
+def test_waits_double_with_jitter(qoder: Emulator, transport: Transport, fault: Fault, fake_time: Any) -> None:
+    """1, 2, 4 s, each up to half a second longer, so that many do not come back together."""
+    qoder.fail_next("GET", "/vaults", fault, times=4)
+
+    transport.send(GET)
+
+    assert [1, 2, 4, 8] == [int(wait_s) for wait_s in fake_time.slept_s]
+    assert all(wait_s - int(wait_s) <= 0.5 for wait_s in fake_time.slept_s)
+    assert 1 < len({wait_s - int(wait_s) for wait_s in fake_time.slept_s})
+
+
+@pytest.mark.parametrize("retry_after", ["7", " 7 ", "007"])
+def test_retry_after_is_obeyed(qoder: Emulator, transport: Transport, retry_after: str, fake_time: Any) -> None:
+    """`Retry-After` in seconds is waited for, not more and not less."""
+    qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED, retry_after=retry_after)
+
+    transport.send(GET)
+
+    assert [7.0] == fake_time.slept_s
+
+
+def test_retry_after_may_be_a_date(qoder: Emulator, transport: Transport, fake_time: Any) -> None:
+    """`Retry-After` as a date is waited for."""
+    qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED_DATE, retry_after=30)
+
+    transport.send(GET)
+
+    assert [pytest.approx(30, abs=5)] == fake_time.slept_s
+
+
+@pytest.mark.parametrize("retry_after", ["soon", "-5", "0", "1e3", "Thu, 01 Jan 1970 00:00:00 GMT", "٣", "nan", "inf"])
+def test_a_retry_after_that_says_nothing_is_none(
+    qoder: Emulator, transport: Transport, retry_after: str, fake_time: Any
+) -> None:
+    """A `Retry-After` that is no time to wait leaves the usual wait."""
+    qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED, retry_after=quote(retry_after, safe=" ,:-+"))
+
+    transport.send(GET)
+
+    assert [1] == [int(wait_s) for wait_s in fake_time.slept_s]
+
+
+@pytest.mark.parametrize("retry_after", ["120", "86400", "9" * 40, "Fri, 31 Dec 2999 23:59:59 GMT"])
+@pytest.mark.parametrize("request_", [GET, CREATE], ids=str)
+def test_a_wait_past_the_budget_fails_at_once(
+    qoder: Emulator, transport: Transport, fake_time: Any, retry_after: str, request_: Request
+) -> None:
+    """A wait that would pass the time budget is not begun, and the error says how long it would have been."""
+    qoder.fail_next("*", "/vaults", Fault.RATE_LIMITED_ABSURD, retry_after=retry_after, times=None)
+
+    line = line_of(transport, request_)
+
+    assert [] == fake_time.slept_s
+    assert 1 == len(qoder.requests)
+    assert line.startswith(f"{request_}: Too many requests (429 rate_limit_error, request_id req_01)"), line
+    assert re.search(r"Qoder asks to wait \d+ s", line), line
+    assert "120 s" in line, line
+
+
+@pytest.mark.parametrize("timeout_s", [0.5, 1.2, 10.0, 120.0])
+@pytest.mark.parametrize(
+    "fault", [Fault.DROP_BEFORE_COMMIT, Fault.RATE_LIMITED_SILENT, Fault.RATE_LIMITED, Fault.UNAVAILABLE_BEFORE_COMMIT]
+)
+def test_the_budget_is_never_passed(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, timeout_s: float, fault: Fault
+) -> None:
+    """All attempts of one call and its waits fit into `qoder:timeout`; the error counts them."""
+    qoder.fail_next("GET", "/vaults", fault, times=None)
+
+    line = line_of(connect_to(qoder, timeout_s=timeout_s), GET)
+
+    assert fake_time.passed_s < timeout_s
+    said = re.search(
+        r"; gave up after \d+ s and (\d+) attempts$|; Qoder asks to wait 1 s, more than is left of \d+ s$", line
+    )
+    assert said, line
+    assert said[1] in (None, str(len(qoder.requests)))
+
+
+def test_a_rollback_has_a_time_of_its_own(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any
+) -> None:
+    """Rolling back has 30 s, also where `qoder:timeout` leaves less."""
+    qoder.fail_next("DELETE", "/vaults/*", Fault.ERROR_BEFORE_COMMIT, times=None)
+    transport = connect_to(qoder, timeout_s=0.1)
+
+    line_of(transport, Request("DELETE", "/vaults/vault_1", body={}, is_repeatable=True, is_rollback=True))
+
+    assert 10 < fake_time.passed_s < 30
+
+
+def test_a_body_that_drips_cannot_stretch_the_budget(serve_raw: Callable[..., Any]) -> None:
+    """The budget holds for an answer that comes in small pieces, as it does for one that does not come."""
+
+    def drip(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        end = time.monotonic() + 3
+        while time.monotonic() < end and not server.is_over.wait(0.05):
+            connection.sendall(b"x")
+
+    server = serve_raw(drip)
+    transport = Transport(Settings(Secret(API_TOKEN), server.base_url, timeout_s=0.4), "unit-tests/1")
+    began_s = time.monotonic()
+    try:
+        failure = failure_of(transport, GET)
+    finally:
+        transport.close()
+
+    assert isinstance(failure, errors.AnswerLost)
+    assert time.monotonic() - began_s < 2
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(
+    serve_raw: Callable[..., Any], connect_to: Callable[..., Transport], qoder: Emulator
+) -> None:
+    """An answer of more than 16 MiB is given up."""
+
+    def flood(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(100):
+            connection.sendall(b"x" * 1_000_000)
+
+    transport = connect_to(qoder, base_url=serve_raw(flood).base_url)
+
+    assert "GET /vaults: the answer is larger than 16 MiB" == line_of(transport, GET)
+
+
+# Where to
+
+
+def test_a_redirect_is_refused(start: Callable[..., Emulator], qoder: Emulator, transport: Transport) -> None:
+    """The API token goes to the configured origin only: another one is not asked at all."""
+    elsewhere = start()
+    qoder.fail_next("GET", "/vaults", Fault.REDIRECT, location=f"{elsewhere.base_url}/vaults")
+
+    assert (
+        "GET /vaults: redirected (302), which is refused: the API token goes to 127.0.0.1 only; set qoder:baseUrl to "
+        "the API itself"
+    ) == line_of(transport, GET)
+    assert [] == elsewhere.requests
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_redirect_is_refused(qoder: Emulator, transport: Transport, status: int) -> None:
+    """Also one that keeps the method, and one to the same origin."""
+    effect = Effect("moved", status=status, headers=(("Location", f"{qoder.base_url}/vaults/elsewhere"),))
+    qoder.fail_next("POST", "/vaults", effect)
+
+    assert f"redirected ({status})" in line_of(transport, CREATE)
+    assert 1 == len(qoder.requests)
+
+
+@pytest.fixture
+def proxy(serve_raw: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A proxy that refuses, in every variable that names one."""
+    for name in ("NO_PROXY", "no_proxy", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server = serve_raw(answer("403 Forbidden", b"no"))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.port}")
+    return server
+
+
+def test_loopback_never_goes_through_a_proxy(proxy: Any, qoder: Emulator, connect_to: Callable[..., Transport]) -> None:
+    """An emulator is reached directly, whatever HTTP_PROXY says: the proxy would see the API token."""
+    assert [] == connect_to(qoder).send(GET)["data"]
+    assert [] == proxy.requests
+
+
+def test_other_hosts_go_through_the_proxy(
+    proxy: Any, qoder: Emulator, connect_to: Callable[..., Transport], fake_time: Any
+) -> None:
+    """HTTPS_PROXY is used, for a tunnel: it never sees a header of the request."""
+    transport = connect_to(qoder, base_url="https://qoder.invalid/api", timeout_s=3.0)
+
+    failure = failure_of(transport, CREATE)
+
+    assert isinstance(failure, errors.NotSent)
+    assert str(failure).startswith("POST /vaults: no connection to qoder.invalid (403 Forbidden); check qoder:baseUrl")
+    assert {b"CONNECT qoder.invalid:443 HTTP/1.1"} == {request.splitlines()[0] for request in proxy.requests}
+    assert not any(qoder.api_token.encode() in request for request in proxy.requests)
+
+
+def test_a_proxy_that_is_none_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, qoder: Emulator, connect_to: Callable[..., Transport]
+) -> None:
+    """A proxy variable that cannot be read is named, and its value, which may hold a password, is not shown."""
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://user:canary-password@proxy.example")
+    with pytest.raises(errors.NotSent) as caught:
+        connect_to(qoder, base_url="https://qoder.invalid/api")
+
+    assert "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY: must be an http or https URL (socks needs httpx[socks])" == str(
+        caught.value
+    )
+
+
+def test_certificates_are_verified(serve_raw: Callable[..., Any], connect_to: Callable[..., Transport]) -> None:
+    """What does not speak TLS, or not with a trusted certificate, never gets a request."""
+    server = serve_raw(answer("200 OK", b"{}"))
+    transport = Transport(
+        Settings(Secret(API_TOKEN), f"https://127.0.0.1:{server.port}", timeout_s=0.5), "unit-tests/1"
+    )
+    try:
+        failure = failure_of(transport, GET)
+    finally:
+        transport.close()
+
+    assert isinstance(failure, errors.NotSent)
+    assert not any(API_TOKEN.encode() in request for request in server.requests)
+
+
+# What it says
+
+
+def test_no_api_token_is_said_before_anything_is_sent(qoder: Emulator, connect_to: Callable[..., Transport]) -> None:
+    """The first call to the API is the one that needs an API token."""
+    assert (
+        "GET /vaults: not sent, since no API token is set; set qoder:apiToken (pulumi config set --secret "
+        "qoder:apiToken) or QODER_PAT"
+    ) == line_of(connect_to(qoder, api_token=None), GET)
+    assert [] == qoder.requests
+
+
+def envelope(type_: Any, message: Any, **fields: Any) -> bytes:
+    return json.dumps(
+        {"type": "error", "request_id": "req_7", "error": {"type": type_, "message": message, **fields}}
+    ).encode()
+
+
+PAGE = b"<!DOCTYPE html><html><body>\n<h1>503 <b>Service Unavailable</b></h1></body></html>"
+ADVICE_401 = (
+    "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT to a valid API token; refresh and "
+    "destroy use the one recorded at the last up, unless --run-program is given"
+)
+ANSWERS = {
+    400: (
+        envelope("invalid_request_error", "Field 'display_name' is required.", param="display_name"),
+        "GET /vaults: Field 'display_name' is required (400 invalid_request_error, request_id req_7)",
+        errors.BadRequest,
+    ),
+    401: (
+        envelope("TOKEN_INVALID", "The authentication token is missing or invalid."),
+        "GET /vaults: The authentication token is missing or invalid (401 TOKEN_INVALID, request_id req_7): "
+        f"{ADVICE_401}",
+        errors.Unauthorized,
+    ),
+    403: (
+        envelope("permission_error", "No permission"),
+        "GET /vaults: No permission (403 permission_error, request_id req_7): give the API token access to vaults, or "
+        "set qoder:workspaceId to a workspace that it may use",
+        errors.Forbidden,
+    ),
+    404: (
+        envelope("not_found_error", "Vault 'vault_1' was not found."),
+        "GET /vaults: Vault 'vault_1' was not found (404 not_found_error, request_id req_7)",
+        errors.NotFound,
+    ),
+    409: (
+        envelope("conflict_error", "Vault 'vault_1' is already archived."),
+        "GET /vaults: Vault 'vault_1' is already archived (409 conflict_error, request_id req_7)",
+        errors.Conflict,
+    ),
+    418: (
+        envelope("teapot_error", ""),
+        "GET /vaults: Qoder refused the request (418 teapot_error, request_id req_7)",
+        errors.ApiError,
+    ),
+    422: (PAGE, "GET /vaults: the answer is not one of the Qoder API (422)", errors.ApiError),
+    429: (
+        envelope("rate_limit_error", "Slow down"),
+        "GET /vaults: Slow down (429 rate_limit_error, request_id req_7): try again later, or lower "
+        "qoder:maxWritesPerSecond and qoder:maxReadsPerSecond; gave up after 1 s and 1 attempts",
+        errors.RateLimited,
+    ),
+    503: (
+        PAGE,
+        "GET /vaults: the answer is not one of the Qoder API (503); gave up after 1 s and 1 attempts",
+        errors.ServerError,
+    ),
+}
+
+
+@pytest.mark.parametrize("status", ANSWERS)
+def test_each_refusal_is_one_exact_line(qoder: Emulator, connect_to: Callable[..., Transport], status: int) -> None:
+    """What, where, HTTP status, `error.type`, `request_id`, and what to do, in one line."""
+    body, line, kind = ANSWERS[status]
+    qoder.fail_next("GET", "/vaults", Effect("an answer", status=status, headers=JSON, body=body), times=None)
+
+    failure = failure_of(connect_to(qoder, timeout_s=1.0), GET)
+
+    assert (line, kind) == (str(failure), type(failure))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"error"',
+        b"{}",
+        b'{"type": "error"}',
+        b'{"type": "error", "error": "no"}',
+        b'{"type": "other", "error": {"type": "not_found_error", "message": "no"}}',
+        b'{"statusCode": 404, "message": "no"}',
+        b'{"type": "error", "error": {"type": 7, "message": ["no"]}}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+    ids=range(12),
+)
+def test_a_404_of_somebody_else_is_not_genuine(qoder: Emulator, transport: Transport, body: bytes) -> None:
+    """Only the API's own envelope with `not_found_error` says that an object does not exist."""
+    qoder.fail_next("GET", "/vaults", Effect("not ours", status=404, headers=JSON, body=body))
+
+    failure = failure_of(transport, GET)
+
+    assert isinstance(failure, errors.NotFound)
+    assert not failure.genuine
+    assert "GET /vaults: the answer is not one of the Qoder API (404)" == str(failure)
+
+
+@pytest.mark.parametrize("fault", [Fault.HTML_200, Fault.CUT_JSON_AFTER_COMMIT], ids=repr)
+def test_an_unreadable_success_is_a_lost_answer(qoder: Emulator, transport: Transport, fault: Fault) -> None:
+    """A 200 that is no JSON came from something on the way; whether Qoder handled the request is not known."""
+    qoder.fail_next("GET", "/vaults", fault)
+
+    failure = failure_of(transport, GET)
+
+    assert isinstance(failure, errors.AnswerLost)
+    assert "GET /vaults: the answer (200) is not JSON; check qoder:baseUrl and the proxy" == str(failure)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_an_empty_success_is_nothing(qoder: Emulator, transport: Transport, status: int) -> None:
+    """An empty answer is None, whatever the success is called."""
+    qoder.fail_next("GET", "/vaults", Effect("empty", status=status))
+
+    assert transport.send(GET) is None
+
+
+# Secrets
+
+
+def spellings(secret: str) -> set[str]:
+    """Every form of a secret that a hostile server sends; of base64 those characters that are the secret's own."""
+    raw = secret.encode()
+    encoded = set()
+    for offset, drop in ((0, 0), (1, 2), (2, 3)):
+        text = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+        encoded |= {text[drop:-1], text[drop:-1].replace("+", "-").replace("/", "_")}
+    every_byte = "".join(f"%{byte:02X}" for byte in raw)
+    return {secret, *encoded, raw.hex(), quote(secret, safe=""), every_byte, json.dumps(secret)[1:-1]}
+
+
+@pytest.mark.parametrize("fault", [Fault.ECHO, Fault.ECHO_HTML], ids=repr)
+def test_a_server_that_repeats_secrets_is_not_quoted(
+    qoder: Emulator, connect_to: Callable[..., Transport], fault: Fault
+) -> None:
+    """No secret of the call is in the line, in no form; it stays one printable line."""
+    qoder.fail_next("POST", "/vaults", fault)
+    body = {"credentials": [{"access_token": ACCESS_TOKEN}]}
+    request = Request("POST", "/vaults", body=body, secrets=(Secret(ACCESS_TOKEN),), idempotency_key="key")
+
+    failure = failure_of(connect_to(qoder), request)
+
+    shown = f"{failure} {failure!r}"
+    leaked = [form for form in spellings(ACCESS_TOKEN) | spellings(qoder.api_token) if form.lower() in shown.lower()]
+    assert [] == leaked
+    assert str(failure).isprintable()
+    assert len(str(failure)) < 1000
+
+
+def test_a_message_that_no_terminal_can_show_is_made_fit(qoder: Emulator, transport: Transport) -> None:
+    """What is no text (a lone surrogate) goes out of the line: Pulumi's protocol could not carry it."""
+    body = rb'{"type": "error", "error": {"type": "invalid_request_error", "message": "bad \ud800 name\u0007"}}'
+    qoder.fail_next("GET", "/vaults", Effect("surrogate", status=400, headers=JSON, body=body))
+
+    line = line_of(transport, GET)
+
+    assert line.isprintable(), repr(line)
+    assert line.encode()
+
+
+def test_no_exception_of_a_failed_request_holds_a_secret(qoder: Emulator, connect_to: Callable[..., Transport]) -> None:
+    """Neither the error nor anything chained to it shows the API token or the body that was sent."""
+    qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
+    request = Request("POST", "/vaults", body={"access_token": ACCESS_TOKEN}, secrets=(Secret(ACCESS_TOKEN),))
+
+    text = "".join(traceback.format_exception(failure_of(connect_to(qoder), request)))
+
+    assert ACCESS_TOKEN not in text
+    assert qoder.api_token not in text
+    assert "httpx" not in text
+
+
+# How fast
+
+
+def moments_of(limiter: Limiter, count: int, fake_time: Any) -> list[float]:
+    return [fake_time.moment_s + (limiter.wait_s(1e9) or 0.0) for _ in range(count)]
+
+
+@pytest.mark.parametrize("rate", [1, 20, 50, 0.5, 3.3])
+def test_requests_are_evenly_spaced(rate: float, fake_time: Any) -> None:
+    """No burst: neighbours are as far apart as the rate asks for, the first ones too, and never much further."""
+    moments = moments_of(Limiter(rate, fake_time.clock), 50, fake_time)
+
+    gaps = [after - before for before, after in itertools.pairwise(moments)]
+    assert min(gaps) >= 1 / rate
+    assert max(gaps) <= 1.1 / rate
+
+
+@pytest.mark.parametrize("rate", [1, 20, 50])
+def test_at_most_the_rate_in_any_second(rate: int, fake_time: Any) -> None:
+    """Whichever second one looks at, there are no more than the rate."""
+    moments = moments_of(Limiter(rate, fake_time.clock), 200, fake_time)
+
+    assert max(sum(start <= moment < start + 1 for moment in moments) for start in moments) <= rate
+
+
+def test_an_idle_time_is_not_saved_up(fake_time: Any) -> None:
+    """After a pause there is no burst either."""
+    limiter = Limiter(10, fake_time.clock)
+    limiter.wait_s(1)
+    fake_time.sleep(60)
+
+    assert [0.0, pytest.approx(0.105), pytest.approx(0.21)] == [limiter.wait_s(1) for _ in range(3)]
+
+
+def test_zero_lifts_the_limit(fake_time: Any) -> None:
+    """0 is no limit."""
+    limiter = Limiter(0, fake_time.clock)
+
+    assert {0.0} == {limiter.wait_s(0) for _ in range(100)}
+
+
+def test_a_place_too_far_away_is_not_taken(fake_time: Any) -> None:
+    """Who cannot wait takes no place from those who can."""
+    limiter = Limiter(1, fake_time.clock)
+
+    assert [0.0, None, None, pytest.approx(1.05)] == [
+        limiter.wait_s(1),
+        limiter.wait_s(1),
+        limiter.wait_s(0),
+        limiter.wait_s(2),
+    ]
+
+
+def test_threads_share_one_limit(fake_time: Any) -> None:
+    """Eight threads get places as one would: none twice."""
+    limiter = Limiter(20, fake_time.clock)
+    waits: list[float] = []
+    barrier = threading.Barrier(8)
+
+    def ask() -> None:
+        barrier.wait()
+        for _ in range(25):
+            waits.append(limiter.wait_s(1e9) or 0.0)  # noqa: PERF401 a list's append is atomic
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [pytest.approx(number * 1.05 / 20) for number in range(200)] == sorted(waits)
+
+
+def test_reads_and_writes_have_limits_of_their_own(
+    qoder: Emulator, connect_to: Callable[..., Transport], fake_time: Any
+) -> None:
+    """A GET waits for reads only, everything else for writes."""
+    transport = connect_to(qoder, max_reads_per_second=10.0, max_writes_per_second=2.0)
+
+    for _ in range(3):
+        transport.send(GET)
+    assert pytest.approx(0.21) == fake_time.passed_s
+
+    for _ in range(3):
+        with pytest.raises(errors.NotFound):
+            transport.send(Request("DELETE", "/vaults/vault_1"))
+    assert pytest.approx(0.21 + 1.05) == fake_time.passed_s
+
+
+def test_a_wait_for_the_limit_past_the_budget_fails_at_once(
+    qoder: Emulator, connect_to: Callable[..., Transport], fake_time: Any
+) -> None:
+    """Where the rate leaves no place in the time, nothing is sent, and the error says so."""
+    transport = connect_to(qoder, max_writes_per_second=0.1, timeout_s=5.0)
+    failure_of(transport, CREATE)
+
+    assert "POST /vaults: not sent, since the rate limit leaves no place within qoder:timeout" == line_of(
+        transport, CREATE
+    )
+    assert (1, 0.0) == (len(qoder.requests), fake_time.passed_s)
