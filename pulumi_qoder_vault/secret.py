@@ -4,9 +4,9 @@ Knows nothing of vaults, HTTP or Pulumi.
 """
 
 import base64
+import html
 import json
 import re
-import sys
 import unicodedata
 import urllib.parse
 from collections.abc import Collection, Iterable
@@ -17,7 +17,13 @@ HIDDEN = "***"
 
 # What a terminal obeys or does not show: controls, formats (zero-width, bidirectional), surrogates, separators.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_ESCAPE = re.compile(r"%([0-9a-f]{2})|\\+u([0-9a-f]{4})|&#x([0-9a-f]{1,6});", re.IGNORECASE)
+
+# How URLs, JSON, programs and HTML write a character. Encoded again, a text gets more of what an escape begins with:
+# `%252F`, `\\\/`, `&amp;#47;`. A run of it is taken at once, so that the time stays linear.
+_ESCAPE = re.compile(
+    r"""(?:%(?:25)*|\\+x)([0-9a-f]{2})|\\+u([0-9a-f]{4})|\\+([/"'\\])|&(?:amp;)*(\#x?[0-9a-f]{1,16}|[a-z]\w{1,30});""",
+    re.ASCII | re.IGNORECASE,
+)
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
@@ -45,18 +51,19 @@ class Secret:
 def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -> str:
     """Make somebody else's text fit to be shown: one line, no control characters, every secret replaced by ``***``.
 
-    A secret is found also when it is encoded, in another case, or broken up by characters that a terminal does not
-    show. The text is cut to ``limit`` characters after that.
+    A secret is found also in another case, broken up by characters that a terminal does not show, as base64 or hex,
+    and with the escapes of URLs, JSON and HTML. The text is cut to ``limit`` characters after that.
     """
     obeyed = {position for sequence in _CONTROL_SEQUENCE.finditer(text) for position in range(*sequence.span())}
-    plain = [_Unit(character, position, position + 1) for position, character in enumerate(text)]
-    visible = [unit for unit in plain if not _is_invisible(unit.character)]
+    visible = _units(text)
     shown = [unit for unit in visible if unit.start not in obeyed]
     # A terminal sequence may stand inside a secret, or swallow its first character; an escape may stand for any
-    # character of it: look for secrets in every one of these ways.
+    # character of it, and one of HTML or a URL for a part of one of JSON: look for secrets in every one of these ways.
+    once = _decoded(visible)
+    forms = {form for secret in secrets for form in _forms(secret.reveal())}
     hidden: set[int] = set()
-    for units in (visible, shown, _decoded(text)):
-        hidden |= _hidden(units, secrets)
+    for units in (visible, shown, once, _decoded(once)):
+        hidden |= _hidden(units, forms)
 
     line: list[str] = []
     before = -1
@@ -78,28 +85,44 @@ class _Unit(NamedTuple):
     end: int
 
 
-def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character) in _INVISIBLE
+def _units(text: str) -> list[_Unit]:
+    return _visible(_Unit(character, position, position + 1) for position, character in enumerate(text))
 
 
-def _decoded(text: str) -> list[_Unit]:
-    units: list[_Unit] = []
+def _visible(units: Iterable[_Unit]) -> list[_Unit]:
+    return [unit for unit in units if unicodedata.category(unit.character) not in _INVISIBLE]
+
+
+def _decoded(units: list[_Unit]) -> list[_Unit]:
+    """Read every escape as what it stands for, with the part of the text that the whole escape takes."""
+    decoded: list[_Unit] = []
     end = 0
-    for escape in _ESCAPE.finditer(text):
-        units += [_Unit(text[position], position, position + 1) for position in range(end, escape.start())]
-        code = int(next(filter(None, escape.groups())), 16)
-        units.append(_Unit(chr(code) if code <= sys.maxunicode else " ", *escape.span()))
-        end = escape.end()
-    units += [_Unit(text[position], position, position + 1) for position in range(end, len(text))]
-    return [unit for unit in units if not _is_invisible(unit.character)]
+    for escape in _ESCAPE.finditer(_read(units)):
+        before, (start, end) = end, escape.span()
+        place = units[start].start, units[end - 1].end
+        decoded += units[before:start]
+        decoded += [_Unit(character, *place) for character in _meant(escape)]
+    return _visible(decoded + units[end:])
 
 
-def _hidden(units: list[_Unit], secrets: Iterable[Secret]) -> set[int]:
-    """Give the positions in the text at which, read in these units, a secret stands."""
-    folded = "".join(unit.character for unit in units).translate(_LOWER)
+def _read(units: Iterable[_Unit]) -> str:
+    return "".join(unit.character for unit in units)
+
+
+def _meant(escape: re.Match[str]) -> str:
+    """Give the character that an escape stands for; the escape itself for an entity that HTML does not know."""
+    byte, code, itself, entity = escape.groups()
+    if byte or code:
+        return chr(int(byte or code, 16))
+    return itself or html.unescape(f"&{entity};")
+
+
+def _hidden(units: list[_Unit], forms: Collection[str]) -> set[int]:
+    """Give the positions in the text at which, read in these units, one of these forms stands."""
+    folded = _read(units).translate(_LOWER)
     hidden: set[int] = set()
-    for form in {form for secret in secrets for form in _forms(secret.reveal())}:
-        start = folded.find(form) if form else -1
+    for form in filter(None, forms):
+        start = folded.find(form)
         while start >= 0:
             hidden.update(range(units[start].start, units[start + len(form) - 1].end))
             start = folded.find(form, start + 1)
@@ -108,7 +131,8 @@ def _hidden(units: list[_Unit], secrets: Iterable[Secret]) -> set[int]:
 
 def _forms(value: str) -> set[str]:
     """Give the spellings, in lower case, in which a server may hand a secret back."""
-    value = "".join(character for character in value if not _is_invisible(character))
+    units = _units(value)
+    value = _read(units)
     raw = value.encode()
     forms = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
     if len(raw) >= 4:  # the encoded forms of a shorter one are parts of ordinary words
@@ -120,4 +144,7 @@ def _forms(value: str) -> set[str]:
         forms |= encoded | {form.replace("+", "-").replace("/", "_") for form in encoded}
         forms |= {urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}
         forms |= {raw.hex(), "".join(f"%{byte:02x}" for byte in raw)}
+        # In a decoded text, UTF-8 stands byte by byte, and what a secret itself has of escapes is decoded as well.
+        once = _decoded(units)
+        forms |= {_read(_units(raw.decode("latin-1"))), _read(once), _read(_decoded(once))}
     return {form.translate(_LOWER) for form in forms}

@@ -108,16 +108,29 @@ def _base_url(key: str, value: str) -> str:
     try:
         url = urlsplit(value)
         host, _ = url.hostname or "", url.port
+        can_be_asked = _is_name(host)
     except ValueError:
         raise SettingsError(f"{key}: {form}") from None
     if "@" in url.netloc:
         raise SettingsError(f"{key}: must hold no user name or password; the API token goes into qoder:apiToken")
     readable = value.isascii() and value.isprintable() and " " not in value and "\\" not in value
-    if not readable or not host or url.query or url.fragment or "?" in value or "#" in value:
+    if not readable or not can_be_asked or url.query or url.fragment or "?" in value or "#" in value:
         raise SettingsError(f"{key}: {form}, without query or fragment")
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
         raise SettingsError(f"{key}: {form}")
     return value.rstrip("/")
+
+
+def _is_name(host: str) -> bool:
+    """True if a connection can be asked for by this name, or IP address.
+
+    Raises:
+        UnicodeError: it has an empty label or one of more than 63 characters, or bad Punycode.
+    """
+    host.encode("idna")  # what the socket does with it
+    coded = [label[4:].encode() for label in host.split(".") if label.startswith("xn--")]
+    # httpx reads these labels back, and refuses one that stands for nothing.
+    return host != "" and not any(label.decode("punycode").isascii() for label in coded)
 
 
 def _is_loopback(host: str) -> bool:

@@ -33,8 +33,8 @@ CLI_MODULE = HERE / "pulumi-cli"
 HOSTS_MODULE = HERE / "language-hosts"
 INSTALL_PAGE = "https://www.pulumi.com/docs/install/"
 
-# The oldest CLI that is taken from PATH: the floor of the SDK in pyproject.toml.
-OLDEST = (3, 216, 0)
+# The oldest CLI that is taken from PATH: the one that the tests have run with, and that is built below.
+OLDEST = (3, 259, 0)
 
 # What the language hosts start, relative to the module directory of the SDK that belongs to the CLI.
 SCRIPTS = (
@@ -143,7 +143,7 @@ def install(pins: Pins, made: Path) -> None:
     command = [sys.executable, "-c", INSTALLER, str(made), pins.cli]
     status = run(command, log, doing=f"installing Pulumi {pins.cli}", within_s=INSTALL_WITHIN_S)
     if status != 0:
-        raise Unavailable(f"Pulumi's installer fails here ({last_line(log)})")
+        raise Unavailable(f"Pulumi's installer fails here ({last_line(log.read_bytes())})")
 
 
 def build(pins: Pins, made: Path, log: Path, *, because: str) -> None:
@@ -160,21 +160,25 @@ def build(pins: Pins, made: Path, log: Path, *, because: str) -> None:
         status = run(command, log, doing=f"building {module.name} {version}", directory=module, more=environment)
         if status != 0:
             raise Unavailable(
-                f"go cannot build {module.name}: {last_line(log)}. Go {pins.go} or newer and its module proxy are "
-                f"needed, or install Pulumi: {INSTALL_PAGE}"
+                f"go cannot build {module.name}: {last_line(log.read_bytes())}. Go {pins.go} or newer and its module "
+                f"proxy are needed, or install Pulumi: {INSTALL_PAGE}"
             )
+    sdk = sdk_directory()
     for script in SCRIPTS:
         copied = destination / Path(script).name
-        shutil.copyfile(sdk_directory() / script, copied)
+        shutil.copyfile(sdk / script, copied)
         copied.chmod(0o755)
 
 
 def sdk_directory() -> Path:
-    """Where Go keeps the SDK module that belongs to the CLI."""
+    """Where Go keeps the SDK module that belongs to the CLI; raises where Go does not say."""
     command = ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"]
     environment = {**os.environ, "GOWORK": "off"}
-    listed = subprocess.run(command, cwd=CLI_MODULE, env=environment, capture_output=True, text=True, check=True)
-    return Path(listed.stdout.strip())
+    listed = subprocess.run(command, cwd=CLI_MODULE, env=environment, capture_output=True, check=False)
+    directory = os.fsdecode(listed.stdout.strip())
+    if listed.returncode != 0 or not directory:  # of a module that it has not downloaded, Go names no directory
+        raise Unavailable(f"go does not find the SDK of the CLI: {last_line(listed.stderr)}")
+    return Path(directory)
 
 
 def version_of(pulumi: Path) -> str:
@@ -263,29 +267,35 @@ def run(
     """
     environment = {**os.environ, **(more or {})}
     started = said = time.monotonic()
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command,
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            while (status := process.poll()) is None:
-                if time.monotonic() - started > within_s:
-                    output.write(f"\nnot done after {within_s:.0f} s\n".encode())
-                    return 1
-                said = say_alive(doing, started, said)
-                time.sleep(0.2)
-            return status
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    # A signal between the start of the process and the `try` would leave it running.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                command,
+                cwd=directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            ) as process,
+        ):
+            try:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                while (status := process.poll()) is None:
+                    if time.monotonic() - started > within_s:
+                        output.write(f"\nnot done after {within_s:.0f} s\n".encode())
+                        return 1
+                    said = say_alive(doing, started, said)
+                    time.sleep(0.2)
+                return status
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def say_alive(doing: str, started: float, said: float) -> float:
@@ -302,9 +312,9 @@ def say(line: str) -> None:
     print(f"Pulumi CLI: {line}", file=sys.stderr, flush=True)
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of a log that says anything: the reason, in what Go and Python write."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+def last_line(written: bytes) -> str:
+    """Return the last line that says anything: the reason, in what Go and Python write."""
+    lines = [line.strip() for line in written.decode(errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else "it says nothing"
 
 

@@ -101,9 +101,9 @@ def test_pulumi_on_path_wins(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        pytest.param("echo v3.215.0", "says 'v3.215.0', and 3.216.0 or newer is needed", id="too old"),
+        pytest.param("echo v3.258.0", "says 'v3.258.0', and 3.259.0 or newer is needed", id="too old"),
         pytest.param("exit 127", "version` fails", id="broken"),
-        pytest.param("echo hello", "says 'hello', and 3.216.0 or newer is needed", id="something else"),
+        pytest.param("echo hello", "says 'hello', and 3.259.0 or newer is needed", id="something else"),
     ],
 )
 def test_unusable_pulumi_on_path_is_named_and_passed_over(machine: Machine, script: str, reason: str) -> None:
@@ -184,6 +184,25 @@ def test_a_failing_build_says_why_and_leaves_no_cache(machine: Machine) -> None:
     assert (1, "") == (status, stdout)
     assert "go: go.mod requires go >= 1.25.11 (running go 1.21.0)" in stderr.splitlines()[-1]
     assert "https://www.pulumi.com/docs/install/" in stderr.splitlines()[-1]
+    assert [] == machine.entries
+
+
+@pytest.mark.parametrize(
+    ("listing", "reason"),
+    [
+        pytest.param("echo 'go: updates to go.mod needed' >&2; exit 1", "go: updates to go.mod needed", id="fails"),
+        pytest.param("exit 0", "it says nothing", id="names none"),
+    ],
+)
+def test_an_sdk_that_go_does_not_find_is_one_line(machine: Machine, listing: str, reason: str) -> None:
+    """After a build, too, what fails is said in one line without a traceback, and nothing is cached."""
+    machine.put("go", (GO % ":").replace("list)", f"list) {listing};"))
+
+    status, stdout, stderr = machine.run()
+
+    assert (1, "") == (status, stdout)
+    assert f"Pulumi CLI: go does not find the SDK of the CLI: {reason}" == stderr.splitlines()[-1]
+    assert 2 == len(stderr.splitlines()), "why it is built, and why that fails"
     assert [] == machine.entries
 
 

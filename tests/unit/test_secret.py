@@ -1,0 +1,160 @@
+"""What somebody else wrote is shown on one line, and without the secrets in it, however they are spelled there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import pickle
+import time
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulumi_qoder_vault.secret import Secret, one_line
+
+SECRET = "mcp+canary/\"0123'<456>&\\789"
+
+
+def nested(value: str) -> str:
+    """A string as it stands in JSON, with `/` escaped, as PHP and others do."""
+    return json.dumps(value)[1:-1].replace("/", "\\/")
+
+
+def in_each(form: str) -> Callable[[str], str]:
+    """Write every character in this form."""
+    return lambda value: "".join(form.format(ord(character)) for character in value)
+
+
+def decimal_of_specials(form: str) -> Callable[[str], str]:
+    """Write in this form what is neither letter nor digit, as template engines do."""
+    return lambda value: "".join(
+        character if character.isalnum() else form.format(ord(character)) for character in value
+    )
+
+
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "upper case": str.upper,
+    "JSON": lambda value: json.dumps(value)[1:-1],
+    "JSON with escaped slashes": nested,
+    "JSON in JSON": lambda value: nested(nested(value)),
+    "JSON in JSON in JSON": lambda value: nested(nested(nested(value))),
+    "JSON, all as \\u": in_each("\\u{:04x}"),
+    "JSON in JSON, all as \\u": lambda value: nested(in_each("\\u{:04X}")(value)),
+    "apostrophes escaped": lambda value: value.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"'),
+    "\\x of specials": decimal_of_specials("\\x{:02x}"),
+    "\\x of all": in_each("\\x{:02X}"),
+    "\\x in JSON": lambda value: nested(in_each("\\x{:02x}")(value)),
+    "HTML by name": lambda value: html.escape(value).replace("&#x27;", "&apos;"),
+    "HTML by name in upper case": lambda value: html.escape(value, quote=False).replace("&amp;", "&AMP;"),
+    "HTML by all names": lambda value: html.escape(value).replace("+", "&plus;").replace("/", "&sol;"),
+    "HTML in HTML": lambda value: html.escape(html.escape(value)),
+    "HTML in HTML in HTML": lambda value: html.escape(html.escape(html.escape(value))),
+    "HTML in decimal": decimal_of_specials("&#{};"),
+    "HTML in decimal with zeros": decimal_of_specials("&#{:03};"),
+    "HTML in hexadecimal": decimal_of_specials("&#x{:X};"),
+    "HTML, all in decimal": in_each("&#{};"),
+    "URL": lambda value: quote(value, safe=""),
+    "URL in URL": lambda value: quote(quote(value, safe=""), safe=""),
+    "URL in URL in URL": lambda value: quote(quote(quote(value, safe=""), safe=""), safe=""),
+    "hexadecimal": lambda value: value.encode().hex(),
+    "base64": lambda value: base64.b64encode(value.encode()).decode(),
+    "JSON in HTML": lambda value: html.escape(nested(value)),
+    "JSON in a URL": lambda value: quote(nested(value), safe=""),
+    "HTML in JSON": lambda value: nested(decimal_of_specials("&#{};")(value)),
+    "base64 in JSON": lambda value: nested(base64.b64encode(value.encode()).decode()),
+    "split": lambda value: "\u200b".join(value),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("secret", [SECRET, "'/+=begins with specials and ends with them=+/\\"])
+def test_a_secret_is_found_in_every_spelling(encoding: str, secret: str) -> None:
+    """What remains beside `***` is what stood around it: no character of the secret."""
+    line = one_line(f"Bad value: {ENCODINGS[encoding](secret)} was sent", (Secret(secret),))
+
+    assert line.startswith("Bad value: ")
+    assert line.endswith(" was sent")
+    left = line.removeprefix("Bad value: ").removesuffix(" was sent")
+    # Base64 shares its last character with its padding; a backslash may belong to the escape of another.
+    assert left.rstrip("=\\")[:3] == "***"
+    assert len(left) <= 6, line
+
+
+@pytest.mark.parametrize("value", ["tök/én-ß+1", "a%41b%2Fc", "a\\u0041b", "a&amp;b&lt;", "a\\\\b\\/c"])
+@pytest.mark.parametrize("encoding", ["plain", "JSON", "JSON in JSON", "HTML by name", "HTML in HTML", "URL in URL"])
+def test_a_secret_may_itself_look_like_an_escape(value: str, encoding: str) -> None:
+    """Where a text is decoded, what the secret has of escapes is decoded as well; UTF-8 is read byte by byte."""
+    line = one_line(f"no: {ENCODINGS[encoding](value)}.", (Secret(value),))
+
+    assert "no: ***." == line
+
+
+ENCODERS = st.sampled_from([nested, html.escape, lambda value: quote(value, safe="")])
+
+
+@given(
+    st.text(st.sampled_from("abz09+/=-_.~\"'\\&<>%;#x"), min_size=4, max_size=24), ENCODERS, ENCODERS, st.integers(0, 4)
+)
+def test_no_two_encodings_hide_a_secret(
+    value: str, first: Callable[[str], str], second: Callable[[str], str], depth: int
+) -> None:
+    """Whatever its characters are, and however often it was encoded in the second way."""
+    text = first(value)
+    for _ in range(depth):
+        text = second(text)
+
+    assert "***" in one_line(f"<{text}>", (Secret(value),))
+
+
+def test_what_is_no_secret_stays_as_it_is() -> None:
+    """Escapes are read to find secrets, not to change what is shown."""
+    text = r"Bad \/ and \\\" and \x41 and &amp; &#43; &notknown; %2F %zz \u0041 &#99999999; &#; \\"
+
+    assert text == one_line(text, (Secret(SECRET),))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "\\",
+        "\\\\/",
+        "\\\\u",
+        "%25",
+        "%",
+        "&amp;",
+        "&amp;amp",
+        "&#0",
+        "&#" + "0" * 5000 + "43;",
+        "&a",
+        "a",
+        "\x1b[",
+        "\x1b[0",
+    ],
+)
+def test_the_time_grows_with_the_text_only(part: str) -> None:
+    """64 KiB that were made to be slow to read are read in a moment."""
+    text = (part * 65536)[:65536]
+    secrets = (Secret(hashlib.sha512(b"canary").hexdigest() * 16), Secret(SECRET))
+
+    began_s = time.process_time()
+    line = one_line(text, secrets)
+    took_s = time.process_time() - began_s
+
+    assert len(line) <= 400
+    assert took_s < 2
+
+
+def test_a_secret_is_neither_printed_nor_pickled() -> None:
+    """It shows itself only where it is asked to."""
+    secret = Secret(SECRET)
+
+    assert {"Secret(***)"} == {str(secret), repr(secret), f"{secret}"}
+    assert SECRET == secret.reveal()
+    with pytest.raises(TypeError, match="a Secret is not pickled"):
+        pickle.dumps(secret)
