@@ -89,8 +89,8 @@ class Vault(Resource, module="qoder", name="Vault"):
     """The vault's name."""
     metadata: pulumi.Output[Mapping[str, str]]
     """What was asked for; empty when nothing was."""
-    on_delete: pulumi.Output[str]
-    """``"delete"`` or ``"archive"``."""
+    on_delete: pulumi.Output[str | None]
+    """``"delete"`` or ``"archive"``; None for a vault that this stack does not own."""
     credentials: pulumi.Output[Sequence[Mapping[str, Any]]]
     """What was asked for, defaults filled in; every ``access_token`` is secret."""
     credential_ids: pulumi.Output[Mapping[str, str]]
@@ -229,9 +229,12 @@ class VaultProvider(ResourceProvider):
         """Look at a vault: for a refresh, where it may be gone, or for `Vault.get`, where it must exist."""
         from .lifecycle import operations
 
-        if "credentials" not in props:
-            return ReadResult(id_, _to_outputs(operations.look_up(self._api(props), id_)))
-        recorded, is_drift = operations.read(self._api(props), _to_recorded(id_, props))
+        api = self._api(props)
+        if props.get("on_delete") is None:  # every vault of this stack's own has one
+            is_refresh = "base_url" in props
+            found = operations.look_up(api, id_, _to_recorded(id_, props) if is_refresh else None)
+            return ReadResult(None, {}) if found is None else ReadResult(id_, _to_outputs(found))
+        recorded, is_drift = operations.read(api, _to_recorded(id_, props))
         if recorded is None:
             return ReadResult(None, {})
         outputs = _to_outputs(recorded)
@@ -391,7 +394,7 @@ def _to_recorded(id_: str, props: Mapping[str, Any]) -> RecordedVault:
         id=id_,
         display_name=inputs.get("display_name") or "",
         metadata=inputs.get("metadata") or {},
-        on_delete=inputs.get("on_delete") or "delete",
+        on_delete=inputs.get("on_delete"),
         place=Place(inputs.get("base_url") or "", inputs.get("workspace_id")),
         status=inputs.get("status") or ACTIVE,
         credentials=_to_credentials(inputs),

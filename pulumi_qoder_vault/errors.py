@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 
 class QoderError(Exception):
-    """Anything that this package raises on purpose; ``str()`` of it is one line without a secret."""
+    """Anything that this package raises on purpose; ``str()`` of it is one line without a secret.
+
+    Attributes:
+        may_be_done: True if what was asked for may have been done all the same, by this attempt or an earlier one.
+    """
+
+    may_be_done = False
 
 
 class SettingsError(QoderError):
@@ -42,6 +48,8 @@ class NotSent(QoderError):
 
 class AnswerLost(QoderError):
     """The request may have been handled, but no answer that says so arrived."""
+
+    may_be_done = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ class RateLimited(ApiError):
 
 class ServerError(ApiError):
     """408 or 5xx: whether the request was handled is not known."""
+
+    may_be_done = True
 
 
 class VaultNotFound(QoderError):

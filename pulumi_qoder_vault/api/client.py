@@ -3,19 +3,22 @@
 Paths and the repeatability of each call stand here, bodies in `revisions`, the sending in `transport`.
 """
 
+from __future__ import annotations
+
 import re
-import uuid
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from .. import errors
-from ..lifecycle.model import Credential, ObservedCredential, ObservedVault, Place, Revision
+from ..lifecycle.model import ACTIVE, Credential, ObservedCredential, ObservedVault, Place, Revision
 from ..secret import Secret
 from . import revisions
-from .transport import Request, Transport
+from .transport import Request, Transport, rfc3339
 
 PAGE = 100  # the largest that the API gives (Qoder, List Vaults, read 2026-08)
 MAX_PAGES = 100
+RECOVERY_S = 30.0
 T = TypeVar("T")
 
 
@@ -25,16 +28,35 @@ class Client:
     Args:
         transport: the process' connection to Qoder.
         secrets: every access token of the vault, so that no server's text shows one.
+        deadline_s: when the time for all calls together is over; None gives each call the time in ``qoder:timeout``.
     """
 
-    def __init__(self, transport: Transport, secrets: Sequence[Secret] = ()) -> None:
+    def __init__(
+        self, transport: Transport, secrets: Sequence[Secret] = (), *, deadline_s: float | None = None
+    ) -> None:
         self._transport = transport
         self._secrets = tuple(secrets)
+        self._deadline_s = deadline_s
 
     @property
     def place(self) -> Place:
         """Where this run asks."""
         return Place(self._transport.settings.base_url, self._transport.settings.workspace_id)
+
+    def recovering(self) -> Client:
+        """Give the same API with 30 s of its own for all that is asked of it."""
+        if self._deadline_s is not None:
+            return self
+        deadline_s = self._transport.clock.monotonic_s() + RECOVERY_S
+        return Client(self._transport, self._secrets, deadline_s=deadline_s)
+
+    def now_s(self) -> float:
+        """Tell the time, in seconds since the epoch, by this machine's clock."""
+        return self._transport.clock.now_s()
+
+    def wait(self, wait_s: float) -> None:
+        """Let time pass."""
+        self._transport.clock.sleep(wait_s)
 
     def create_vault(
         self,
@@ -43,6 +65,7 @@ class Client:
         credentials: Sequence[Credential],
         *,
         sending: Revision,
+        key: str,
     ) -> ObservedVault:
         """Create a vault, on ``2026-05`` with its credentials. One write, with an ``Idempotency-Key``.
 
@@ -52,10 +75,8 @@ class Client:
 
         Source: Qoder, Create Vault (read 2026-05-18, and 2026-08).
         """
-        body = revisions.VAULT_BODY[sending](display_name, credentials)
-        if metadata is not None:
-            body = {**body, "metadata": dict(metadata)}
-        return self._write("/vaults", body, revisions.read_vault, idempotency_key=str(uuid.uuid4()))
+        body = revisions.VAULT_BODY[sending](display_name, metadata, credentials, key)
+        return self._write("/vaults", body, revisions.read_vault, idempotency_key=key)
 
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read.
@@ -66,7 +87,28 @@ class Client:
         Source: Qoder, Get Vault (read 2026-08).
         """
         request = self._request("GET", _vault_path(vault_id), is_repeatable=True)
-        return self._readable(request, revisions.read_vault, self._transport.send(request))
+        vault = self._readable(request, revisions.read_vault, self._transport.send(request))
+        if vault.id != vault_id:
+            raise errors.AnswerLost(f"{request}: the answer is about another vault; check the proxy")
+        return vault
+
+    def find_vaults(self, display_name: str, *, since_s: float, sending: Revision) -> tuple[ObservedVault, ...]:
+        """List the active vaults of a name that were made since a time of ``now_s``. One read for each hundred.
+
+        Whatever the query did, names are compared here: Qoder's filter finds substrings, in any case. The time is
+        turned into Qoder's own by the ``Date`` of its answers.
+
+        Source: Qoder, List Vaults (read 2026-08). ``after_id`` is understood by both revisions.
+        """
+        found = self._list("/vaults", revisions.read_vault, revisions.NAME_QUERY[sending](display_name))
+        since = rfc3339(since_s + self._transport.ahead_s).removesuffix("Z")
+        return tuple(
+            vault
+            for vault in found
+            if vault.display_name == display_name
+            and vault.status == ACTIVE
+            and (not vault.created_at or vault.created_at.removesuffix("Z") >= since)
+        )
 
     def archive_vault(self, vault_id: str) -> None:
         """Archive a vault, for good. One write.
@@ -79,7 +121,7 @@ class Client:
         """
         self._transport.send(self._request("POST", f"{_vault_path(vault_id)}/archive", body={}, is_repeatable=True))
 
-    def delete_vault(self, vault_id: str, *, is_rollback: bool = False) -> None:
+    def delete_vault(self, vault_id: str) -> None:
         """Delete a vault and its credentials, for good. One write.
 
         Raises:
@@ -87,10 +129,11 @@ class Client:
 
         Source: Qoder, Delete Vault (read 2026-08). The official client sends ``{}``.
         """
-        path = _vault_path(vault_id)
-        self._transport.send(self._request("DELETE", path, body={}, is_repeatable=True, is_rollback=is_rollback))
+        self._transport.send(self._request("DELETE", _vault_path(vault_id), body={}, is_repeatable=True))
 
-    def create_credential(self, vault_id: str, credential: Credential, *, sending: Revision) -> ObservedCredential:
+    def create_credential(
+        self, vault_id: str, credential: Credential, *, sending: Revision, key: str
+    ) -> ObservedCredential:
         """Add a credential to a vault. One write, with an ``Idempotency-Key``.
 
         Raises:
@@ -101,7 +144,7 @@ class Client:
         """
         body = revisions.CREDENTIAL_BODY[sending](credential)
         path = f"{_vault_path(vault_id)}/credentials"
-        return self._write(path, body, revisions.read_credential, idempotency_key=str(uuid.uuid4()))
+        return self._write(path, body, revisions.read_credential, idempotency_key=key)
 
     def list_credentials(self, vault_id: str) -> tuple[ObservedCredential, ...]:
         """List the active credentials of a vault. One read for each hundred.
@@ -111,16 +154,7 @@ class Client:
 
         Source: Qoder, List Vault Credentials (read 2026-08). ``after_id`` is understood by both revisions.
         """
-        found: list[ObservedCredential] = []
-        after_id: str | None = None
-        for _ in range(MAX_PAGES):
-            query = {"limit": str(PAGE)} | ({"after_id": after_id} if after_id else {})
-            request = self._request("GET", f"{_vault_path(vault_id)}/credentials", query=query, is_repeatable=True)
-            items, after_id = self._readable(request, revisions.read_page, self._transport.send(request))
-            found += [self._readable(request, revisions.read_credential, item) for item in items]
-            if after_id is None:
-                return tuple(found)
-        raise errors.AnswerLost(f"GET {_vault_path(vault_id)}/credentials: the list does not end")
+        return self._list(f"{_vault_path(vault_id)}/credentials", revisions.read_credential)
 
     def rotate_credential(self, vault_id: str, credential_id: str, credential: Credential) -> ObservedCredential:
         """Give a credential another access token, in place (``2026-07``). One write.
@@ -146,7 +180,21 @@ class Client:
         self._transport.send(self._request("DELETE", path, body={}, is_repeatable=True))
 
     def _request(self, method: str, path: str, **fields: Any) -> Request:
-        return Request(method, path, secrets=self._secrets, **fields)
+        return Request(method, path, secrets=self._secrets, deadline_s=self._deadline_s, **fields)
+
+    def _list(
+        self, path: str, read: Callable[[Any], T], query: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[T, ...]:
+        found: list[T] = []
+        after_id: str | None = None
+        for _ in range(MAX_PAGES):
+            page = {"limit": str(PAGE), **query} | ({"after_id": after_id} if after_id else {})
+            request = self._request("GET", path, query=page, is_repeatable=True)
+            items, after_id = self._readable(request, revisions.read_page, self._transport.send(request))
+            found += [self._readable(request, read, item) for item in items]
+            if after_id is None:
+                return tuple(found)
+        raise errors.AnswerLost(f"GET {path}: the list does not end")
 
     def _write(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T], **fields: Any) -> T:
         request = self._request("POST", path, body=body, **fields)

@@ -5,6 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+SLOWEST = 16.0  # so many times slower than configured, at most
+RECOVERS_S = 30.0  # after the last 429 the configured rate is back
+LONGEST_PAUSE_S = 10.0  # one absurd Retry-After must not stop everybody
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -26,6 +30,9 @@ class Limiter:
 
     Requests do not arrive exactly as they start, so the spacing is 5 % wider than the rate asks for: a server that
     counts them in any one second then does not see more than the rate.
+
+    An account's rate is shared with machines that this process does not know. A 429 says that together they were too
+    fast: the spacing is then doubled, and goes back evenly to what is configured.
     """
 
     def __init__(self, per_second: float, clock: Clock) -> None:
@@ -33,6 +40,8 @@ class Limiter:
         self._clock = clock
         self._lock = threading.Lock()
         self._next_s = 0.0
+        self._factor = 1.0
+        self._slowed_s = -RECOVERS_S
 
     def wait_s(self, at_most_s: float) -> float | None:
         """Take the next moment, and tell how long to wait for it; take none and give None if that is too long."""
@@ -41,5 +50,21 @@ class Limiter:
             moment_s = max(now_s, self._next_s)
             if moment_s - now_s > at_most_s:
                 return None
-            self._next_s = moment_s + self._interval_s
+            self._next_s = moment_s + self._interval_s * self._slower_by(now_s)
             return moment_s - now_s
+
+    def slow_down(self, pause_s: float) -> None:
+        """Take a 429 into account: nothing starts for ``pause_s``, and then less often.
+
+        The requests that were under way together are refused together: within a second that counts once.
+        """
+        with self._lock:
+            now_s = self._clock.monotonic_s()
+            self._next_s = max(self._next_s, now_s + min(pause_s, LONGEST_PAUSE_S))
+            if now_s - self._slowed_s >= 1.0:
+                self._factor = min(2 * self._slower_by(now_s), SLOWEST)
+                self._slowed_s = now_s
+
+    def _slower_by(self, now_s: float) -> float:
+        left = max(0.0, 1.0 - (now_s - self._slowed_s) / RECOVERS_S)
+        return 1.0 + (self._factor - 1.0) * left

@@ -8,7 +8,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Revision
+from ..lifecycle.model import (
+    ACTIVE,
+    ARCHIVED,
+    CREATE_ID_KEY,
+    Credential,
+    ObservedCredential,
+    ObservedVault,
+    Revision,
+)
 
 Json = Mapping[str, Any]
 
@@ -57,17 +65,28 @@ CREDENTIAL_BODY: Mapping[Revision, Callable[[Credential], Json]] = {
 }
 
 
-def _founding_vault(display_name: str, credentials: Sequence[Credential]) -> Json:
-    return {"display_name": display_name, "credentials": [_flat_credential(item) for item in credentials]}
+def _founding_vault(
+    display_name: str, metadata: Mapping[str, str] | None, credentials: Sequence[Credential], _key: str
+) -> Json:
+    body: Json = {"display_name": display_name, "credentials": [_flat_credential(item) for item in credentials]}
+    return body if metadata is None else {**body, "metadata": dict(metadata)}
 
 
-def _bare_vault(display_name: str, _credentials: Sequence[Credential]) -> Json:
-    return {"display_name": display_name}
+def _marked_vault(
+    display_name: str, metadata: Mapping[str, str] | None, _credentials: Sequence[Credential], key: str
+) -> Json:
+    return {"display_name": display_name, "metadata": {**(metadata or {}), CREATE_ID_KEY: key}}
 
 
-VAULT_BODY: Mapping[Revision, Callable[[str, Sequence[Credential]], Json]] = {
+VAULT_BODY: Mapping[Revision, Callable[[str, Mapping[str, str] | None, Sequence[Credential], str], Json]] = {
     Revision.R2026_05: _founding_vault,
-    Revision.R2026_07: _bare_vault,
+    Revision.R2026_07: _marked_vault,
+}
+
+# What a list of vaults is asked for, beside `limit` and `after_id`, to find those of one name.
+NAME_QUERY: Mapping[Revision, Callable[[str], Mapping[str, str]]] = {
+    Revision.R2026_05: lambda _: {},
+    Revision.R2026_07: lambda name: {"name": name},
 }
 
 
@@ -83,11 +102,14 @@ def read_vault(answer: Any) -> ObservedVault:
     credentials = vault.get("credentials") or []
     if not isinstance(credentials, list):
         raise Unreadable("the vault's credentials are not a list")
-    metadata = vault.get("metadata")
+    given = vault.get("metadata")
+    pairs = given.items() if isinstance(given, dict) else ()
+    metadata = {_unicode(str(key)): _unicode(str(value)) for key, value in pairs}
     return ObservedVault(
         id=_id(vault, "vault"),
-        display_name=str(vault.get("display_name", "")),
-        metadata={str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {},
+        display_name=_unicode(str(vault.get("display_name", ""))),
+        create_id=metadata.pop(CREATE_ID_KEY, None),
+        metadata=metadata,
         status=ARCHIVED if is_archived else ACTIVE,
         credentials=tuple(read_credential(item) for item in credentials),
         created_at=_time(vault.get("created_at")),
@@ -149,7 +171,12 @@ def _id(item: Json, kind: str) -> str:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return _unicode(value) if isinstance(value, str) else None
+
+
+def _unicode(text: str) -> str:
+    """Replace what JSON can hold and UTF-8, which Pulumi writes, cannot: half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _time(value: Any) -> str:

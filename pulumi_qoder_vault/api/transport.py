@@ -7,7 +7,9 @@ import email.utils
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 import httpx
@@ -19,7 +21,7 @@ from ..settings import Settings
 from .rate import Clock, Limiter
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-ROLLBACK_S = 30.0
+MAX_ERROR_BYTES = 64 * 1024
 CONNECT_S = 10.0
 
 _ERRORS: Mapping[int, type[errors.ApiError]] = {
@@ -51,7 +53,7 @@ class Request:
         path: below the base URL, with a leading slash.
         secrets: every access token that the answer could echo.
         is_repeatable: True if sending it twice does what sending it once does.
-        is_rollback: True gives it 30 s of its own, whatever the time budget.
+        deadline_s: when its time is over, by the clock's ``monotonic_s``; None gives it the time in ``qoder:timeout``.
     """
 
     method: str
@@ -60,11 +62,16 @@ class Request:
     body: Mapping[str, Any] | None = None
     secrets: tuple[Secret, ...] = ()
     is_repeatable: bool = False
-    is_rollback: bool = False
+    deadline_s: float | None = None
     idempotency_key: str | None = None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def whose_time(self) -> str:
+        """What an error calls the time that it has."""
+        return "qoder:timeout" if self.deadline_s is None else "its own"
 
 
 class _Failed(Exception):
@@ -89,6 +96,7 @@ class Transport:
     def __init__(self, settings: Settings, user_agent: str, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or Clock()
+        self._ahead_s = 0.0
         self._reads = Limiter(settings.max_reads_per_second, self._clock)
         self._writes = Limiter(settings.max_writes_per_second, self._clock)
         self._http = _http_client(settings, user_agent)
@@ -98,6 +106,16 @@ class Transport:
     def settings(self) -> Settings:
         """How this Qoder is reached."""
         return self._settings
+
+    @property
+    def clock(self) -> Clock:
+        """What all waits go by."""
+        return self._clock
+
+    @property
+    def ahead_s(self) -> float:
+        """How far Qoder's clock is ahead of this machine's, by the ``Date`` of its last answer; never too much."""
+        return self._ahead_s
 
     def close(self) -> None:
         """Close all connections."""
@@ -111,8 +129,9 @@ class Transport:
             AnswerLost: it may have been handled.
             ApiError: Qoder refused it.
         """
-        budget_s = ROLLBACK_S if request.is_rollback else self._settings.timeout_s
-        deadline_s = self._clock.monotonic_s() + budget_s
+        began_s = self._clock.monotonic_s()
+        deadline_s = began_s + self._settings.timeout_s if request.deadline_s is None else request.deadline_s
+        may_be_done = False
 
         def left_s() -> float:
             return deadline_s - self._clock.monotonic_s()
@@ -122,6 +141,14 @@ class Transport:
             asked_s = failure.retry_after_s if isinstance(failure, _Failed) else None
             return asked_s if asked_s is not None else self._backoff(state)
 
+        def attempt() -> Any:
+            nonlocal may_be_done
+            try:
+                return self._attempt(request, left_s)
+            except _Failed as failed:
+                may_be_done |= failed.error.may_be_done
+                raise
+
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda failure: isinstance(failure, _Failed) and failure.may_repeat),
             wait=wait_s,
@@ -130,12 +157,15 @@ class Transport:
             reraise=True,
         )
         try:
-            return attempts(self._attempt, request, left_s)
+            return attempts(attempt)
         except _Failed as failed:
             # Only the error itself goes out: the failed attempt, its request and its body stay behind.
             error = failed.error
+            error.may_be_done = may_be_done
             if failed.may_repeat:
-                _add_waiting(error, attempts.statistics, failed.retry_after_s, budget_s)
+                budget = f"the {_seconds(deadline_s - began_s)} of {request.whose_time}"
+                passed_s = self._clock.monotonic_s() - began_s
+                _add_waiting(error, failed.retry_after_s, passed_s, attempts.statistics["attempt_number"], budget)
         raise error
 
     def _attempt(self, request: Request, left_s: Any) -> Any:
@@ -144,7 +174,9 @@ class Transport:
         pause_s = limiter.wait_s(max(left_s(), 0.0))
         if pause_s is None:
             raise _Failed(
-                errors.NotSent(f"{request}: not sent, since the rate limit leaves no place within qoder:timeout"),
+                errors.NotSent(
+                    f"{request}: not sent, since the rate limit leaves no place within the time of {request.whose_time}"
+                ),
                 may_repeat=False,
             )
         if pause_s:
@@ -159,21 +191,29 @@ class Transport:
                 headers=headers,
                 timeout=timeout,
             ) as response:
-                return self._read(request, response, _read_body(response, left_s))
+                self._learn_time(response.headers.get("Date"))
+                return self._read(request, response, _read_body(request, response, left_s))
+        except _Failed as failed:
+            if isinstance(failed.error, errors.RateLimited):
+                limiter.slow_down(failed.retry_after_s or 0.0)
+            raise
         except httpx.HTTPError as failure:
             raise self._transport_failure(request, failure) from None
-        except httpx.InvalidURL:
-            raise _Failed(
-                errors.NotSent(f"{request}: the URL is not one; check qoder:baseUrl"), may_repeat=False
-            ) from None
+        except (httpx.InvalidURL, UnicodeError):
+            # UnicodeError: a host name that is none. httpx reads that of a redirect too, which is refused like any.
+            error_ = errors.NotSent(f"{request}: qoder:baseUrl, the proxy or a redirect names a URL that is none")
+            raise _Failed(error_, may_repeat=False) from None
         except _TooMuch as failure:
             error = errors.AnswerLost(f"{request}: {failure}")
             raise _Failed(error, may_repeat=False) from None
-        except _Failed:
-            raise
         except Exception as failure:  # noqa: BLE001 whatever breaks here, the request may have been handled
             error = errors.AnswerLost(f"{request}: the answer could not be read ({type(failure).__name__})")
             raise _Failed(error, may_repeat=False) from None
+
+    def _learn_time(self, date: str | None) -> None:
+        with suppress(TypeError, ValueError, OverflowError):
+            # A date has whole seconds, and was written before it arrived: Qoder's clock shows this, or more.
+            self._ahead_s = _epoch_s(date or "") - self._clock.now_s()
 
     def _headers(self, request: Request) -> dict[str, str]:
         token = self._settings.api_token
@@ -260,16 +300,18 @@ def _http_client(settings: Settings, user_agent: str) -> httpx.Client:
         raise errors.NotSent("SSL_CERT_FILE or SSL_CERT_DIR: the certificates in it cannot be read") from None
 
 
-def _read_body(response: httpx.Response, left_s: Any) -> bytes:
+def _read_body(request: Request, response: httpx.Response, left_s: Any) -> bytes:
     parts: list[bytes] = []
     size = 0
     for part in response.iter_bytes():
         parts.append(part)
         size += len(part)
+        if size > MAX_ERROR_BYTES and not response.is_success:
+            return b""  # No envelope is so large, and to search it for secrets takes long.
         if size > MAX_ANSWER_BYTES:
             raise _TooMuch(f"the answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
         if left_s() <= 0:
-            raise _TooMuch("the answer was not whole when the time in qoder:timeout was over")
+            raise _TooMuch(f"the answer was not whole when the time of {request.whose_time} was over")
     return b"".join(parts)
 
 
@@ -295,6 +337,11 @@ def _answer(status: int, body: bytes, secrets: tuple[Secret, ...]) -> errors.Ans
     )
 
 
+def rfc3339(epoch_s: float) -> str:
+    """Write a time as Qoder does."""
+    return datetime.fromtimestamp(epoch_s, timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+
+
 def _retry_after_s(header: str | None, now_s: float) -> float | None:
     """Read ``Retry-After``: seconds or a date. None for none, for one that is past, and for what is neither."""
     if header is None:
@@ -304,17 +351,32 @@ def _retry_after_s(header: str | None, now_s: float) -> float | None:
         wait_s = float(text[:12])
     else:
         try:
-            wait_s = email.utils.parsedate_to_datetime(text).timestamp() - now_s
+            wait_s = _epoch_s(text) - now_s
         except (ValueError, TypeError, OverflowError):
             return None
     return wait_s if wait_s > 0 else None
 
 
+def _epoch_s(date: str) -> float:
+    """Read a date of HTTP; it is UTC where it does not say so.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is none.
+    """
+    moment = email.utils.parsedate_to_datetime(date)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def _seconds(duration_s: float) -> str:
+    return f"{max(duration_s, 0.0):.{0 if duration_s >= 10 else 1}f}".removesuffix(".0") + " s"
+
+
 def _add_waiting(
-    error: errors.QoderError, statistics: Mapping[str, Any], retry_after_s: float | None, budget_s: float
+    error: errors.QoderError, retry_after_s: float | None, passed_s: float, attempts: int, budget: str
 ) -> None:
     """Say in an error why it was not tried again."""
     if retry_after_s is not None:
-        error.args = (f"{error}; Qoder asks to wait {retry_after_s:.0f} s, more than is left of {budget_s:.0f} s",)
-    else:
-        error.args = (f"{error}; gave up after {budget_s:.0f} s and {statistics.get('attempt_number', 1)} attempts",)
+        error.args = (f"{error}; Qoder asks to wait {_seconds(retry_after_s)}, more than is left of {budget}",)
+        return
+    tried = f"{_seconds(passed_s)} and {attempts} attempt{'s' if attempts > 1 else ''}"
+    error.args = (f"{error}; gave up after {tried}, since the next wait would pass {budget}",)

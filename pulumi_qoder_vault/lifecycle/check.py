@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..secret import Secret
-from .model import ACTIVE, DEFAULT_PROTOCOL, STATIC_BEARER, UNKNOWN, Inputs, Unknown
+from .model import ACTIVE, CREATE_ID_KEY, DEFAULT_PROTOCOL, STATIC_BEARER, UNKNOWN, Inputs, Unknown
 
 # The API's own sentences: Qoder, Create Vault, error responses (read 2026-05-18).
 NO_CREDENTIAL = "At least one credential is required when creating a vault."
@@ -23,7 +23,6 @@ MAX_METADATA_PAIRS = 15  # 16 at Qoder (read 2026-08); one is kept for the provi
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
 MAX_URL = 2048
-RESERVED_METADATA_KEY = "pulumi_create_id"
 
 PROTOCOLS = ("sse", "streamable_http")
 ON_DELETE = ("delete", "archive")
@@ -138,7 +137,7 @@ def _check_metadata(metadata: Any) -> Iterator[Problem]:
         path = f'metadata["{key}"]' if _PLAIN_KEY.fullmatch(key) else "metadata"
         if not 1 <= len(key) <= MAX_METADATA_KEY:
             yield Problem("metadata", f"has a key of {len(key)} characters; 1 to {MAX_METADATA_KEY} are allowed")
-        if key == RESERVED_METADATA_KEY:
+        if key == CREATE_ID_KEY:
             yield Problem(path, "is kept for the provider; choose another key")
         match value:
             case Unknown():

@@ -32,14 +32,21 @@ class RevisionInUse:
         self._known = None if setting == "auto" else Revision(setting)
         self._is_explicit = setting != "auto"
         self._first_create = threading.Lock()
+        self._taught_nothing = False
 
     @contextmanager
     def known(self) -> Iterator[Revision | None]:
-        """Give the revision; None to the one caller that has to find out, while all others wait for its answer."""
-        if self._known is None:
+        """Give the revision; None to the first caller, who has to find out, while all others wait for its answer.
+
+        If that taught nothing, each of them finds out by itself: one that fails slowly must not make them queue.
+        """
+        if self._known is None and not self._taught_nothing:
             with self._first_create:
-                if self._known is None:
-                    yield None
+                if self._known is None and not self._taught_nothing:
+                    try:
+                        yield None
+                    finally:
+                        self._taught_nothing = self._known is None
                     return
         yield self._known
 

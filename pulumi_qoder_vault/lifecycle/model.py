@@ -32,6 +32,7 @@ class Revision(str, Enum):
 
 STATIC_BEARER: Final = "static_bearer"
 DEFAULT_PROTOCOL: Final = "streamable_http"
+CREATE_ID_KEY: Final = "pulumi_create_id"  # our mark in a vault's metadata; hidden from programs and outputs
 ACTIVE: Final = "active"
 ARCHIVED: Final = "archived"
 
@@ -95,6 +96,8 @@ class ObservedVault:
 
     Attributes:
         status: ``active`` or ``archived``, whatever the revision calls it.
+        metadata: without our mark.
+        create_id: our mark: the key of the create that made it; None where there is none.
         credentials: those that came in the same answer; empty on ``2026-07``.
         created_at: RFC 3339, UTC; so is updated_at.
         revision: the revision whose shape the answer has.
@@ -108,6 +111,7 @@ class ObservedVault:
     created_at: str
     updated_at: str
     revision: Revision
+    create_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,9 @@ class RecordedVault:
     """What the state holds of a vault: its outputs.
 
     Attributes:
-        credentials: those that exist, each with the access token that Qoder has of it.
+        credentials: those that exist, each with the access token that Qoder has of it; None where that is not known.
         credential_ids: by URL.
+        on_delete: ``delete`` or ``archive``; None for a vault that this stack does not own.
         unfinished: None, but after work that stopped in the middle: then the ids of credentials of ours that are still
             to be deleted, mostly none. A refresh makes the inputs say what exists, so that the next ``up`` goes on.
     """
@@ -135,7 +140,7 @@ class RecordedVault:
     id: str
     display_name: str
     metadata: Mapping[str, str]
-    on_delete: str
+    on_delete: str | None
     place: Place
     status: str
     credentials: tuple[Credential, ...]
@@ -148,15 +153,24 @@ class RecordedVault:
 
 
 class VaultsApi(Protocol):
-    """What the lifecycle needs of the Vaults API. Every method is one call; each raises `errors.QoderError`.
+    """What the lifecycle needs of the Vaults API. Every method that asks Qoder raises `errors.QoderError`.
 
-    ``sending`` is the revision that a request is written for. ``is_rollback`` gives a call its own 30 s, so that work
-    can be taken back when the time of the work itself is used up.
+    ``sending`` is the revision that a request is written for. ``key`` is a UUIDv4 for each create: its
+    ``Idempotency-Key``, and the mark of the vault where the revision has room for one.
     """
 
     @property
     def place(self) -> Place:
         """Where this run asks."""
+
+    def recovering(self) -> VaultsApi:
+        """Give the same API with 30 s of its own for all that is asked of it, whatever was used up before."""
+
+    def now_s(self) -> float:
+        """Tell the time, in seconds since the epoch, by this machine's clock."""
+
+    def wait(self, wait_s: float) -> None:
+        """Let time pass."""
 
     def create_vault(
         self,
@@ -165,19 +179,25 @@ class VaultsApi(Protocol):
         credentials: Sequence[Credential],
         *,
         sending: Revision,
+        key: str,
     ) -> ObservedVault:
         """Create a vault, on ``2026-05`` with its credentials. One write."""
 
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read."""
 
+    def find_vaults(self, display_name: str, *, since_s: float, sending: Revision) -> tuple[ObservedVault, ...]:
+        """List the active vaults of a name that were made since a time of ``now_s``. One read for each hundred."""
+
     def archive_vault(self, vault_id: str) -> None:
         """Archive a vault, for good. One write."""
 
-    def delete_vault(self, vault_id: str, *, is_rollback: bool = False) -> None:
+    def delete_vault(self, vault_id: str) -> None:
         """Delete a vault and its credentials, for good. One write."""
 
-    def create_credential(self, vault_id: str, credential: Credential, *, sending: Revision) -> ObservedCredential:
+    def create_credential(
+        self, vault_id: str, credential: Credential, *, sending: Revision, key: str
+    ) -> ObservedCredential:
         """Add a credential to a vault. One write."""
 
     def list_credentials(self, vault_id: str) -> tuple[ObservedCredential, ...]:

@@ -103,12 +103,12 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
     assert hostile.startswith("POST /vaults: REFUSED error: forged line plain ***")
     assert hostile.isprintable()
 
-    for fault in (Fault.ECHO_HTML, Fault.DROP_BEFORE_COMMIT, Fault.TRUNCATED_AFTER_COMMIT):
-        qoder.clear_requests()
-        qoder.fail_next("POST", "/vaults", fault)
-        lost = problem_of(stack.up(fails=True))
-        assert "it was not sent again, and a vault named 'my-mcp-vault' may exist at http://127.0.0.1:" in lost
-        assert 1 == len(qoder.requests)
+    qoder.fail_next("POST", "/vaults", Fault.ECHO_HTML)
+    qoder.fail_next("GET", "/vaults", Fault.FORBIDDEN)
+    lost = problem_of(stack.up(fails=True))
+    assert "whether it was done could not be found out (GET /vaults: " in lost
+    assert "a vault named 'my-mcp-vault' may exist at http://127.0.0.1:" in lost
+    assert [] == qoder.vaults
 
     qoder.fail_next("POST", "/vaults", Fault.REDIRECT)
     assert "redirected (302), which is refused" in problem_of(stack.up(fails=True))

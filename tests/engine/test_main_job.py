@@ -57,7 +57,7 @@ def test_a_vault_is_previewed_deployed_rotated_refreshed_and_destroyed(stack: St
     stack.up("--expect-no-changes")
     assert [] == asked(qoder)
     stack.refresh("--expect-no-changes")
-    assert ["GET /vaults/{id}"] == asked(qoder)
+    assert ["GET /vaults/{id}", "GET /vaults/{id}/credentials"] == asked(qoder)
 
     stack.write(v=vault(credential(token="second-access-token", protocol="sse")))
     preview = stack.preview()

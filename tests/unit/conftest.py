@@ -31,10 +31,12 @@ class FakeTime:
 
     Attributes:
         slept_s: every wait that was asked for, in order.
+        really_s: what each wait takes in truth, for a server that is still at work.
     """
 
     moment_s: float = 1000.0
     slept_s: list[float] = field(default_factory=list)
+    really_s: float = 0.0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,6 +52,7 @@ class FakeTime:
         with self._lock:
             self.slept_s.append(wait_s)
             self.moment_s += wait_s
+        time.sleep(self.really_s)
 
     @property
     def passed_s(self) -> float:

@@ -46,17 +46,18 @@ CREATED = {
     "updated_at": "2026-05-18T15:34:16.874877Z",
 }
 Connect = Callable[..., Client]
+KEY = "7d1c7a3e-3f4e-4b8e-9d61-3a8d5f0c2b11"
 
 
 def make(client: Client, *credentials: Credential, sending: Revision = R05, **metadata: str) -> Any:
-    return client.create_vault("my-mcp-vault", metadata or None, credentials, sending=sending)
+    return client.create_vault("my-mcp-vault", metadata or None, credentials, sending=sending, key=str(uuid.uuid4()))
 
 
 def filled(client: Client, revision: Revision) -> tuple[str, str]:
     """A vault with one credential: their ids."""
     vault = make(client, SSE, sending=revision)
     if revision is R07:
-        return vault.id, client.create_credential(vault.id, SSE, sending=R07).id
+        return vault.id, client.create_credential(vault.id, SSE, sending=R07, key=KEY).id
     return vault.id, vault.credentials[0].id
 
 
@@ -110,7 +111,7 @@ def test_a_name_of_any_script_goes_as_it_is(client_of: Connect, start: Callable[
     qoder = start(store_metadata=True)
     credential = Credential(URL, Secret('p"ss\\wörd 🔑'))
 
-    client_of(qoder).create_vault("保管庫 🔐", {"チーム": "é"}, [credential], sending=R05)
+    client_of(qoder).create_vault("保管庫 🔐", {"チーム": "é"}, [credential], sending=R05, key=KEY)
 
     (vault,) = qoder.vaults
     assert ("保管庫 🔐", {"チーム": "é"}) == (vault.display_name, vault.metadata)
@@ -129,7 +130,7 @@ def calls_of(client: Client, revision: Revision) -> None:
     if revision is R07:
         client.rotate_credential(vault_id, credential_id, SSE)
     client.delete_credential(vault_id, credential_id)
-    client.create_credential(vault_id, SSE, sending=revision)
+    client.create_credential(vault_id, SSE, sending=revision, key=str(uuid.uuid4()))
     client.archive_vault(vault_id)
     client.delete_vault(vault_id)
 
@@ -145,8 +146,10 @@ def test_what_each_call_sends(revision: Revision, client_of: Connect, start: Cal
     flat = revision is R05
     page = {"limit": "100"}
     patch = {"auth": {"type": "static_bearer", "token": "***"}}
+    mark = {"pulumi_create_id": qoder.requests[0].headers["idempotency-key"]}
+    more = {"credentials": [HIDDEN_FLAT]} if flat else {"metadata": mark}
     expected = [
-        ("POST", "/vaults", {}, {"display_name": "my-mcp-vault", **({"credentials": [HIDDEN_FLAT]} if flat else {})}),
+        ("POST", "/vaults", {}, {"display_name": "my-mcp-vault", **more}),
         *([] if flat else [("POST", "/vaults/V/credentials", {}, HIDDEN_NESTED)]),
         ("GET", "/vaults/V", {}, None),
         ("GET", "/vaults/V/credentials", page, None),
@@ -241,12 +244,12 @@ REPEATABLE: dict[str, Callable[[Client, str, str], Any]] = {
     "rotate": lambda client, vault_id, id_: client.rotate_credential(vault_id, id_, SSE),
     "archive": lambda client, vault_id, _: client.archive_vault(vault_id),
     "delete": lambda client, vault_id, _: client.delete_vault(vault_id),
-    "roll back": lambda client, vault_id, _: client.delete_vault(vault_id, is_rollback=True),
+    "roll back": lambda client, vault_id, _: client.recovering().delete_vault(vault_id),
     "delete a credential": lambda client, vault_id, id_: client.delete_credential(vault_id, id_),
 }
 CREATES: dict[str, Callable[[Client, str], Any]] = {
     "create": lambda client, _: make(client, OTHER, sending=R07),
-    "create a credential": lambda client, vault_id: client.create_credential(vault_id, OTHER, sending=R07),
+    "create a credential": lambda client, vault_id: client.create_credential(vault_id, OTHER, sending=R07, key=KEY),
 }
 
 

@@ -318,8 +318,8 @@ def test_outputs_show_no_access_token_in_plain(provider: VaultProvider) -> None:
     id_, inputs, outputs = created(provider)
     results = [
         provider.create(inputs).outs,
-        provider.update(id_, outputs, checked(provider, vault(credential(token=NEW_TOKEN)), inputs)).outs,
         provider.read(id_, outputs).outs,
+        provider.update(id_, outputs, checked(provider, vault(credential(token=NEW_TOKEN)), inputs)).outs,
     ]
 
     assert [] == [token for outs in results for token in secrets_in_plain(outs)]
@@ -395,6 +395,31 @@ def test_get_reads_a_vault_of_somebody_else(provider: VaultProvider, qoder: Emul
     assert (theirs.id, {URL: added.id}) == (result.id, result.outs["credential_ids"])
     assert [["mcp_server_url", "protocol", "type"]] == [sorted(item) for item in result.outs["credentials"]]
     assert OUTPUT_NAMES == result.outs.keys()
+
+
+def test_a_refresh_of_what_get_read(provider: VaultProvider, qoder: Emulator) -> None:
+    """What did not change shows no change, what did is read, and what is gone is dropped. Nothing is made up."""
+    theirs = qoder.add_vault("theirs")
+    first = qoder.add_credential(theirs.id, URL, "their-token")
+    outputs = plain(provider.read(theirs.id, {"__provider": PICKLED_PROVIDER}).outs)
+
+    again = provider.read(theirs.id, outputs)
+    assert (outputs, None) == (plain(again.outs), again.inputs)
+
+    qoder.delete_credential(theirs.id, first.id)
+    second = qoder.add_credential(theirs.id, URL, "their-token")
+    assert {URL: second.id} == (provider.read(theirs.id, outputs).outs or {})["credential_ids"]
+    qoder.delete_vault(theirs.id)
+    assert not provider.read(theirs.id, outputs).id
+
+
+def test_what_a_program_says_of_a_vault_that_it_gets_does_not_count(provider: VaultProvider, qoder: Emulator) -> None:
+    """`id` among the options together with arguments: the outputs are what exists, and hold no access token."""
+    theirs = qoder.add_vault("theirs")
+
+    outputs = provider.read(theirs.id, vault(on_delete=None)).outs or {}
+
+    assert ("theirs", [], {}) == (outputs["display_name"], outputs["credentials"], outputs["credential_ids"])
 
 
 def test_get_of_none_is_an_error(provider: VaultProvider) -> None:

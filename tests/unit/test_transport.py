@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import email.utils
 import itertools
 import json
 import re
@@ -11,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +20,7 @@ import pytest
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.rate import Limiter
-from pulumi_qoder_vault.api.transport import Request, Transport
+from pulumi_qoder_vault.api.transport import MAX_ERROR_BYTES, Request, Transport
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import Settings
@@ -130,12 +132,66 @@ def test_a_refused_connection_is_tried_again_until_the_end(
 
     line = line_of(transport, request_)
 
-    assert re.fullmatch(
+    said = re.fullmatch(
         rf"{request_}: no connection to 127\.0\.0\.1 \(\[Errno \d+\] Connection refused\); check qoder:baseUrl, the "
-        r"network and the proxy; gave up after 120 s and [5-9] attempts",
+        r"network and the proxy; gave up after (\d+) s and ([5-9]) attempts, since the next wait would pass the 120 s "
+        r"of qoder:timeout",
         line,
-    ), line
-    assert fake_time.passed_s <= 120
+    )
+    assert said, line
+    assert (f"{fake_time.passed_s:.0f}", str(len(fake_time.slept_s) + 1)) == said.groups()
+    assert 60 < fake_time.passed_s < 120
+
+
+# May it be done?
+
+
+DELETE = Request("DELETE", "/vaults/vault_1", is_repeatable=True)
+
+
+@pytest.mark.parametrize("maybe_done", [Fault.ERROR_BEFORE_COMMIT, Fault.DROP_AFTER_COMMIT], ids=repr)
+def test_an_earlier_attempt_may_have_done_it(qoder: Emulator, transport: Transport, maybe_done: Fault) -> None:
+    """What one attempt leaves open, a later 429 does not settle."""
+    qoder.fail_next("DELETE", "/vaults/*", maybe_done)
+    qoder.fail_next("DELETE", "/vaults/*", Fault.RATE_LIMITED_SILENT, times=None)
+
+    failure = failure_of(transport, DELETE)
+
+    assert (True, errors.RateLimited) == (failure.may_be_done, type(failure))
+
+
+def test_a_refused_connection_does_not_settle_it_either(start: Callable[..., Emulator], fake_time: Any) -> None:
+    """A server that took the request and then went away may have done it, though the last attempt was not sent."""
+    qoder = start()
+    qoder.fail_next("DELETE", "/vaults/*", Fault.DROP_AFTER_COMMIT)
+
+    def sleep(wait_s: float) -> None:
+        qoder.stop()
+        fake_time.sleep(wait_s)
+
+    clock = replace(fake_time.clock, sleep=sleep)
+    transport = Transport(Settings(Secret(API_TOKEN), qoder.base_url), "unit-tests/1", clock)
+    try:
+        failure = failure_of(transport, DELETE)
+    finally:
+        transport.close()
+
+    assert (True, errors.NotSent) == (failure.may_be_done, type(failure))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 429])
+def test_a_refusal_says_that_it_is_not_done(qoder: Emulator, transport: Transport, status: int) -> None:
+    """A 4xx settles it, where every attempt got one."""
+    qoder.fail_next("DELETE", "/vaults/*", Effect("refused", status=status), times=None)
+
+    assert not failure_of(transport, DELETE).may_be_done
+
+
+def test_what_was_never_sent_is_not_done(connect_to: Callable[..., Transport], qoder: Emulator) -> None:
+    """Without a connection nothing can have been handled."""
+    transport = connect_to(qoder, base_url=f"http://127.0.0.1:{free_port()}/api")
+
+    assert not failure_of(transport, DELETE).may_be_done
 
 
 # How long
@@ -199,8 +255,7 @@ def test_a_wait_past_the_budget_fails_at_once(
     assert [] == fake_time.slept_s
     assert 1 == len(qoder.requests)
     assert line.startswith(f"{request_}: Too many requests (429 rate_limit_error, request_id req_01)"), line
-    assert re.search(r"Qoder asks to wait \d+ s", line), line
-    assert "120 s" in line, line
+    assert re.search(r"; Qoder asks to wait \d+ s, more than is left of the 120 s of qoder:timeout$", line), line
 
 
 @pytest.mark.parametrize("timeout_s", [0.5, 1.2, 10.0, 120.0])
@@ -217,22 +272,45 @@ def test_the_budget_is_never_passed(
 
     assert fake_time.passed_s < timeout_s
     said = re.search(
-        r"; gave up after \d+ s and (\d+) attempts$|; Qoder asks to wait 1 s, more than is left of \d+ s$", line
+        r"; (?:gave up after ([\d.]+) s and (\d+) attempts?, since the next wait would pass|Qoder asks to wait 1 s, "
+        r"more than is left of) the ([\d.]+) s of qoder:timeout$",
+        line,
     )
     assert said, line
-    assert said[1] in (None, str(len(qoder.requests)))
+    assert f"{timeout_s:g}" == said[3]
+    assert said[1] is None or pytest.approx(fake_time.passed_s, abs=0.5) == float(said[1])
+    assert said[2] in (None, str(len(qoder.requests)))
 
 
-def test_a_rollback_has_a_time_of_its_own(
+def test_a_request_may_have_a_time_of_its_own(
     connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any
 ) -> None:
-    """Rolling back has 30 s, also where `qoder:timeout` leaves less."""
+    """A deadline of its own holds, also where `qoder:timeout` leaves less; and the error names the right one."""
     qoder.fail_next("DELETE", "/vaults/*", Fault.ERROR_BEFORE_COMMIT, times=None)
     transport = connect_to(qoder, timeout_s=0.1)
+    deadline_s = fake_time.clock.monotonic_s() + 30
 
-    line_of(transport, Request("DELETE", "/vaults/vault_1", body={}, is_repeatable=True, is_rollback=True))
+    line = line_of(transport, replace(DELETE, deadline_s=deadline_s))
 
     assert 10 < fake_time.passed_s < 30
+    assert line.endswith(
+        f"; gave up after {fake_time.passed_s:.0f} s and {len(qoder.requests)} attempts, since the next wait would "
+        "pass the 30 s of its own"
+    ), line
+
+
+def test_a_deadline_may_come_before_the_timeout(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any
+) -> None:
+    """Of 30 s for several requests, the last one has what the others left."""
+    qoder.fail_next("DELETE", "/vaults/*", Fault.ERROR_BEFORE_COMMIT, times=None)
+    deadline_s = fake_time.clock.monotonic_s() + 30
+    fake_time.sleep(25)
+
+    line = line_of(connect_to(qoder), replace(DELETE, deadline_s=deadline_s))
+
+    assert 25 < fake_time.passed_s < 30
+    assert line.endswith("the next wait would pass the 5 s of its own"), line
 
 
 def test_a_body_that_drips_cannot_stretch_the_budget(serve_raw: Callable[..., Any]) -> None:
@@ -254,6 +332,39 @@ def test_a_body_that_drips_cannot_stretch_the_budget(serve_raw: Callable[..., An
 
     assert isinstance(failure, errors.AnswerLost)
     assert time.monotonic() - began_s < 2
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "302 Found"])
+def test_a_refusal_without_end_is_not_read_to_its_end(
+    serve_raw: Callable[..., Any], connect_to: Callable[..., Transport], qoder: Emulator, status: str
+) -> None:
+    """A refusal is one, however much comes after its status."""
+
+    def flood(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 100000000\r\n\r\n".encode())
+        for _ in range(100):
+            connection.sendall(b"x" * 1_000_000)
+        pytest.fail("the whole body was read")
+
+    failure = failure_of(connect_to(qoder, base_url=serve_raw(flood).base_url), GET)
+
+    assert status[:3] in str(failure)
+    assert not failure.may_be_done
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(MAX_ERROR_BYTES, True), (MAX_ERROR_BYTES + 1, False)])
+def test_an_error_of_more_than_64_kib_is_no_envelope(
+    qoder: Emulator, transport: Transport, size: int, is_read: bool
+) -> None:
+    """What is larger is not searched for secrets, which would take long, and not repeated."""
+    body = envelope("invalid_request_error", "no").ljust(size)
+    qoder.fail_next("GET", "/vaults", Effect("large", status=400, headers=JSON, body=body))
+
+    assert (
+        "GET /vaults: no (400 invalid_request_error, request_id req_7)"
+        if is_read
+        else "GET /vaults: the answer is not one of the Qoder API (400)"
+    ) == str(failure_of(transport, GET))
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(
@@ -340,6 +451,15 @@ def test_a_proxy_that_is_none_is_one_line(
     )
 
 
+@pytest.mark.parametrize("host", ["a..b", "xn--", "xn--a", ".", "a" * 64, "1.2.3.400"])
+def test_a_host_that_is_none_is_never_sent_to(connect_to: Callable[..., Transport], qoder: Emulator, host: str) -> None:
+    """Where no connection can be asked for, nothing was sent, and there is nothing to try again or to look up."""
+    failure = failure_of(connect_to(qoder, base_url=f"https://{host}/api"), CREATE)
+
+    assert (errors.NotSent, False) == (type(failure), failure.may_be_done)
+    assert "POST /vaults: qoder:baseUrl, the proxy or a redirect names a URL that is none" == str(failure)
+
+
 def test_certificates_are_verified(serve_raw: Callable[..., Any], connect_to: Callable[..., Transport]) -> None:
     """What does not speak TLS, or not with a trusted certificate, never gets a request."""
     server = serve_raw(answer("200 OK", b"{}"))
@@ -415,12 +535,14 @@ ANSWERS = {
     429: (
         envelope("rate_limit_error", "Slow down"),
         "GET /vaults: Slow down (429 rate_limit_error, request_id req_7): try again later, or lower "
-        "qoder:maxWritesPerSecond and qoder:maxReadsPerSecond; gave up after 1 s and 1 attempts",
+        "qoder:maxWritesPerSecond and qoder:maxReadsPerSecond; gave up after 0 s and 1 attempt, since the next wait "
+        "would pass the 1 s of qoder:timeout",
         errors.RateLimited,
     ),
     503: (
         PAGE,
-        "GET /vaults: the answer is not one of the Qoder API (503); gave up after 1 s and 1 attempts",
+        "GET /vaults: the answer is not one of the Qoder API (503); gave up after 0 s and 1 attempt, since the next "
+        "wait would pass the 1 s of qoder:timeout",
         errors.ServerError,
     ),
 }
@@ -451,7 +573,7 @@ def test_each_refusal_is_one_exact_line(qoder: Emulator, connect_to: Callable[..
         b'{"statusCode": 404, "message": "no"}',
         b'{"type": "error", "error": {"type": 7, "message": ["no"]}}',
         b"\xff\xfe",
-        b"[" * 100_000,
+        b"[" * 50_000,
     ],
     ids=range(12),
 )
@@ -636,7 +758,160 @@ def test_a_wait_for_the_limit_past_the_budget_fails_at_once(
     transport = connect_to(qoder, max_writes_per_second=0.1, timeout_s=5.0)
     failure_of(transport, CREATE)
 
-    assert "POST /vaults: not sent, since the rate limit leaves no place within qoder:timeout" == line_of(
+    assert "POST /vaults: not sent, since the rate limit leaves no place within the time of qoder:timeout" == line_of(
         transport, CREATE
     )
+    own = replace(CREATE, deadline_s=fake_time.clock.monotonic_s() + 5)
+    assert "POST /vaults: not sent, since the rate limit leaves no place within the time of its own" == line_of(
+        transport, own
+    )
     assert (1, 0.0) == (len(qoder.requests), fake_time.passed_s)
+
+
+# Slower after a 429
+
+
+def gap_s(limiter: Limiter, fake_time: Any) -> float:
+    """The spacing at this moment: how long the second of two requests has to wait."""
+    fake_time.sleep(limiter.wait_s(1e9) or 0.0)
+    wait_s = limiter.wait_s(1e9) or 0.0
+    fake_time.sleep(wait_s)
+    return wait_s
+
+
+def test_a_429_doubles_the_spacing(fake_time: Any) -> None:
+    """Others use the same account: both of us together were too fast."""
+    limiter = Limiter(10, fake_time.clock)
+    limiter.slow_down(0)
+
+    assert pytest.approx(0.21) == gap_s(limiter, fake_time)
+
+
+def test_429s_within_a_second_count_once(fake_time: Any) -> None:
+    """Requests that were under way together are refused together; one that is refused later says: slower still."""
+    limiter = Limiter(1000, fake_time.clock)
+    for _ in range(10):
+        limiter.slow_down(0)
+        fake_time.sleep(0.09)
+    assert pytest.approx(0.00105 * (1 + 29.1 / 30)) == gap_s(limiter, fake_time)
+
+    fake_time.sleep(0.1)
+    limiter.slow_down(0)
+    assert pytest.approx(2 * 0.00105 * (1 + 29 / 30), rel=1e-3) == gap_s(limiter, fake_time)
+
+
+def test_it_is_never_more_than_16_times_slower(fake_time: Any) -> None:
+    """A server that refuses everything does not stop the work for good."""
+    limiter = Limiter(1000, fake_time.clock)
+    for _ in range(20):
+        fake_time.sleep(1)
+        limiter.slow_down(0)
+
+    assert pytest.approx(16 * 0.00105) == gap_s(limiter, fake_time)
+
+
+@pytest.mark.parametrize(("after_s", "factor"), [(0, 2.0), (7.5, 1.75), (15, 1.5), (22.5, 1.25), (30, 1.0), (300, 1.0)])
+def test_the_rate_comes_back_evenly_in_30_s(fake_time: Any, after_s: float, factor: float) -> None:
+    """The configured rate is there again 30 s after the last 429, and never more than it."""
+    limiter = Limiter(1000, fake_time.clock)
+    limiter.slow_down(0)
+    fake_time.sleep(after_s)
+
+    assert pytest.approx(factor * 0.00105, rel=1e-3) == gap_s(limiter, fake_time)
+
+
+@pytest.mark.parametrize(("asked_s", "pause_s"), [(0, 0), (3, 3), (10, 10), (11, 10), (86400, 10)])
+@pytest.mark.parametrize("rate", [20, 0])
+def test_a_429_stops_everybody_for_a_while(fake_time: Any, rate: int, asked_s: float, pause_s: float) -> None:
+    """All requests wait as long as one was told to, and at most 10 s; also where the limit is lifted."""
+    limiter = Limiter(rate, fake_time.clock)
+    limiter.slow_down(asked_s)
+
+    assert pytest.approx(pause_s) == limiter.wait_s(1e9)
+
+
+def test_a_lifted_limit_only_pauses(fake_time: Any) -> None:
+    """Where there is no spacing there is none to double."""
+    limiter = Limiter(0, fake_time.clock)
+    limiter.slow_down(3)
+
+    assert [3.0] * 5 == [limiter.wait_s(1e9) for _ in range(5)]
+    fake_time.sleep(3)
+    assert [0.0] * 5 == [limiter.wait_s(0) for _ in range(5)]
+
+
+def test_a_429_slows_its_own_kind_only(qoder: Emulator, connect_to: Callable[..., Transport], fake_time: Any) -> None:
+    """After a refused write the next writes wait, and come at half the rate; reads do not."""
+    transport = connect_to(qoder, max_writes_per_second=10.0)
+    qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, retry_after="7")
+    failure_of(transport, replace(CREATE, deadline_s=fake_time.clock.monotonic_s() + 1))
+
+    transport.send(GET)
+    assert [] == fake_time.slept_s
+
+    for _ in range(2):
+        failure_of(transport, CREATE)
+    assert [7.0, pytest.approx(0.21)] == fake_time.slept_s
+
+
+# Whose clock
+
+
+def dated(serve_raw: Callable[..., Any], date: Callable[[], str]) -> str:
+    """The base URL of a server that says what time it is."""
+    return serve_raw(lambda connection, _: connection.sendall(answer("200 OK", b"{}", f"Date: {date()}"))).base_url
+
+
+@pytest.mark.parametrize("ahead_s", [-3600.25, -0.5, 0.0, 0.999, 100.9, 3600.0])
+def test_the_servers_clock_is_learnt(
+    serve_raw: Callable[..., Any], connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, ahead_s: float
+) -> None:
+    """`Date` tells how far it is ahead, to a second, and never says more than is true."""
+    now_s = fake_time.clock.now_s
+    base_url = dated(serve_raw, lambda: email.utils.formatdate(now_s() + ahead_s, usegmt=True))
+    transport = connect_to(qoder, base_url=base_url)
+    assert 0.0 == transport.ahead_s
+
+    transport.send(GET)
+
+    assert ahead_s - 1 < transport.ahead_s <= ahead_s
+
+
+@pytest.mark.parametrize(
+    "form", ["Thu, 01 Jan 2026 00:00:00", "Thu, 01 Jan 2026 00:00:00 -0000", "Thu Jan  1 00:00:00 2026"]
+)
+def test_a_date_without_a_zone_is_utc(
+    serve_raw: Callable[..., Any],
+    connect_to: Callable[..., Transport],
+    qoder: Emulator,
+    fake_time: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+) -> None:
+    """Where this machine is says nothing about a date from elsewhere."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    transport = connect_to(qoder, base_url=dated(serve_raw, lambda: form))
+    try:
+        transport.send(GET)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert pytest.approx(1767225600 - fake_time.clock.now_s()) == transport.ahead_s
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Thu, 99 Jan 2026 00:00:00 GMT", "Fri, 31 Dec 9999999 23:59:59 GMT"])
+def test_a_date_that_is_none_teaches_nothing(
+    serve_raw: Callable[..., Any], connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, date: str
+) -> None:
+    """What was learnt before stays."""
+    dates = iter([email.utils.formatdate(fake_time.clock.now_s() + 100, usegmt=True), date])
+    transport = connect_to(qoder, base_url=dated(serve_raw, lambda: next(dates)))
+    transport.send(GET)
+    learnt_s = transport.ahead_s
+
+    transport.send(GET)
+
+    assert learnt_s == transport.ahead_s
+    assert 99 < learnt_s <= 100

@@ -1,0 +1,239 @@
+"""Carry out the steps of a plan on the credentials of one vault, and know at any moment what is true of it.
+
+Also where an answer is lost. What is to be done is decided in `plan`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from ..errors import AnswerLost, Conflict, NotFound, QoderError
+from .making import PAUSES_S
+from .model import ACTIVE, Credential, DesiredVault, ObservedCredential, RecordedVault, Revision, VaultsApi
+from .plan import Op, Step
+
+
+class Work:
+    """Credential changes under way.
+
+    Args:
+        recorded: the vault as the state holds it.
+        desired: what it shall become.
+        observed: the active credentials that were there before.
+        revision: the revision that requests are written for.
+
+    Attributes:
+        changed: what was done so far, in words.
+    """
+
+    def __init__(
+        self,
+        api: VaultsApi,
+        recorded: RecordedVault,
+        desired: DesiredVault,
+        observed: Sequence[ObservedCredential],
+        revision: Revision,
+    ) -> None:
+        active = {item.id for item in observed if item.is_active}
+        self._api = api
+        self._vault = recorded
+        self._counts = desired.rotations
+        self._revision = revision
+        self._observed = observed
+        self._ids = {url: id_ for url, id_ in recorded.credential_ids.items() if id_ in active}
+        self._credentials = {item.mcp_server_url: item for item in recorded.credentials}
+        self._rotations = dict(recorded.rotations)
+        self._leftovers = {id_ for id_ in recorded.unfinished or () if id_ in active}
+        self.changed: list[str] = []
+
+    def carry_out(self, steps: Iterable[Step]) -> None:
+        """Send what each step says, in order.
+
+        Raises:
+            QoderError: a step failed; what was done before it stays done.
+        """
+        pending = list(steps)
+        while pending:
+            step = pending.pop(0)
+            match step.op:
+                case Op.CREATE:
+                    self._create(step, pending)
+                case Op.UPDATE:
+                    self._update(step)
+                case Op.DELETE:
+                    self._delete(step)
+
+    def recorded(self) -> RecordedVault:
+        """Give what exists now."""
+        existing = {url: item for url, item in self._credentials.items() if url in self._ids}
+        return replace(
+            self._vault,
+            credentials=tuple(existing.values()),
+            credential_ids={url: self._ids[url] for url in existing},
+            rotations={url: self._rotations.get(url, 0) for url in existing},
+            unfinished=tuple(sorted(self._leftovers)),
+        )
+
+    def account(self) -> str:
+        """Say what was done, for an error."""
+        done = f"done before: {', '.join(self.changed)}; " if self.changed else ""
+        return f"{done}vault {self._vault.id} stays, and the next pulumi up does the rest"
+
+    def _create(self, step: Step, pending: list[Step]) -> None:
+        credential = _credential_of(step)
+        try:
+            made = self._add(credential)
+        except Conflict as conflict:
+            foreign = self._foreign(credential.mcp_server_url)
+            if foreign:
+                raise QoderError(
+                    f"{conflict}: credential {foreign} for {credential.mcp_server_url} is not of this program; delete "
+                    "it, or take the URL out of the program"
+                ) from None
+            room = [item for item in pending if item.is_removal or _is_predecessor(item, step)]
+            if not room or not self._may_make_room(conflict):
+                raise
+            for item in room:
+                pending.remove(item)
+                self._delete(item)
+            try:
+                made = self._add(credential)
+            except QoderError:
+                self._put_back(next((item for item in room if _is_predecessor(item, step)), None))
+                raise
+        previous = self._ids.get(credential.mcp_server_url)
+        if previous is not None:
+            self._leftovers.add(previous)
+        self._take(credential, made.id)
+        self.changed.append(f"made {made.id} for {credential.mcp_server_url}")
+
+    def _update(self, step: Step) -> None:
+        credential, credential_id = _credential_of(step), step.credential_id or ""
+        url = credential.mcp_server_url
+        try:
+            self._surely(lambda api: api.rotate_credential(self._vault.id, credential_id, credential))
+        except QoderError as failure:
+            if failure.may_be_done:
+                # Nobody knows which access token Qoder has. None is no program's, so the next `up` rotates.
+                self._credentials[url] = replace(self._credentials[url], access_token=None)
+                self.changed.append(f"rotated {credential_id} for {url}, or not")
+            raise
+        self._take(credential, credential_id)
+        self.changed.append(f"rotated {credential_id} for {url}")
+
+    def _delete(self, step: Step) -> None:
+        credential_id = step.credential_id or ""
+        try:
+            self._surely(lambda api: api.delete_credential(self._vault.id, credential_id))
+        except NotFound as absent:
+            if not absent.genuine:
+                raise
+        self._leftovers.discard(credential_id)
+        self._ids = {url: id_ for url, id_ in self._ids.items() if id_ != credential_id}
+        self.changed.append(f"deleted {credential_id}")
+
+    def _take(self, credential: Credential, credential_id: str) -> None:
+        url = credential.mcp_server_url
+        self._ids[url] = credential_id
+        self._credentials[url] = credential
+        self._rotations[url] = self._counts.get(url, 0)
+
+    def _surely(self, send: Callable[[VaultsApi], object]) -> None:
+        """Send what does the same when it is sent twice; if its answer was lost, once more, with a time of its own."""
+        try:
+            send(self._api)
+        except QoderError as lost:
+            if not lost.may_be_done:
+                raise
+            try:
+                send(self._api.recovering())
+            except QoderError as second:
+                second.may_be_done = True
+                raise
+
+    def _put_back(self, deleted: Step | None) -> None:
+        """Make the credential again that went first for its successor, which then was not taken."""
+        former = deleted.credential if deleted else None
+        if former is None or former.access_token is None:
+            return
+        with suppress(QoderError):
+            made = self._send(self._api.recovering(), former, str(uuid.uuid4()))
+            self._ids[former.mcp_server_url] = made.id
+            self.changed.append(f"put the former access token for {former.mcp_server_url} back, as {made.id}")
+
+    def _send(self, api: VaultsApi, credential: Credential, key: str) -> ObservedCredential:
+        return api.create_credential(self._vault.id, credential, sending=self._revision, key=key)
+
+    def _add(self, credential: Credential) -> ObservedCredential:
+        """Make a credential, once, also where the answer is lost: then look, and send it again if it is not there.
+
+        Raises:
+            Conflict: the URL is taken, or there is no room.
+            AnswerLost: whether it was made could not be found out.
+        """
+        key, url = str(uuid.uuid4()), credential.mcp_server_url
+        try:
+            return self._send(self._api, credential, key)
+        except QoderError as failure:
+            if not failure.may_be_done:
+                raise
+            lost = failure
+        api = self._api.recovering()
+        conflict: Conflict | None = None
+        try:
+            for pause_s in PAUSES_S:
+                api.wait(pause_s)
+                found = self._new(api, url)
+                if found is not None:
+                    return found
+                if conflict is not None and _is_about_url(conflict):
+                    break
+                try:
+                    return self._send(api, credential, key)
+                except Conflict as second:  # the first one is still in work, or was made since we looked; or no room
+                    conflict = second
+            else:
+                found = self._new(api, url)
+                if found is not None:
+                    return found
+            why = ""
+        except QoderError as second:
+            conflict = None
+            why = f" ({second})"
+        if conflict is not None and (url in self._ids or _is_about_url(conflict)):
+            raise conflict  # of the credential that was there before
+        raise AnswerLost(
+            f"{lost}; whether it was done could not be found out{why}: vault {self._vault.id} may hold a credential "
+            f"for {url} that is in no state; if the next pulumi up is refused, delete it"
+        ) from None
+
+    def _new(self, api: VaultsApi, url: str) -> ObservedCredential | None:
+        """Give the active credential of a URL that was not there before we began, and that we did not record."""
+        known = {*(item.id for item in self._observed), *self._ids.values(), *self._leftovers}
+        listed = api.list_credentials(self._vault.id)
+        return next((item for item in listed if item.mcp_server_url == url and item.id not in known), None)
+
+    def _may_make_room(self, conflict: Conflict) -> bool:
+        """Tell if less in the vault could help. Where the vault is archived, which is a 409 too, it could not."""
+        return _is_about_url(conflict) or self._api.get_vault(self._vault.id).status == ACTIVE
+
+    def _foreign(self, url: str) -> str | None:
+        ours = {*self._ids.values(), *self._leftovers}
+        taken = (item.id for item in self._observed if item.is_active and item.mcp_server_url == url)
+        return next((id_ for id_ in taken if id_ not in ours), None)
+
+
+def _is_predecessor(deletion: Step, creation: Step) -> bool:
+    return deletion.op is Op.DELETE and deletion.credential_id == creation.credential_id
+
+
+def _is_about_url(conflict: Conflict) -> bool:
+    return "mcp_server_url" in f"{conflict.answer.param} {conflict.answer.message}"
+
+
+def _credential_of(step: Step) -> Credential:
+    assert step.credential is not None  # noqa: S101 every step but the deletion of a leftover has one
+    return step.credential
