@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import re
 import signal
 import sys
@@ -33,12 +34,14 @@ examples:
   {PROGRAM} --fault 'drop-after-commit@POST /vaults'
   {PROGRAM} --fault 'rate-limited@* /vaults/*/credentials,times=3,retry-after=5'
   {PROGRAM} --fault 'slow@GET **,delay=2s,times=always'
+  {PROGRAM} --fault 'outage@POST /vaults/*/credentials,skip=1,delay=3s'
 
   export QODER_BASE_URL=http://127.0.0.1:8787/api/v1/cloud QODER_PAT={DEFAULT_API_TOKEN}
 
 SPEC: FAULT@METHOD PATH[,times=N|always][,skip=N][,retry-after=VALUE][,delay=TIME][,location=URL]
   PATH is relative to the base URL; * stands for one segment, ** for anything. METHOD * is any.
-  A fault meets the next matching request, or the next N, after `skip` others.
+  A fault meets the next matching request, or the next N, after `skip` others. TIME is 50ms, 2s, 0.5 or inf; of an
+  outage it is the length, so that what follows the request is refused.
 
 faults:
 """
@@ -130,7 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--fault", action="append", type=_fault, default=[], metavar="SPEC", help="plan a fault, see below; repeatable")
     unknown = parser.add_argument_group("what is not known of the service")
     add = unknown.add_argument
-    add("--fault-delay", dest="fault_delay_s", type=_seconds, metavar="TIME", help="for every fault that waits")
+    add(
+        "--fault-delay",
+        dest="fault_delay_s",
+        type=_seconds,
+        metavar="TIME",
+        help="for every fault that waits and has no delay= of its own",
+    )
     add(
         "--credentials-key",
         choices=["refuse", "ignore"],
@@ -154,9 +163,11 @@ def _port(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
+    if text == "inf":
+        return math.inf
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|)", text)
     if found is None:
-        raise argparse.ArgumentTypeError("must be a time such as 50ms, 2s or 0.5")
+        raise argparse.ArgumentTypeError("must be a time such as 50ms, 2s, 0.5 or inf")
     return float(found[1]) / (1000 if found[2] == "ms" else 1)
 
 

@@ -27,8 +27,8 @@ DEFAULT_API_TOKEN = "pt-emulator-0000000000"  # noqa: S105 - opens nothing but a
 class Emulator:
     """A server of Qoder's Vaults API on this machine.
 
-    It listens from `start()` or `with` on; what it holds outlives `stop()`, and a second `start()` takes the same port,
-    so that an outage is a stop and a start.
+    It listens from `start()` or `with` on; what it holds outlives `stop()`, and a second `start()` takes the same port.
+    Both may be called in any state and from any thread.
 
     Args:
         revision: `2026-05`, `between` or `2026-07`; may be set while it runs.
@@ -56,22 +56,21 @@ class Emulator:
         self._service = Service(_known(revision), _usable(api_token), Switches(**switches))
         self._host, self._port, self._log = host, port, log
         self._server: Server | None = None
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def start(self) -> Emulator:
-        """Listen. Returns itself.
+        """Listen, or end an outage. Returns itself.
 
         Raises:
             OSError: the port is taken.
         """
-        if self._server is None:
-            self._service.stopping.clear()
-            self._server = Server(self._host, self._port, self._service, self._log)
-            self._port = self._server.server_port
-            self._thread = threading.Thread(
-                target=self._server.serve_forever, args=(0.02,), name="qoder-vaults-emulator", daemon=True
-            )
-            self._thread.start()
+        with self._lock:
+            if self._server is None:
+                self._service.stopping.clear()
+                self._server = Server(self._host, self._port, self._service, self._log)
+                self._port = self._server.server_port
+            else:
+                self._server.come_back()
         return self
 
     def stop(self) -> None:
@@ -80,12 +79,11 @@ class Emulator:
         Raises:
             RuntimeError: a request met a defect of the emulator; it was answered 500.
         """
-        server, thread, self._server, self._thread = self._server, self._thread, None, None
-        if server is None or thread is None:
-            return
-        server.close()
-        thread.join()
-        if server.defects:
+        with self._lock:
+            server, self._server = self._server, None
+            if server is not None:
+                server.close()
+        if server is not None and server.defects:
             raise RuntimeError("the emulator has a defect") from server.defects[0]
 
     def __enter__(self) -> Emulator:
@@ -93,6 +91,12 @@ class Emulator:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether connections are taken: it was started, and there is no outage."""
+        server = self._server
+        return server is not None and server.is_up
 
     @property
     def base_url(self) -> str:
@@ -176,7 +180,7 @@ class Emulator:
             times: so many matching requests get it; None: all.
             skip: so many matching requests pass before.
             retry_after: instead of the fault's own.
-            delay_s: instead of the fault's own.
+            delay_s: instead of the fault's own and of the switch `fault_delay_s`; `float("inf")` is for ever.
             location: of a redirect, instead of the fault's own.
 
         Raises:
@@ -185,6 +189,8 @@ class Emulator:
         effect = fault.value if isinstance(fault, Fault) else fault
         if retry_after is not None:
             effect = replace(effect, retry_after=str(retry_after))
+        if delay_s is None and effect.delay_s:
+            delay_s = self.switches.fault_delay_s
         if delay_s is not None:
             effect = replace(effect, delay_s=delay_s)
         if location is not None:

@@ -46,9 +46,11 @@ class Effect:
         body: of the answer.
         retry_after: value of the header; None: no such header.
         is_retry_after_date: `retry_after` seconds from now are sent as an HTTP date.
-        delay_s: seconds before the ending; for Commit.LATER before the request is handled.
+        delay_s: seconds before the ending; for Commit.LATER before the request is handled; for an outage its length,
+            from just before the reply. Infinite: until the emulator stops; an outage also ends by `Emulator.start()`.
         is_cut: the body ends in the middle, under a true Content-Length.
         echo: content type of an answer that repeats the request's secrets; None: none.
+        is_outage: from the reply on connections are refused, and all others are cut.
     """
 
     imitates: str
@@ -62,6 +64,7 @@ class Effect:
     delay_s: float = 0.0
     is_cut: bool = False
     echo: str | None = None
+    is_outage: bool = False
 
 
 HTML = (("Content-Type", "text/html; charset=utf-8"),)
@@ -117,6 +120,12 @@ class Fault(Enum):
         is_cut=True,
     )
     SLOW = Effect("The request is handled, and the answer is late.", Commit.FIRST, delay_s=1.0)
+    OUTAGE = Effect(
+        "The request is handled and answered; then the service is down: connections are refused until it is back.",
+        Commit.FIRST,
+        delay_s=1.0,
+        is_outage=True,
+    )
 
     REQUEST_TIMEOUT = Effect("408: the service did not get the whole request in time.", status=408, headers=HTML)
     REQUEST_TIMEOUT_AFTER_COMMIT = Effect(

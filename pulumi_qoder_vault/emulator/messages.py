@@ -71,6 +71,7 @@ class Reply:
     Attributes:
         delay_s: seconds to wait first.
         is_cut: half of the body is sent, under the Content-Length of that half.
+        outage_s: seconds to be down, from just before the reply; None: it stays up.
     """
 
     status: int
@@ -79,6 +80,7 @@ class Reply:
     ending: Ending = Ending.ANSWER
     delay_s: float = 0.0
     is_cut: bool = False
+    outage_s: float | None = None
 
 
 def _refuse_constant(name: str) -> Any:

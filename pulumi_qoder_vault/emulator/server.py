@@ -1,6 +1,6 @@
 """The socket: read a call, hand it to the service, write or withhold the reply.
 
-Knows HTTP/1.1 and nothing of vaults. One daemon thread per connection; `close` ends them all.
+Knows HTTP/1.1 and nothing of vaults. One thread accepts, one more serves each connection; `close` ends them all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Log = Callable[[str], None]
 
 
 class Server(socketserver.ThreadingMixIn, HTTPServer):
-    """The listening socket and its connections.
+    """The listening socket and its connections, from the constructor on; it can be down in between.
 
     Attributes:
         defects: exceptions that no client is to blame for.
@@ -50,7 +50,15 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         self.defects: list[Exception] = []
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, socket.socket | None] = {}
+        self._life = threading.Lock()  # held while it goes down, comes back or closes; never while a worker is joined
+        self._outage: threading.Event | None = None  # set when it is over
         super().__init__((host, port), Handler)
+        self._accepting = self._accept()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether connections are taken."""
+        return self._outage is None
 
     def server_bind(self) -> None:
         """Bind without asking the network for this machine's name."""
@@ -74,25 +82,70 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         thread = threading.Thread(target=run, name="qoder-vaults-emulator", daemon=True)
         with self._lock:
             self._workers[thread] = connection
-        thread.start()
+            thread.start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep silent about clients that went away: `Handler` reports everything else."""
 
+    def go_down(self, seconds: float, answering: socket.socket) -> None:
+        """Refuse connections for so long, and cut all but the one that still gets its answer."""
+        with self._life:
+            if self._outage is not None or self.service.stopping.is_set():
+                return
+            outage = self._outage = threading.Event()
+            self._stop_accepting()
+            # bound but not listening: connections are refused, and nobody else gets the port
+            self.socket = socket.socket(self.address_family, self.socket_type)
+            self.server_bind()
+            self._cut(answering)
+            self.spawn(lambda: self._sit_out(outage, seconds))
+
+    def come_back(self, outage: threading.Event | None = None) -> None:
+        """End an outage; if one is given, only that one."""
+        with self._life:
+            if self._outage is not None and outage in (None, self._outage):
+                self.server_activate()
+                self._accepting = self._accept()
+                self._outage.set()
+                self._outage = None
+
+    def _sit_out(self, outage: threading.Event, seconds: float) -> None:
+        if not outage.wait(min(seconds, threading.TIMEOUT_MAX)):
+            self.come_back(outage)
+
     def close(self) -> None:
         """End every connection and wait for its thread."""
         self.service.stopping.set()
+        with self._life:
+            self._stop_accepting()
+            if self._outage is not None:
+                self._outage.set()
+                self._outage = None
+            workers = self._cut()
+        for thread in workers:
+            thread.join(JOIN_S)
+
+    def _accept(self) -> threading.Thread:
+        thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="qoder-vaults-emulator", daemon=True)
+        thread.start()
+        return thread
+
+    def _stop_accepting(self) -> None:
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread at once; not every system allows it
         self.shutdown()
+        self._accepting.join()  # the socket is not closed for the system while a thread waits for it
         self.server_close()
+
+    def _cut(self, spared: socket.socket | None = None) -> list[threading.Thread]:
+        """End the connections but one; return the threads of all."""
         with self._lock:
-            threads = dict(self._workers)
-        for thread, connection in threads.items():
-            if connection is not None:
+            workers = dict(self._workers)
+        for connection in workers.values():
+            if connection is not None and connection is not spared:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-            thread.join(JOIN_S)
+        return list(workers)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -114,6 +167,9 @@ class Handler(BaseHTTPRequestHandler):
         service = self.server.service
         try:
             reply, fault, afterwards = service.exchange(call)
+            if reply.outage_s is not None:
+                # before the reply: who has it finds nobody listening
+                self.server.go_down(reply.outage_s, self.connection)
         except Exception as defect:  # noqa: BLE001 - kept for `Emulator.stop`, which raises it
             self.server.defects.append(defect)
             if self.server.log is not None:  # where it happened; its message could hold a secret
@@ -121,7 +177,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(500, "Defect of the emulator")
             self.close_connection = True
             return
-        service.stopping.wait(reply.delay_s)
+        service.wait(reply.delay_s)
         self._log(call, reply, fault, began_s)
         with contextlib.suppress(ConnectionError):
             self._write(reply)
@@ -180,6 +236,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)
+        if reply.outage_s is not None:
+            self.send_header("Connection", "close")  # http.server then closes it
         if reply.status != HTTPStatus.NO_CONTENT:
             self.send_header("Content-Length", str(len(body)))
         self._send(b"" if self.command == "HEAD" else body, is_short=reply.ending is Ending.SHORT)

@@ -78,6 +78,10 @@ class Service:
             return reply, fault.name, None
         return replace(reply, delay_s=0.0), fault.name, lambda: self._commit_later(later, reply.delay_s)
 
+    def wait(self, seconds: float) -> bool:
+        """Wait, for ever too; True: the emulator stops, and the wait ended early."""
+        return self.stopping.wait(min(seconds, threading.TIMEOUT_MAX))
+
     def _let_in(self, call: Call) -> _Work:
         """Check what is checked before an endpoint is asked, claim the key, and be in work for the latency."""
         work = _Work(call)
@@ -89,7 +93,7 @@ class Service:
                 work.key = key if work.answer is None else None
         except Refusal as refusal:
             work.answer = self._refused(call, refusal)
-        self.stopping.wait(self.switches.latency_s)
+        self.wait(self.switches.latency_s)
         return work
 
     def _key(self, call: Call) -> str | None:
@@ -134,7 +138,7 @@ class Service:
         return answer
 
     def _commit_later(self, work: _Work, delay_s: float) -> None:
-        if self.stopping.wait(delay_s):
+        if self.wait(delay_s):
             return
         with self.store.lock:
             self._carry_out(work)
@@ -177,10 +181,10 @@ class Service:
         headers = reply.headers
         if effect.retry_after is not None:
             headers = (*headers, ("Retry-After", _retry_after(effect)))
-        delay_s = effect.delay_s
-        if delay_s and self.switches.fault_delay_s is not None:
-            delay_s = self.switches.fault_delay_s
-        return replace(reply, headers=headers, ending=effect.ending, delay_s=delay_s, is_cut=effect.is_cut)
+        reply = replace(reply, headers=headers, ending=effect.ending, is_cut=effect.is_cut)
+        if effect.is_outage:
+            return replace(reply, outage_s=effect.delay_s)
+        return replace(reply, delay_s=effect.delay_s)
 
     def _secrets_of(self, call: Call) -> list[str]:
         try:

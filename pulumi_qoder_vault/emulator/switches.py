@@ -14,7 +14,7 @@ class Switches:
 
     Attributes:
         latency_s: seconds that a request is in work before it is committed.
-        fault_delay_s: seconds for every fault that waits; None: the fault's own.
+        fault_delay_s: seconds for every fault that waits and was planned without a delay; None: the fault's own.
         credentials_key: 2026-07, a `credentials` key in a vault create: "refuse" (400) or "ignore".
         idempotency: `Idempotency-Key` is honoured. Later pages of the vaults no longer mention it.
         unique_url: one active credential per `mcp_server_url` in a vault, else 409.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -83,6 +85,40 @@ def test_flags_reach_the_service(run):
     lines = err.splitlines()
     assert re.fullmatch(r"\d\d:\d\d:\d\d POST   /vaults 409 \d+ ms \[conflict\]", lines[1])
     assert 7 == len(lines)
+
+
+def test_every_fault_can_be_planned(run):
+    """`--fault` takes each fault of the table, here for the second matching request and with a delay."""
+    specs = [f"{fault.spelling}@GET /vaults/{fault.spelling},skip=1,delay=10ms" for fault in Fault]
+    process, base_url = run(*(argument for spec in specs for argument in ("--fault", spec)))
+    transport = httpx.HTTPTransport(retries=5)  # of connections only: the outage is short
+    with httpx.Client(transport=transport, headers={"Authorization": f"Bearer {DEFAULT_API_TOKEN}"}) as http:
+        for fault in Fault:
+            assert 404 == http.get(f"{base_url}/vaults/{fault.spelling}").status_code
+            with contextlib.suppress(httpx.TransportError):
+                http.get(f"{base_url}/vaults/{fault.spelling}")
+    _, _, err = end(process)
+
+    assert [fault.spelling for fault in Fault] == re.findall(r"\[([\w-]+)\]$", err, re.MULTILINE)
+
+
+def test_an_outage(run):
+    """`outage` refuses what comes after the n-th request, for `delay`; with `inf` until the end, which is clean."""
+    process, base_url = run(
+        *("--fault", "outage@GET /vaults,skip=1,delay=1s", "--fault", "outage@GET /vaults,skip=2,delay=inf")
+    )
+    with httpx.Client(headers={"Authorization": f"Bearer {DEFAULT_API_TOKEN}"}) as http:
+        assert [200, 200] == [http.get(f"{base_url}/vaults").status_code for _ in range(2)]
+        with pytest.raises(httpx.ConnectError):
+            http.get(f"{base_url}/vaults")
+        time.sleep(1.5)
+        assert 200 == http.get(f"{base_url}/vaults").status_code
+        time.sleep(0.3)
+        with pytest.raises(httpx.ConnectError):
+            http.get(f"{base_url}/vaults")
+    status, _, err = end(process)
+
+    assert (0, 2, "stopped") == (status, err.count("[outage]"), err.splitlines()[-1])
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def wait_for(claim, seconds=3.0):
 
 
 def test_the_tables_of_this_file_are_whole():
-    """Every fault is tested here."""
-    assert set(Fault) == ANSWERED.keys() | BROKEN.keys()
+    """Every fault is tested here; the outage is in test_outage.py."""
+    assert set(Fault) == ANSWERED.keys() | BROKEN.keys() | {Fault.OUTAGE}
 
 
 @pytest.mark.parametrize("fault", ANSWERED, ids=lambda fault: fault.spelling)
@@ -112,7 +112,7 @@ def test_commit_is_as_the_fault_says(serve, connect, fault, revision):
 
 def test_a_key_is_taken_while_the_commit_is_still_to_come(serve, connect, founding):
     """After a drop with a later commit, the same key is first in work and then replays."""
-    qoder = serve(fault_delay_s=0.2)
+    qoder = serve(fault_delay_s=0.6)
     http = connect(qoder)
     qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER)
     key = {"Idempotency-Key": "k"}
@@ -231,6 +231,28 @@ def test_slow_answers_are_late_and_handled_first(serve, connect, founding):
     began_s = time.monotonic()
     assert 201 == connect(qoder).post("/vaults", json=founding).status_code
     assert time.monotonic() - began_s >= 0.3
+
+
+def test_a_delay_of_ones_own_counts(serve, connect):
+    """A fault planned with a delay keeps it; the switch is for those planned without."""
+    qoder = serve(fault_delay_s=30)
+    qoder.fail_next("GET", "/vaults", Fault.SLOW, delay_s=0.2)
+    began_s = time.monotonic()
+
+    assert 200 == connect(qoder).get("/vaults").status_code
+    assert 0.2 <= time.monotonic() - began_s < 5
+
+
+def test_an_infinite_delay_lasts_until_the_stop(serve, connect):
+    """An answer can be late for ever; a stop does not wait for it."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults", Fault.SLOW, delay_s=float("inf"))
+    with pytest.raises(httpx.ReadTimeout):
+        connect(qoder).get("/vaults", timeout=0.3)
+    began_s = time.monotonic()
+    qoder.stop()
+
+    assert time.monotonic() - began_s < 2
 
 
 def test_redirect_goes_where_it_is_told(serve, connect):
