@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$pulumi:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clean
+.PHONY: help demo test check faults clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: $(READY) ## Check style, types and the workflow; changes nothing
 	"$(BIN)/ruff" format --check
 	"$(BIN)/mypy" pulumi_qoder_vault tools
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+faults: $(READY) ## Run every row of the fault table and write docs/faults.md; ARGS=--check compares
+	"$(BIN)/python" tests/faults/table.py $(ARGS)
 
 clean: ## Remove what these tasks made in the checkout; the cached Pulumi CLI stays
 	rm -rf $(VENV) dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo

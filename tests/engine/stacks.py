@@ -62,25 +62,26 @@ class Stack:
         """Make the program one of these vaults; see ``vault`` and ``credential``."""
         (self.folder / "vaults.json").write_text(json.dumps(vaults))
 
-    def run(self, *arguments: str, fails: bool = False, **env: str) -> Run:
+    def run(self, *arguments: str, fails: bool | None = False, **env: str) -> Run:
+        """Run the CLI; ``fails`` is what must be, None for either."""
         command = ["pulumi", *arguments, "--non-interactive"]
         done = subprocess.run(
             command, cwd=self.folder, env=self.env | env, capture_output=True, text=True, check=False, timeout=180
         )
         result = Run(done.returncode, done.stdout, done.stderr)
-        assert fails == bool(result.code), f"{' '.join(command)}: exit {result.code}\n{result.text}"
+        assert fails in (None, bool(result.code)), f"{' '.join(command)}: exit {result.code}\n{result.text}"
         return result
 
-    def preview(self, *arguments: str, fails: bool = False, **env: str) -> Run:
+    def preview(self, *arguments: str, fails: bool | None = False, **env: str) -> Run:
         return self.run("preview", "--diff", *arguments, fails=fails, **env)
 
-    def up(self, *arguments: str, fails: bool = False, **env: str) -> Run:
+    def up(self, *arguments: str, fails: bool | None = False, **env: str) -> Run:
         return self.run("up", "--yes", "--skip-preview", *arguments, fails=fails, **env)
 
-    def refresh(self, *arguments: str, fails: bool = False, **env: str) -> Run:
+    def refresh(self, *arguments: str, fails: bool | None = False, **env: str) -> Run:
         return self.run("refresh", "--yes", "--skip-preview", *arguments, fails=fails, **env)
 
-    def destroy(self, *arguments: str, fails: bool = False, **env: str) -> Run:
+    def destroy(self, *arguments: str, fails: bool | None = False, **env: str) -> Run:
         return self.run("destroy", "--yes", "--skip-preview", *arguments, fails=fails, **env)
 
     def outputs(self) -> Any:

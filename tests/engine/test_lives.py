@@ -1,0 +1,109 @@
+"""Any life of a few vaults, as in `tests/faults`, but with the real CLI: shorter, since each step takes seconds."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from lives import Lives
+from one_process import Props, Resource
+from stacks import Run, Stack, hidden
+
+
+class CommandLine:
+    """The real CLI in the place of the engine in one process: the same commands, the same view of the state."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.said: list[str] = []
+        self.state: dict[str, Resource] = {}
+        self.doomed: list[Resource] = []
+        self._stack = stack
+
+    def preview(self, program: dict[str, Props]) -> dict[str, str]:
+        self._write(program)
+        steps = json.loads(self._stack.run("preview", "--json").stdout)["steps"]
+        short = {"create-replacement": "replace", "delete-replaced": "replace"}
+        shown = {step["urn"].rpartition("::")[2]: short.get(step["op"], step["op"]) for step in reversed(steps)}
+        return {name: what for name, what in shown.items() if name in {*program, *self.state} and what != "same"}
+
+    def up(self, program: dict[str, Props]) -> list[str]:
+        self._write(program)
+        return self._errors(self._stack.up(fails=None))
+
+    def refresh(self) -> list[str]:
+        return self._errors(self._stack.refresh(fails=None))
+
+    def destroy(self) -> list[str]:
+        return self._errors(self._stack.destroy(fails=None))
+
+    def _write(self, program: dict[str, Props]) -> None:
+        self._stack.write(
+            **{
+                name: {
+                    **vault,
+                    "credentials": [
+                        {**item, "access_token": hidden(item["access_token"])} for item in vault["credentials"]
+                    ],
+                }
+                for name, vault in program.items()
+            }
+        )
+
+    def _errors(self, run: Run) -> list[str]:
+        assert "Traceback" not in run.text
+        assert "canary" not in run.text
+        lines = [line.strip() for line in run.text.splitlines()]
+        reasons = [line.removeprefix("* ") for line in lines if line.startswith("* ")]
+        ends = ("update failed", "resource plugin", "1 error occurred:")
+        found = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        errors = [line for line in found if not any(end in line for end in ends)]
+        self._read_state()
+        self.said += [*reasons, *errors]
+        assert bool(run.code) == bool(reasons + errors), run.text
+        return reasons + errors
+
+    def _read_state(self) -> None:
+        self.state, self.doomed = {}, []
+        for item in self._stack.resources():
+            resource = Resource(item["id"], item["inputs"], item["outputs"], "initErrors" in item)
+            if item.get("delete"):
+                self.doomed.append(resource)
+            else:
+                self.state[item["urn"].rpartition("::")[2]] = resource
+
+
+class ShortLives(Lives):
+    """The rules of `Lives`, without a crash in the middle of the provider: `test_kills` has those."""
+
+    def make_engine(self) -> Any:
+        self.folder = tempfile.TemporaryDirectory()
+        return CommandLine(Stack(Path(self.folder.name), self.qoder))
+
+    crash = None
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+
+@pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
+def test_a_short_life_with_the_real_cli(revision: str) -> None:
+    """As in one process: what the engine there does is what Pulumi's engine does."""
+    run_state_machine_as_test(
+        type("ShortLives", (ShortLives,), {"revision": revision}),
+        settings=settings(
+            max_examples=2,
+            stateful_step_count=16,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+        _min_steps=12,  # the first lives that Hypothesis thinks of are over at once
+    )

@@ -1,0 +1,1 @@
+"""The provider in this process, against the emulator; no real CLI."""

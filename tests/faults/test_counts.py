@@ -1,0 +1,53 @@
+"""How many requests each command takes: as few as the API allows, and none where nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from one_process import Engine, MovableTime
+from table import program
+
+from pulumi_qoder_vault.emulator import Emulator
+
+SWITCHES = {"2026-05": {}, "2026-05, two per URL": {"unique_url": False}, "2026-07": {}}
+
+
+@pytest.fixture(params=SWITCHES)
+def world(request: pytest.FixtureRequest) -> Iterator[tuple[str, Emulator, Engine]]:
+    revision = request.param.partition(",")[0]
+    with Emulator(revision, **SWITCHES[request.param]) as qoder:
+        yield request.param, qoder, Engine(qoder, MovableTime(), apiRevision=revision)
+
+
+def asked(qoder: Emulator) -> tuple[int, int]:
+    """Reads and writes since the last time."""
+    writes = len(qoder.writes)
+    reads = len(qoder.requests) - writes
+    qoder.clear_requests()
+    return reads, writes
+
+
+def test_every_command_takes_the_fewest_requests(world: tuple[str, Emulator, Engine]) -> None:
+    """Reads and writes of preview, up, an empty up, refresh, each change, and destroy."""
+    name, qoder, engine = world
+    is_07 = name == "2026-07"
+
+    assert {"v": "create"} == engine.preview(program("a1", "b1"))
+    assert (0, 0) == asked(qoder)
+    assert [] == engine.up(program("a1", "b1"))
+    assert (0, 3 if is_07 else 1) == asked(qoder)
+    assert [] == engine.up(program("a1", "b1"))
+    assert (0, 0) == asked(qoder)
+    assert [] == engine.up(program("b1", "a1"))
+    assert (0, 0) == asked(qoder), "another order is no change"
+    assert [] == engine.refresh()
+    assert (2, 0) == asked(qoder)
+    assert [] == engine.up(program("a2", "b1"))
+    assert (1, {"2026-05": 3, "2026-05, two per URL": 2, "2026-07": 1}[name]) == asked(qoder), "rotate"
+    assert [] == engine.up(program("a2", "b1", "c1"))
+    assert (1, 1) == asked(qoder), "add"
+    assert [] == engine.up(program("a2", "b1"))
+    assert (1, 1) == asked(qoder), "remove"
+    assert [] == engine.destroy()
+    assert (0, 1) == asked(qoder)
