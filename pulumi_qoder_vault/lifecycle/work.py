@@ -90,8 +90,8 @@ class Work:
             foreign = self._foreign(credential.mcp_server_url)
             if foreign:
                 raise QoderError(
-                    f"{conflict}: credential {foreign} for {credential.mcp_server_url} is not of this program; delete "
-                    "it, or take the URL out of the program"
+                    f"{conflict}: credential {foreign} for {credential.mcp_server_url} is not of this program, or was "
+                    "made by a run of it that was killed: delete it, or take the URL out of the program"
                 ) from None
             room = [item for item in pending if item.is_removal or _is_predecessor(item, step)]
             if not room or not self._may_make_room(conflict):

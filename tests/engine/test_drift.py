@@ -1,5 +1,6 @@
 """What a refresh sees, and what it must not conclude."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,36 @@ def test_an_archived_vault_is_replaced(stack: Stack, qoder: Emulator, on_delete:
     assert first != second
     assert ([second] if on_delete == "delete" else [first, second]) == sorted(item.id for item in qoder.vaults)
     stack.up("--expect-no-changes")
+
+
+@pytest.mark.parametrize("how", ["delete_credential", "archive_credential"])
+def test_a_declared_credential_that_is_gone_is_made_again(stack: Stack, qoder: Emulator, how: str) -> None:
+    """Refresh, `preview --refresh` and the next preview show it, and nothing else; foreign ones are no drift."""
+    other = "https://other.example/mcp"
+    stack.write(v=vault(credential(), credential(other)))
+    stack.up()
+    (made,) = qoder.vaults
+    before = stack.outputs()["v.credential_ids"]
+    foreign = qoder.add_credential(made.id, "https://foreign.example/mcp", "their-token")
+    stack.refresh("--expect-no-changes")
+    getattr(qoder, how)(made.id, before[URL])
+
+    for shown in (stack.preview("--refresh"), stack.refresh("--diff")):
+        changed = [line.strip() for line in shown.text.splitlines() if re.match(r"\s*[-+~] +https://", line)]
+        assert changed, shown.text
+        assert {URL} == {line.split()[1].removesuffix(":") for line in changed}, shown.text
+    assert {other: before[other]} == stack.resources()[0]["outputs"]["credential_ids"]
+    stack.refresh("--expect-no-changes")
+    assert f"+ {URL}: 0" in stack.preview().text
+    qoder.clear_requests()
+    stack.up()
+
+    assert ["GET", "POST"] == [request.method for request in qoder.requests]
+    after = stack.outputs()["v.credential_ids"]
+    assert (made.id, before[other], {URL, other}) == (stack.outputs()["v.id"], after[other], set(after))
+    assert foreign.id in [item.id for item in qoder.vaults[0].credentials if item.status == "active"]
+    stack.up("--expect-no-changes")
+    stack.refresh("--expect-no-changes")
 
 
 @pytest.fixture

@@ -1005,8 +1005,8 @@ def test_a_foreign_credential_with_the_url_is_named_and_not_touched(world: World
     assert before == world.qoder.vaults
     assert not isinstance(failure, errors.Unfinished)
     assert str(failure).endswith(
-        f": credential {foreign.id} for {OTHER_URL} is not of this program; delete it, or take the URL out of the "
-        "program"
+        f": credential {foreign.id} for {OTHER_URL} is not of this program, or was made by a run of it that was "
+        "killed: delete it, or take the URL out of the program"
     )
 
 
