@@ -6,10 +6,7 @@ module, of `VaultProvider`, and the type of the resource: none of them ever chan
 
 from __future__ import annotations
 
-import functools
 import os
-import platform
-import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -26,27 +23,17 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from . import connection, properties
 from .errors import SettingsError, Unfinished
 from .guard import Reported, one_clean_line
 from .lifecycle import check as checks
 from .lifecycle import diff as diffs
-from .lifecycle.model import (
-    ACTIVE,
-    DEFAULT_PROTOCOL,
-    STATIC_BEARER,
-    UNKNOWN,
-    Credential,
-    DesiredVault,
-    Place,
-    RecordedVault,
-    Revision,
-)
-from .secret import Secret, one_line
+from .lifecycle.model import Revision
+from .secret import one_line
 from .settings import Settings, load
 
 if TYPE_CHECKING:
     from .api.client import Client
-    from .api.transport import Transport
     from .lifecycle.detect import RevisionInUse
 
 VAULT_TYPE = "pulumi-python:dynamic/qoder:Vault"
@@ -54,9 +41,6 @@ VAULT_TYPE = "pulumi-python:dynamic/qoder:Vault"
 # `pickle.dumps(VaultProvider(), protocol=4)` in base64: two names, and nothing else. It is written down, since pickles
 # of Python 3.14 differ from those of 3.13, and a stack run by both must not show a change.
 PICKLED_PROVIDER = "gASVMwAAAAAAAACMGnB1bHVtaV9xb2Rlcl92YXVsdC5keW5hbWljlIwNVmF1bHRQcm92aWRlcpSTlClSlC4="
-
-_PROVIDER_KEY = "__provider"
-_SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}  # Pulumi's, for a secret
 
 
 class _RequiredCredentialArgs(TypedDict):
@@ -155,7 +139,7 @@ class Vault(Resource, module="qoder", name="Vault"):
                 "created_at": None,
                 "updated_at": None,
                 "api_revision": None,
-                _PROVIDER_KEY: PICKLED_PROVIDER,
+                properties.PROVIDER_KEY: PICKLED_PROVIDER,
             },
             opts,
         )
@@ -191,22 +175,22 @@ class VaultProvider(ResourceProvider):
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
-        inputs = _to_inputs(news)
+        inputs = properties.to_inputs(news)
         try:
             settings = self._settings()
         except SettingsError as failure:
-            return CheckResult(_to_wire(inputs), [CheckFailure("", str(failure))])
+            return CheckResult(properties.to_wire(inputs), [CheckFailure("", str(failure))])
         problems = checks.check(inputs, allows_empty=settings.revision == Revision.R2026_07.value)
         if problems:
-            secrets = _secrets(inputs)
+            secrets = properties.secrets(inputs)
             failures = [CheckFailure("", one_line(str(problem), secrets, limit=3000)) for problem in problems]
-            return CheckResult(_to_wire(inputs), failures)
-        return CheckResult(_to_wire(checks.complete(inputs, _to_inputs(_olds))), [])
+            return CheckResult(properties.to_wire(inputs), failures)
+        return CheckResult(properties.to_wire(checks.complete(inputs, properties.to_inputs(_olds))), [])
 
     @one_clean_line
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare the state with the program. No request."""
-        difference = diffs.diff(_to_recorded(_id, _olds), _to_inputs(_news))
+        difference = diffs.diff(properties.to_recorded(_id, _olds), properties.to_inputs(_news))
         if not difference.is_change:
             return DiffResult(changes=False)
         # None lets the engine compare the inputs, and show them; True is for what they do not show.
@@ -217,12 +201,12 @@ class VaultProvider(ResourceProvider):
         """Make a vault. On ``2026-05`` one request, on ``2026-07`` one more for each credential."""
         from .lifecycle import operations
 
-        desired = _to_desired(props)
+        desired = properties.to_desired(props)
         try:
             recorded = operations.create(self._api(props), desired, self._revision_in_use())
         except Unfinished as failure:
             raise _partial(failure, props) from None
-        return CreateResult(recorded.id, _to_outputs(recorded))
+        return CreateResult(recorded.id, properties.to_outputs(recorded))
 
     @one_clean_line
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -232,34 +216,34 @@ class VaultProvider(ResourceProvider):
         api = self._api(props)
         if props.get("on_delete") is None:  # every vault of this stack's own has one
             is_refresh = "base_url" in props
-            found = operations.look_up(api, id_, _to_recorded(id_, props) if is_refresh else None)
-            return ReadResult(None, {}) if found is None else ReadResult(id_, _to_outputs(found))
-        recorded, is_drift = operations.read(api, _to_recorded(id_, props))
+            found = operations.look_up(api, id_, properties.to_recorded(id_, props) if is_refresh else None)
+            return ReadResult(None, {}) if found is None else ReadResult(id_, properties.to_outputs(found))
+        recorded, is_drift = operations.read(api, properties.to_recorded(id_, props))
         if recorded is None:
             return ReadResult(None, {})
-        outputs = _to_outputs(recorded)
+        outputs = properties.to_outputs(recorded)
         # Inputs only where something drifted: they would make the engine take the whole list for secret.
-        return ReadResult(id_, outputs, _to_refreshed_inputs(outputs) if is_drift else None)
+        return ReadResult(id_, outputs, properties.to_refreshed_inputs(outputs) if is_drift else None)
 
     @one_clean_line
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Change the credentials of a vault; its id stays."""
         from .lifecycle import operations
 
-        recorded = _to_recorded(_id, _olds)
+        recorded = properties.to_recorded(_id, _olds)
         try:
             api = self._api(_olds, _news)
-            recorded = operations.update(api, recorded, _to_desired(_news), self._revision_in_use())
+            recorded = operations.update(api, recorded, properties.to_desired(_news), self._revision_in_use())
         except Unfinished as failure:
             raise _partial(failure, _news) from None
-        return UpdateResult(_to_outputs(recorded))
+        return UpdateResult(properties.to_outputs(recorded))
 
     @one_clean_line
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete or archive a vault, as ``on_delete`` in the state says."""
         from .lifecycle import operations
 
-        operations.delete(self._api(_props), _to_recorded(_id, _props))
+        operations.delete(self._api(_props), properties.to_recorded(_id, _props))
 
     def _settings(self) -> Settings:
         return load(self._config.get, os.environ) if hasattr(self, "_config") else load(lambda _: None, os.environ)
@@ -268,33 +252,12 @@ class VaultProvider(ResourceProvider):
         """Give the API for one operation, with every secret that it must not show."""
         from .api.client import Client
 
-        transport, _ = _connection(self._settings())
-        secrets = {secret for item in props for secret in _secrets(_to_inputs(item))}
+        transport, _ = connection.to_qoder(self._settings())
+        secrets = {secret for item in props for secret in properties.secrets(properties.to_inputs(item))}
         return Client(transport, tuple(secrets))
 
     def _revision_in_use(self) -> RevisionInUse:
-        return _connection(self._settings())[1]
-
-
-_CONNECTING = threading.Lock()
-
-
-def _connection(settings: Settings) -> tuple[Transport, RevisionInUse]:
-    """Give the process' connection to one Qoder: its limits, and what it learned, hold for all resources together."""
-    with _CONNECTING:  # a cache alone would let threads that come together make one each
-        return _connect(settings)
-
-
-@functools.cache
-def _connect(settings: Settings) -> tuple[Transport, RevisionInUse]:
-    from importlib.metadata import version
-
-    from .api.transport import Transport
-    from .lifecycle.detect import RevisionInUse
-
-    names = ("pulumi-qoder-vault", "pulumi")
-    user_agent = " ".join([*(f"{name}/{version(name)}" for name in names), f"python/{platform.python_version()}"])
-    return Transport(settings, user_agent), RevisionInUse(settings.revision)
+        return connection.to_qoder(self._settings())[1]
 
 
 def _with_secret_tokens(credentials: Any) -> Any:
@@ -314,134 +277,7 @@ def _with_secret_token(credential: Any) -> Any:
     return credential
 
 
-def _to_inputs(props: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate Pulumi's values: access tokens become secrets, and what is unknown becomes `UNKNOWN`."""
-
-    def known(value: Any) -> Any:
-        if isinstance(value, pulumi.output.Unknown):
-            return UNKNOWN
-        if isinstance(value, Mapping):
-            return {key: known(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [known(item) for item in value]
-        return value
-
-    inputs = {key: known(value) for key, value in props.items() if key != _PROVIDER_KEY}
-    if isinstance(inputs.get("credentials"), list):
-        inputs["credentials"] = [
-            {
-                key: Secret(item) if key == "access_token" and isinstance(item, str) else item
-                for key, item in each.items()
-            }
-            if isinstance(each, dict)
-            else each
-            for each in inputs["credentials"]
-        ]
-    return inputs
-
-
-def _to_wire(value: Any) -> Any:
-    """Translate back: secrets in the form that the engine encrypts, `UNKNOWN` as Pulumi knows it."""
-    if isinstance(value, Secret):
-        return {**_SECRET_SIGNATURE, "value": value.reveal()}
-    if value is UNKNOWN:
-        return pulumi.runtime.rpc.UNKNOWN
-    if isinstance(value, Mapping):
-        return {key: _to_wire(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_wire(item) for item in value]
-    return value
-
-
-def _secrets(inputs: Mapping[str, Any]) -> set[Secret]:
-    credentials = inputs.get("credentials")
-    items = credentials if isinstance(credentials, list) else []
-    tokens = (item.get("access_token") for item in items if isinstance(item, dict))
-    return {token for token in tokens if isinstance(token, Secret)}
-
-
-def _to_credentials(inputs: Mapping[str, Any]) -> tuple[Credential, ...]:
-    return tuple(
-        Credential(
-            item["mcp_server_url"],
-            item.get("access_token"),
-            item.get("protocol") or DEFAULT_PROTOCOL,
-            item.get("type") or STATIC_BEARER,
-        )
-        for item in inputs.get("credentials") or ()
-    )
-
-
-def _to_counts(inputs: Mapping[str, Any]) -> dict[str, int]:
-    return {url: int(count) for url, count in (inputs.get("rotations") or {}).items()}
-
-
-def _to_desired(props: Mapping[str, Any]) -> DesiredVault:
-    inputs = _to_inputs(props)
-    return DesiredVault(
-        display_name=inputs["display_name"],
-        credentials=_to_credentials(inputs),
-        metadata=inputs.get("metadata"),
-        rotations=_to_counts(inputs),
-        on_delete=inputs.get("on_delete") or "delete",
-    )
-
-
-def _to_recorded(id_: str, props: Mapping[str, Any]) -> RecordedVault:
-    inputs = _to_inputs(props)
-    unfinished = inputs.get("unfinished")
-    return RecordedVault(
-        id=id_,
-        display_name=inputs.get("display_name") or "",
-        metadata=inputs.get("metadata") or {},
-        on_delete=inputs.get("on_delete"),
-        place=Place(inputs.get("base_url") or "", inputs.get("workspace_id")),
-        status=inputs.get("status") or ACTIVE,
-        credentials=_to_credentials(inputs),
-        credential_ids=inputs.get("credential_ids") or {},
-        rotations=_to_counts(inputs),
-        created_at=inputs.get("created_at") or "",
-        updated_at=inputs.get("updated_at") or "",
-        api_revision=Revision(inputs.get("api_revision") or Revision.R2026_05),
-        unfinished=None if unfinished is None else tuple(unfinished),
-    )
-
-
-def _to_outputs(recorded: RecordedVault) -> dict[str, Any]:
-    credentials = [
-        {"mcp_server_url": item.mcp_server_url, "protocol": item.protocol, "type": item.type}
-        | ({"access_token": item.access_token} if item.access_token is not None else {})
-        for item in recorded.credentials
-    ]
-    outputs: dict[str, Any] = {
-        "display_name": recorded.display_name,
-        "metadata": dict(recorded.metadata),
-        "on_delete": recorded.on_delete,
-        "credentials": credentials,
-        "credential_ids": dict(recorded.credential_ids),
-        "rotations": dict(recorded.rotations),
-        "status": recorded.status,
-        "base_url": recorded.place.base_url,
-        "workspace_id": recorded.place.workspace_id,
-        "created_at": recorded.created_at,
-        "updated_at": recorded.updated_at,
-        "api_revision": recorded.api_revision.value,
-    }
-    if recorded.unfinished is not None:
-        outputs["unfinished"] = list(recorded.unfinished)
-    return _to_wire(outputs)  # type: ignore[no-any-return]
-
-
-def _to_refreshed_inputs(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give all inputs, as what exists says: the engine then shows the drift, and the next ``up`` mends it."""
-    names = ("display_name", "on_delete", "credentials", "rotations", "status")
-    inputs = {name: outputs[name] for name in names}
-    if outputs["metadata"]:
-        inputs["metadata"] = outputs["metadata"]
-    return inputs
-
-
 def _partial(failure: Unfinished, props: Mapping[str, Any]) -> Reported:
-    properties = {key: value for key, value in _to_outputs(failure.recorded).items() if value is not None}
-    partial = (failure.recorded.id, {**properties, _PROVIDER_KEY: props[_PROVIDER_KEY]})
+    known = {key: value for key, value in properties.to_outputs(failure.recorded).items() if value is not None}
+    partial = (failure.recorded.id, {**known, properties.PROVIDER_KEY: props[properties.PROVIDER_KEY]})
     return Reported(str(failure), partial)

@@ -24,7 +24,7 @@ import grpc
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from pulumi_qoder_vault import dynamic
+from pulumi_qoder_vault import connection
 from pulumi_qoder_vault.api.rate import Clock
 from pulumi_qoder_vault.api.transport import Transport
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
@@ -130,7 +130,7 @@ class Engine:
             made.append(Transport(settings, "faults/1", self._time.clock))
             return made[-1], RevisionInUse(settings.revision)
 
-        before, dynamic._connect = dynamic._connect, connect
+        before, connection._connect = connection._connect, connect
         environment = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QODER_")}
         load_servicer_class()[1].clear()
         configuration = {
@@ -144,7 +144,7 @@ class Engine:
         try:
             yield
         finally:
-            dynamic._connect = before
+            connection._connect = before
             os.environ.update(environment)
             for transport in made:
                 transport.close()

@@ -25,7 +25,7 @@ from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from pulumi_qoder_vault import CredentialArgs, Vault, dynamic
+from pulumi_qoder_vault import CredentialArgs, Vault, connection, dynamic, properties
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER, VAULT_TYPE, VaultProvider
 from pulumi_qoder_vault.emulator import Emulator, Fault
 from pulumi_qoder_vault.guard import Reported
@@ -63,8 +63,8 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         made.append(pair)
         return pair
 
-    make = dynamic._connect.__wrapped__
-    monkeypatch.setattr(dynamic, "_connect", connect)
+    make = connection._connect.__wrapped__
+    monkeypatch.setattr(connection, "_connect", connect)
     yield made
     for transport, _ in made:
         transport.close()
@@ -492,7 +492,7 @@ def test_whatever_goes_wrong_is_one_line(provider: VaultProvider, name: str, mon
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError(f"unforeseen\n{TOKEN}")
 
-    monkeypatch.setattr(dynamic, "_to_inputs", fail)
+    monkeypatch.setattr(properties, "to_inputs", fail)
 
     with pytest.raises(Reported) as caught:
         CALLS[name](provider)

@@ -1,0 +1,161 @@
+"""Pulumi's property maps <-> the lifecycle's data, for every front. Decides nothing, and knows no gRPC.
+
+Properties have the names of the Python program here. Access tokens are `Secret` from here on, and leave in the form
+that the engine encrypts; what a preview does not know is `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from .lifecycle.model import (
+    ACTIVE,
+    DEFAULT_PROTOCOL,
+    STATIC_BEARER,
+    UNKNOWN,
+    Credential,
+    DesiredVault,
+    Place,
+    RecordedVault,
+    Revision,
+)
+from .secret import Secret
+
+PROVIDER_KEY = "__provider"
+SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}  # Pulumi's, for a secret
+
+
+def to_inputs(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate Pulumi's values: access tokens become secrets, and what is unknown becomes `UNKNOWN`."""
+
+    def known(value: Any) -> Any:
+        if isinstance(value, pulumi.output.Unknown) or value == pulumi.runtime.rpc.UNKNOWN:
+            return UNKNOWN
+        if isinstance(value, Mapping):
+            if SECRET_SIGNATURE.items() <= value.items():
+                return known(value.get("value"))
+            return {key: known(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [known(item) for item in value]
+        return value
+
+    inputs = {key: known(value) for key, value in props.items() if key != PROVIDER_KEY}
+    if isinstance(inputs.get("credentials"), list):
+        inputs["credentials"] = [
+            {
+                key: Secret(item) if key == "access_token" and isinstance(item, str) else item
+                for key, item in each.items()
+            }
+            if isinstance(each, dict)
+            else each
+            for each in inputs["credentials"]
+        ]
+    return inputs
+
+
+def to_wire(value: Any) -> Any:
+    """Translate back: secrets in the form that the engine encrypts, `UNKNOWN` as Pulumi knows it."""
+    if isinstance(value, Secret):
+        return {**SECRET_SIGNATURE, "value": value.reveal()}
+    if value is UNKNOWN:
+        return pulumi.runtime.rpc.UNKNOWN
+    if isinstance(value, Mapping):
+        return {key: to_wire(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_wire(item) for item in value]
+    return value
+
+
+def secrets(inputs: Mapping[str, Any]) -> set[Secret]:
+    """Give every access token."""
+    credentials = inputs.get("credentials")
+    items = credentials if isinstance(credentials, list) else []
+    tokens = (item.get("access_token") for item in items if isinstance(item, dict))
+    return {token for token in tokens if isinstance(token, Secret)}
+
+
+def _to_credentials(inputs: Mapping[str, Any]) -> tuple[Credential, ...]:
+    return tuple(
+        Credential(
+            item["mcp_server_url"],
+            item.get("access_token"),
+            item.get("protocol") or DEFAULT_PROTOCOL,
+            item.get("type") or STATIC_BEARER,
+        )
+        for item in inputs.get("credentials") or ()
+    )
+
+
+def _to_counts(inputs: Mapping[str, Any]) -> dict[str, int]:
+    return {url: int(count) for url, count in (inputs.get("rotations") or {}).items()}
+
+
+def to_desired(props: Mapping[str, Any]) -> DesiredVault:
+    """Read complete inputs, all of them known."""
+    inputs = to_inputs(props)
+    return DesiredVault(
+        display_name=inputs["display_name"],
+        credentials=_to_credentials(inputs),
+        metadata=inputs.get("metadata"),
+        rotations=_to_counts(inputs),
+        on_delete=inputs.get("on_delete") or "delete",
+    )
+
+
+def to_recorded(id_: str, props: Mapping[str, Any]) -> RecordedVault:
+    """Read the outputs in a state."""
+    inputs = to_inputs(props)
+    unfinished = inputs.get("unfinished")
+    return RecordedVault(
+        id=id_,
+        display_name=inputs.get("display_name") or "",
+        metadata=inputs.get("metadata") or {},
+        on_delete=inputs.get("on_delete"),
+        place=Place(inputs.get("base_url") or "", inputs.get("workspace_id")),
+        status=inputs.get("status") or ACTIVE,
+        credentials=_to_credentials(inputs),
+        credential_ids=inputs.get("credential_ids") or {},
+        rotations=_to_counts(inputs),
+        created_at=inputs.get("created_at") or "",
+        updated_at=inputs.get("updated_at") or "",
+        api_revision=Revision(inputs.get("api_revision") or Revision.R2026_05),
+        unfinished=None if unfinished is None else tuple(unfinished),
+    )
+
+
+def to_outputs(recorded: RecordedVault) -> dict[str, Any]:
+    """Give the outputs for a state, wire-ready."""
+    credentials = [
+        {"mcp_server_url": item.mcp_server_url, "protocol": item.protocol, "type": item.type}
+        | ({"access_token": item.access_token} if item.access_token is not None else {})
+        for item in recorded.credentials
+    ]
+    outputs: dict[str, Any] = {
+        "display_name": recorded.display_name,
+        "metadata": dict(recorded.metadata),
+        "on_delete": recorded.on_delete,
+        "credentials": credentials,
+        "credential_ids": dict(recorded.credential_ids),
+        "rotations": dict(recorded.rotations),
+        "status": recorded.status,
+        "base_url": recorded.place.base_url,
+        "workspace_id": recorded.place.workspace_id,
+        "created_at": recorded.created_at,
+        "updated_at": recorded.updated_at,
+        "api_revision": recorded.api_revision.value,
+    }
+    if recorded.unfinished is not None:
+        outputs["unfinished"] = list(recorded.unfinished)
+    return to_wire(outputs)  # type: ignore[no-any-return]
+
+
+def to_refreshed_inputs(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give all inputs, as what exists says: the engine then shows the drift, and the next ``up`` mends it."""
+    names = ("display_name", "on_delete", "credentials", "rotations", "status")
+    inputs = {name: outputs[name] for name in names}
+    if outputs["metadata"]:
+        inputs["metadata"] = outputs["metadata"]
+    return inputs
