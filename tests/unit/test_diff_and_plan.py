@@ -1,0 +1,218 @@
+"""What changes, and what is to be done about it: carrying out the plan on what is observed gives what is desired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulumi_qoder_vault.lifecycle.diff import Difference, diff
+from pulumi_qoder_vault.lifecycle.model import (
+    UNKNOWN,
+    Credential,
+    DesiredVault,
+    ObservedCredential,
+    Place,
+    RecordedVault,
+    Revision,
+)
+from pulumi_qoder_vault.lifecycle.plan import Op, Step, plan
+from pulumi_qoder_vault.secret import Secret
+
+R05, R07 = Revision.R2026_05, Revision.R2026_07
+URLS = [f"https://{letter}.example/mcp" for letter in "abcd"]
+
+credentials = st.lists(
+    st.builds(
+        Credential,
+        st.sampled_from(URLS),
+        st.sampled_from(["one", "two", "three"]).map(Secret),
+        st.sampled_from(["sse", "streamable_http"]),
+    ),
+    unique_by=lambda item: item.mcp_server_url,
+    max_size=4,
+).map(tuple)
+revisions = st.sampled_from([R05, R07])
+
+
+def recorded_with(items: Sequence[Credential], **fields: object) -> RecordedVault:
+    return replace(
+        RecordedVault(
+            id="vault_1",
+            display_name="v",
+            metadata={},
+            on_delete="delete",
+            place=Place("https://qoder.example", None),
+            status="active",
+            credentials=tuple(items),
+            credential_ids={item.mcp_server_url: f"vcred_{item.mcp_server_url[8]}" for item in items},
+            rotations={item.mcp_server_url: 0 for item in items},
+            created_at="",
+            updated_at="",
+            api_revision=R05,
+        ),
+        **fields,
+    )
+
+
+def observed_of(recorded: RecordedVault, revision: Revision) -> list[ObservedCredential]:
+    return [
+        ObservedCredential(
+            recorded.credential_ids[item.mcp_server_url],
+            item.mcp_server_url,
+            item.protocol,
+            item.type,
+            is_active=True,
+            created_at="",
+            revision=revision,
+        )
+        for item in recorded.credentials
+    ]
+
+
+def inputs_of(items: Sequence[Credential], **fields: object) -> dict[str, object]:
+    given_ = [
+        {"mcp_server_url": item.mcp_server_url, "access_token": item.access_token, "protocol": item.protocol}
+        for item in items
+    ]
+    return {"display_name": "v", "on_delete": "delete", "credentials": given_, **fields}
+
+
+def carried_out(
+    steps: Sequence[Step], recorded: RecordedVault, revision: Revision
+) -> tuple[dict[str, tuple[str, Credential]], list[set[str]]]:
+    """What is there afterwards, by id; and which URLs had a credential after each step."""
+    there = {recorded.credential_ids[item.mcp_server_url]: item for item in recorded.credentials}
+    had = []
+    for number, step in enumerate(steps):
+        if step.op is Op.CREATE:
+            assert step.credential is not None
+            there[f"new_{number}"] = step.credential
+        elif step.op is Op.UPDATE:
+            assert step.credential is not None
+            assert revision is R07, "2026-05 has no update"
+            there[str(step.credential_id)] = step.credential
+        else:
+            del there[str(step.credential_id)]
+        had.append({item.mcp_server_url for item in there.values()})
+    return {item.mcp_server_url: (id_, item) for id_, item in there.items()}, had
+
+
+@given(credentials, credentials, revisions)
+def test_the_plan_carried_out_gives_what_is_desired(
+    before: tuple[Credential, ...], after: tuple[Credential, ...], revision: Revision
+) -> None:
+    """Exactly the desired URLs with the desired access tokens; on 2026-05 with the desired protocols, too."""
+    recorded = recorded_with(before)
+
+    steps = plan(recorded, DesiredVault("v", after), observed_of(recorded, revision), revision)
+
+    there, _ = carried_out(steps, recorded, revision)
+    assert {item.mcp_server_url: item.access_token for item in after} == {
+        url: item.access_token for url, (_, item) in there.items()
+    }
+    if revision is R05:
+        assert set(after) == {item for _, item in there.values()}
+
+
+@given(credentials, credentials, revisions)
+def test_no_order_of_steps_leaves_a_url_without_a_credential(
+    before: tuple[Credential, ...], after: tuple[Credential, ...], revision: Revision
+) -> None:
+    """What was there and shall be there is there after every step."""
+    recorded = recorded_with(before)
+    stays = {item.mcp_server_url for item in before} & {item.mcp_server_url for item in after}
+
+    steps = plan(recorded, DesiredVault("v", after), observed_of(recorded, revision), revision)
+
+    _, had = carried_out(steps, recorded, revision)
+    assert [] == [stays - urls for urls in had if not stays <= urls]
+
+
+@given(credentials, credentials, revisions)
+def test_what_does_not_change_has_no_step(
+    before: tuple[Credential, ...], after: tuple[Credential, ...], revision: Revision
+) -> None:
+    """No write for a credential that is as it was, nor for one that the program never declared."""
+    recorded = recorded_with(before)
+    foreign = ObservedCredential("vcred_foreign", URLS[0], None, "static_bearer", True, "", revision)
+    same = set(before) & set(after)
+
+    steps = plan(recorded, DesiredVault("v", after), [*observed_of(recorded, revision), foreign], revision)
+
+    touched = {step.credential_id for step in steps}
+    assert "vcred_foreign" not in touched
+    assert set() == touched & {recorded.credential_ids[item.mcp_server_url] for item in same}
+
+
+@given(credentials, st.randoms(), revisions)
+def test_equal_vaults_need_nothing(items: tuple[Credential, ...], random: object, revision: Revision) -> None:
+    """In any order: no difference, and an empty plan."""
+    recorded = recorded_with(items)
+    shuffled = list(items)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert Difference(is_change=False) == diff(recorded, inputs_of(shuffled))
+    assert () == plan(recorded, DesiredVault("v", tuple(shuffled)), observed_of(recorded, revision), revision)
+
+
+@given(credentials, credentials)
+def test_diff_and_plan_agree(before: tuple[Credential, ...], after: tuple[Credential, ...]) -> None:
+    """On 2026-05, where everything is sent: there is a difference exactly if there is something to be done."""
+    recorded = recorded_with(before)
+
+    steps = plan(recorded, DesiredVault("v", after), observed_of(recorded, R05), R05)
+
+    assert bool(steps) is diff(recorded, inputs_of(after)).is_change
+
+
+@given(credentials, st.sampled_from(["access_token", "mcp_server_url", "protocol", "element", "list"]))
+def test_what_is_unknown_counts_as_changed(items: tuple[Credential, ...], what: str) -> None:
+    """A preview shows an update rather than nothing, and no replace."""
+    inputs = inputs_of(items)
+    given_ = inputs["credentials"]
+    assert isinstance(given_, list)
+    if what == "list":
+        inputs["credentials"] = UNKNOWN
+    elif what == "element" or not given_:
+        given_.append(UNKNOWN)
+    else:
+        given_[0][what] = UNKNOWN
+
+    assert Difference(is_change=True) == diff(recorded_with(items), inputs)
+
+
+@pytest.mark.parametrize(
+    ("expected", "fields", "recorded"),
+    [
+        (("display_name",), {"display_name": "w"}, {}),
+        (("metadata",), {"metadata": {"team": "tools"}}, {}),
+        (("metadata",), {}, {"metadata": {"team": "tools"}}),
+        (("status",), {}, {"status": "archived"}),
+        (("display_name", "status"), {"display_name": UNKNOWN}, {"status": "archived"}),
+    ],
+)
+def test_what_forces_another_vault(expected: tuple[str, ...], fields: dict, recorded: dict) -> None:
+    """The API has no vault update, and there is no way back from an archive."""
+    assert expected == diff(recorded_with((), **recorded), inputs_of((), **fields)).replaces
+
+
+def test_what_forces_no_other_vault() -> None:
+    """`on_delete` is recorded; times, revision and place are no difference."""
+    assert Difference(is_change=True) == diff(recorded_with(()), inputs_of((), on_delete="archive"))
+    moved = recorded_with((), created_at="2026-01-01T00:00:00Z", api_revision=R07, place=Place("https://other", "ws"))
+    assert Difference(is_change=False) == diff(moved, inputs_of(()))
+
+
+def test_unfinished_work_is_a_change_that_inputs_do_not_show() -> None:
+    """A refresh in between forgets nothing: leftovers are deleted, and nothing else."""
+    one = Credential(URLS[0], Secret("one"))
+    recorded = recorded_with([one], unfinished=("vcred_left", "vcred_gone"))
+    left = ObservedCredential("vcred_left", URLS[0], None, "static_bearer", True, "", R05)
+
+    assert Difference(is_change=True, is_hidden=True) == diff(recorded, inputs_of([one]))
+    steps = plan(recorded, DesiredVault("v", (one,)), [*observed_of(recorded, R05), left], R05)
+    assert [(Op.DELETE, "vcred_left")] == [(step.op, step.credential_id) for step in steps]
