@@ -1,0 +1,70 @@
+"""The names of properties: `display_name` in Python and in the core, `displayName` in the schema of the plugin.
+
+Only our own names change; keys that the user chose (of metadata, and URLs) are data. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+NAMES = (
+    "access_token",
+    "allowed_hosts",
+    "api_revision",
+    "base_url",
+    "client_id",
+    "client_secret",
+    "created_at",
+    "credential_id",
+    "credential_ids",
+    "display_name",
+    "expires_at",
+    "include_archived",
+    "injection_location",
+    "mcp_server_url",
+    "on_delete",
+    "refresh_token",
+    "secret_name",
+    "secret_value",
+    "token_endpoint",
+    "token_endpoint_auth",
+    "updated_at",
+    "vault_id",
+    "workspace_id",
+)
+DATA = frozenset({"metadata", "rotations", "credential_ids"})  # maps whose keys are the user's
+
+_CAMEL = {name: re.sub("_(.)", lambda match: match[1].upper(), name) for name in NAMES}
+_SNAKE = {camel: name for name, camel in _CAMEL.items()}
+# A name within quotation marks belongs to the API's own sentences.
+_WORD = re.compile(rf"(?<!['\w/])(?:{'|'.join(sorted(NAMES, key=len, reverse=True))})(?!['\w/])")
+
+
+def to_schema(value: Any) -> Any:
+    """Give our names as the schema has them, at any depth."""
+    return _renamed(value, _CAMEL)
+
+
+def from_schema(value: Any) -> Any:
+    """Give the schema's names as the core has them, at any depth. What is in snake case already, as in the state of a
+    stack that was made with the dynamic provider, stays.
+    """
+    return _renamed(value, _SNAKE)
+
+
+def in_text(text: str) -> str:
+    """Name properties in one of our sentences as the schema does."""
+    return _WORD.sub(lambda match: _CAMEL[match[0]], text)
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        renamed = {key: (names.get(key, key), item) for key, item in value.items()}
+        return {
+            name: item if key in DATA or name in DATA else _renamed(item, names) for key, (name, item) in renamed.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_renamed(item, names) for item in value]
+    return value
