@@ -8,18 +8,56 @@ from __future__ import annotations
 import functools
 import platform
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from . import properties
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .api.client import Client
     from .api.transport import Transport
     from .lifecycle.detect import RevisionInUse
 
 _CONNECTING = threading.Lock()
+_OVER = threading.Event()
 
 
-def to_qoder(settings: Settings) -> tuple[Transport, RevisionInUse]:
+@dataclass(frozen=True, slots=True)
+class Qoder:
+    """Qoder, as one operation asks it.
+
+    Attributes:
+        timeout_s: what all requests of the operation have together; None gives each one ``qoder:timeout``.
+        tell: is told of every long wait, in one line.
+    """
+
+    settings: Settings
+    timeout_s: float | None = None
+    tell: Callable[[str], None] | None = None
+
+    def api(self, *inputs: Mapping[str, Any]) -> Client:
+        """Give the API, with every secret of these inputs, which it must not show."""
+        from .api.client import Client
+
+        transport, _ = _to_qoder(self.settings)
+        secrets = {secret for item in inputs for secret in properties.secrets(properties.to_inputs(item))}
+        deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
+        return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell)
+
+    @property
+    def revision_in_use(self) -> RevisionInUse:
+        """What the process knows of this Qoder's revision."""
+        return _to_qoder(self.settings)[1]
+
+
+def stop_waiting() -> None:
+    """End every wait of the process, and let no other one begin: what is under way is ended as it can be."""
+    _OVER.set()
+
+
+def _to_qoder(settings: Settings) -> tuple[Transport, RevisionInUse]:
     """Give the process' connection to one Qoder: its limits, and what it learned, hold for all resources together."""
     with _CONNECTING:  # a cache alone would let threads that come together make one each
         return _connect(settings)
@@ -29,9 +67,11 @@ def to_qoder(settings: Settings) -> tuple[Transport, RevisionInUse]:
 def _connect(settings: Settings) -> tuple[Transport, RevisionInUse]:
     from importlib.metadata import version
 
+    from .api.rate import Clock
     from .api.transport import Transport
     from .lifecycle.detect import RevisionInUse
 
     names = ("pulumi-qoder-vault", "pulumi")
     user_agent = " ".join([*(f"{name}/{version(name)}" for name in names), f"python/{platform.python_version()}"])
-    return Transport(settings, user_agent), RevisionInUse(settings.revision)
+    clock = Clock(sleep=lambda wait_s: _OVER.wait(wait_s) and None, is_over=_OVER.is_set)
+    return Transport(settings, user_agent, clock), RevisionInUse(settings.revision)

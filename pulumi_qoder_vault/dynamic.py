@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 import pulumi
 from pulumi.dynamic import (
@@ -23,7 +23,8 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from . import connection, properties
+from . import properties
+from .connection import Qoder
 from .errors import SettingsError, Unfinished
 from .guard import Reported, one_clean_line
 from .lifecycle import check as checks
@@ -31,10 +32,6 @@ from .lifecycle import diff as diffs
 from .lifecycle.model import Revision
 from .secret import one_line
 from .settings import Settings, load
-
-if TYPE_CHECKING:
-    from .api.client import Client
-    from .lifecycle.detect import RevisionInUse
 
 VAULT_TYPE = "pulumi-python:dynamic/qoder:Vault"
 
@@ -203,7 +200,7 @@ class VaultProvider(ResourceProvider):
 
         desired = properties.to_desired(props)
         try:
-            recorded = operations.create(self._api(props), desired, self._revision_in_use())
+            recorded = operations.create(self._qoder().api(props), desired, self._qoder().revision_in_use)
         except Unfinished as failure:
             raise _partial(failure, props) from None
         return CreateResult(recorded.id, properties.to_outputs(recorded))
@@ -213,7 +210,7 @@ class VaultProvider(ResourceProvider):
         """Look at a vault: for a refresh, where it may be gone, or for `Vault.get`, where it must exist."""
         from .lifecycle import operations
 
-        api = self._api(props)
+        api = self._qoder().api(props)
         if props.get("on_delete") is None:  # every vault of this stack's own has one
             is_refresh = "base_url" in props
             found = operations.look_up(api, id_, properties.to_recorded(id_, props) if is_refresh else None)
@@ -232,8 +229,8 @@ class VaultProvider(ResourceProvider):
 
         recorded = properties.to_recorded(_id, _olds)
         try:
-            api = self._api(_olds, _news)
-            recorded = operations.update(api, recorded, properties.to_desired(_news), self._revision_in_use())
+            api = self._qoder().api(_olds, _news)
+            recorded = operations.update(api, recorded, properties.to_desired(_news), self._qoder().revision_in_use)
         except Unfinished as failure:
             raise _partial(failure, _news) from None
         return UpdateResult(properties.to_outputs(recorded))
@@ -243,21 +240,13 @@ class VaultProvider(ResourceProvider):
         """Delete or archive a vault, as ``on_delete`` in the state says."""
         from .lifecycle import operations
 
-        operations.delete(self._api(_props), properties.to_recorded(_id, _props))
+        operations.delete(self._qoder().api(_props), properties.to_recorded(_id, _props))
 
     def _settings(self) -> Settings:
         return load(self._config.get, os.environ) if hasattr(self, "_config") else load(lambda _: None, os.environ)
 
-    def _api(self, *props: Mapping[str, Any]) -> Client:
-        """Give the API for one operation, with every secret that it must not show."""
-        from .api.client import Client
-
-        transport, _ = connection.to_qoder(self._settings())
-        secrets = {secret for item in props for secret in properties.secrets(properties.to_inputs(item))}
-        return Client(transport, tuple(secrets))
-
-    def _revision_in_use(self) -> RevisionInUse:
-        return connection.to_qoder(self._settings())[1]
+    def _qoder(self) -> Qoder:
+        return Qoder(self._settings())
 
 
 def _with_secret_tokens(credentials: Any) -> Any:

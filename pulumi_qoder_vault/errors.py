@@ -138,7 +138,15 @@ class ServerError(ApiError):
 
 
 class VaultNotFound(QoderError):
-    """A vault is not to be found where this run asked, and nothing proves that it is gone."""
+    """A vault or credential is not to be found where this run asked, and nothing proves that a recorded one is gone.
+
+    Attributes:
+        is_absent: True if the API itself says that there is none here.
+    """
+
+    def __init__(self, message: str, *, is_absent: bool = False) -> None:
+        super().__init__(message)
+        self.is_absent = is_absent
 
 
 class Refused(QoderError):

@@ -46,14 +46,15 @@ def one_clean_line(method: Callable[P, R]) -> Callable[P, R]:
         except QoderError as failure:
             reported = Reported(str(failure))
         except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
-            reported = Reported(_unforeseen(failure))
+            reported = Reported(unforeseen(failure))
         _tell_engine(reported)
         raise reported
 
     return guarded
 
 
-def _unforeseen(failure: Exception) -> str:
+def unforeseen(failure: Exception) -> str:
+    """Say where an error came up that nobody thought of, without its text."""
     traceback: TracebackType | None = failure.__traceback__
     place = "?"
     while traceback is not None:
@@ -69,13 +70,18 @@ def _tell_engine(reported: Reported) -> None:
     context = _running_call()
     if context is None:
         return
+    context.set_trailing_metadata(detailed_status(str(reported), reported.partial))
+
+
+def detailed_status(message: str, partial: tuple[str, Mapping[str, Any]] | None) -> tuple[tuple[str, bytes], ...]:
+    """Give the trailing metadata of a call that failed: one line, and what was made in part."""
     # The SDK's own Status: importing google.rpc's into the same process fails with a duplicate symbol.
     from pulumi.runtime.proto import status_pb2
 
-    status = status_pb2.Status(code=_UNKNOWN_CODE, message=str(reported))
-    if reported.partial is not None:
-        status.details.add().Pack(_init_failed(str(reported), *reported.partial))
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    status = status_pb2.Status(code=_UNKNOWN_CODE, message=message)
+    if partial is not None:
+        status.details.add().Pack(_init_failed(message, *partial))
+    return (("grpc-status-details-bin", status.SerializeToString()),)
 
 
 def _init_failed(reason: str, id_: str, properties: Mapping[str, Any]) -> Any:

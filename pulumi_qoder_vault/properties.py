@@ -25,35 +25,26 @@ from .lifecycle.model import (
 from .secret import Secret
 
 PROVIDER_KEY = "__provider"
+SECRETS = frozenset({"access_token", "client_secret", "refresh_token", "secret_value"})
+DATA = frozenset({"metadata", "rotations", "credential_ids"})  # maps whose keys are the user's
 SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}  # Pulumi's, for a secret
 
 
 def to_inputs(props: Mapping[str, Any]) -> dict[str, Any]:
     """Translate Pulumi's values: access tokens become secrets, and what is unknown becomes `UNKNOWN`."""
+    return {key: _known(value, key) for key, value in props.items() if key != PROVIDER_KEY}
 
-    def known(value: Any) -> Any:
-        if isinstance(value, pulumi.output.Unknown) or value == pulumi.runtime.rpc.UNKNOWN:
-            return UNKNOWN
-        if isinstance(value, Mapping):
-            if SECRET_SIGNATURE.items() <= value.items():
-                return known(value.get("value"))
-            return {key: known(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [known(item) for item in value]
-        return value
 
-    inputs = {key: known(value) for key, value in props.items() if key != PROVIDER_KEY}
-    if isinstance(inputs.get("credentials"), list):
-        inputs["credentials"] = [
-            {
-                key: Secret(item) if key == "access_token" and isinstance(item, str) else item
-                for key, item in each.items()
-            }
-            if isinstance(each, dict)
-            else each
-            for each in inputs["credentials"]
-        ]
-    return inputs
+def _known(value: Any, name: str) -> Any:
+    if isinstance(value, pulumi.output.Unknown) or value == pulumi.runtime.rpc.UNKNOWN:
+        return UNKNOWN
+    if isinstance(value, Mapping):
+        if SECRET_SIGNATURE.items() <= value.items():
+            return _known(value.get("value"), name)
+        return {key: _known(item, name if name in DATA else key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(item, name) for item in value]
+    return Secret(value) if name in SECRETS and isinstance(value, str) else value
 
 
 def to_wire(value: Any) -> Any:
@@ -69,12 +60,13 @@ def to_wire(value: Any) -> Any:
     return value
 
 
-def secrets(inputs: Mapping[str, Any]) -> set[Secret]:
-    """Give every access token."""
-    credentials = inputs.get("credentials")
-    items = credentials if isinstance(credentials, list) else []
-    tokens = (item.get("access_token") for item in items if isinstance(item, dict))
-    return {token for token in tokens if isinstance(token, Secret)}
+def secrets(inputs: Any) -> set[Secret]:
+    """Give every secret, at any depth."""
+    if isinstance(inputs, Secret):
+        return {inputs}
+    if isinstance(inputs, Mapping):
+        inputs = list(inputs.values())
+    return {secret for item in inputs for secret in secrets(item)} if isinstance(inputs, list | tuple) else set()
 
 
 def _to_credentials(inputs: Mapping[str, Any]) -> tuple[Credential, ...]:
@@ -150,6 +142,11 @@ def to_outputs(recorded: RecordedVault) -> dict[str, Any]:
     if recorded.unfinished is not None:
         outputs["unfinished"] = list(recorded.unfinished)
     return to_wire(outputs)  # type: ignore[no-any-return]
+
+
+def without_none(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what there is not: a null is a value to the engine."""
+    return {name: value for name, value in props.items() if value is not None}
 
 
 def to_refreshed_inputs(outputs: Mapping[str, Any]) -> dict[str, Any]:

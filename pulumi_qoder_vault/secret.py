@@ -9,11 +9,12 @@ import json
 import re
 import unicodedata
 import urllib.parse
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 HIDDEN = "***"
+DEEPEST = 5  # so many times over a text is decoded
 
 # What a terminal obeys or does not show: controls, formats (zero-width, bidirectional), surrogates, separators.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -59,10 +60,9 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
     shown = [unit for unit in visible if unit.start not in obeyed]
     # A terminal sequence may stand inside a secret, or swallow its first character; an escape may stand for any
     # character of it, and one of HTML or a URL for a part of one of JSON: look for secrets in every one of these ways.
-    once = _decoded(visible)
     forms = {form for secret in secrets for form in _forms(secret.reveal())}
-    hidden: set[int] = set()
-    for units in (visible, shown, once, _decoded(once)):
+    hidden = _hidden(shown, forms)
+    for units in _readings(visible):
         hidden |= _hidden(units, forms)
 
     line: list[str] = []
@@ -91,6 +91,16 @@ def _units(text: str) -> list[_Unit]:
 
 def _visible(units: Iterable[_Unit]) -> list[_Unit]:
     return [unit for unit in units if unicodedata.category(unit.character) not in _INVISIBLE]
+
+
+def _readings(units: list[_Unit]) -> Iterator[list[_Unit]]:
+    """Give a text as it is, and decoded again and again, until nothing in it looks like an escape any more."""
+    for _ in range(DEEPEST):
+        yield units
+        decoded = _decoded(units)
+        if len(decoded) == len(units):  # every escape is longer than what it stands for
+            return
+        units = decoded
 
 
 def _decoded(units: list[_Unit]) -> list[_Unit]:
@@ -145,6 +155,5 @@ def _forms(value: str) -> set[str]:
         forms |= {urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}
         forms |= {raw.hex(), "".join(f"%{byte:02x}" for byte in raw)}
         # In a decoded text, UTF-8 stands byte by byte, and what a secret itself has of escapes is decoded as well.
-        once = _decoded(units)
-        forms |= {_read(_units(raw.decode("latin-1"))), _read(once), _read(_decoded(once))}
+        forms |= {_read(_units(raw.decode("latin-1"))), *(_read(reading) for reading in _readings(units))}
     return {form.translate(_LOWER) for form in forms}

@@ -11,15 +11,17 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from .. import errors
-from ..lifecycle.model import ACTIVE, Credential, ObservedCredential, ObservedVault, Place, Revision
+from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Place, Revision
 from ..secret import Secret
 from . import revisions
-from .transport import Request, Transport, rfc3339
+from .transport import Request, Tell, Transport, rfc3339
 
 PAGE = 100  # the largest that the API gives (Qoder, List Vaults, read 2026-08)
 MAX_PAGES = 100
 RECOVERY_S = 30.0
 T = TypeVar("T")
+
+_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class Client:
@@ -29,14 +31,24 @@ class Client:
         transport: the process' connection to Qoder.
         secrets: every access token of the vault, so that no server's text shows one.
         deadline_s: when the time for all calls together is over; None gives each call the time in ``qoder:timeout``.
+        is_recovery: True if that time was given to look for, or take back, what an earlier call did.
+        tell: is told of every long wait, in one line.
     """
 
     def __init__(
-        self, transport: Transport, secrets: Sequence[Secret] = (), *, deadline_s: float | None = None
+        self,
+        transport: Transport,
+        secrets: Sequence[Secret] = (),
+        *,
+        deadline_s: float | None = None,
+        is_recovery: bool = False,
+        tell: Tell | None = None,
     ) -> None:
         self._transport = transport
         self._secrets = tuple(secrets)
         self._deadline_s = deadline_s
+        self._is_recovery = is_recovery
+        self._tell = tell
 
     @property
     def place(self) -> Place:
@@ -45,18 +57,18 @@ class Client:
 
     def recovering(self) -> Client:
         """Give the same API with 30 s of its own for all that is asked of it."""
-        if self._deadline_s is not None:
+        if self._is_recovery:
             return self
         deadline_s = self._transport.clock.monotonic_s() + RECOVERY_S
-        return Client(self._transport, self._secrets, deadline_s=deadline_s)
+        return Client(self._transport, self._secrets, deadline_s=deadline_s, is_recovery=True, tell=self._tell)
 
     def now_s(self) -> float:
         """Tell the time, in seconds since the epoch, by this machine's clock."""
         return self._transport.clock.now_s()
 
     def wait(self, wait_s: float) -> None:
-        """Let time pass."""
-        self._transport.clock.sleep(wait_s)
+        """Let time pass, before a lost answer is looked for."""
+        self._transport.wait(wait_s, "an answer was lost: looking for what it did", self._tell)
 
     def create_vault(
         self,
@@ -110,6 +122,18 @@ class Client:
             and (not vault.created_at or vault.created_at.removesuffix("Z") >= since)
         )
 
+    def list_vaults(self, *, includes_archived: bool) -> tuple[ObservedVault, ...]:
+        """List all vaults, the oldest first. One read for each hundred.
+
+        Source: Qoder, List Vaults (read 2026-08, and 2026-05: there the archived ones are a list of their own).
+        """
+        query = {"include_archived": "true"} if includes_archived else {}
+        found = self._list("/vaults", revisions.read_vault, query)
+        if includes_archived and all(vault.revision is Revision.R2026_05 for vault in found):
+            found += self._list("/vaults", revisions.read_vault, {"status": ARCHIVED})
+        vaults = {vault.id: vault for vault in found if includes_archived or vault.status == ACTIVE}
+        return tuple(sorted(vaults.values(), key=lambda vault: vault.created_at.removesuffix("Z")))
+
     def archive_vault(self, vault_id: str) -> None:
         """Archive a vault, for good. One write.
 
@@ -156,8 +180,24 @@ class Client:
         """
         return self._list(f"{_vault_path(vault_id)}/credentials", revisions.read_credential)
 
-    def rotate_credential(self, vault_id: str, credential_id: str, credential: Credential) -> ObservedCredential:
-        """Give a credential another access token, in place (``2026-07``). One write.
+    def get_credential(self, vault_id: str, credential_id: str) -> ObservedCredential:
+        """Read one credential, archived or not. One read.
+
+        Raises:
+            NotFound: see its ``genuine``.
+
+        Source: Qoder, Get Vault Credential (read 2026-08).
+        """
+        request = self._request("GET", _credential_path(vault_id, credential_id), is_repeatable=True)
+        credential = self._readable(request, revisions.read_credential, self._transport.send(request))
+        if credential.id != credential_id:
+            raise errors.AnswerLost(f"{request}: the answer is about another credential; check the proxy")
+        return credential
+
+    def update_credential(
+        self, vault_id: str, credential_id: str, before: Credential, after: Credential
+    ) -> ObservedCredential:
+        """Change the access token, and what else may change, in place (``2026-07``). One write.
 
         Raises:
             NotFound: see its ``genuine``.
@@ -165,8 +205,8 @@ class Client:
 
         Source: Qoder, Update Vault Credential (read 2026-08): a merge patch, so that it may be sent twice.
         """
-        path = f"{_vault_path(vault_id)}/credentials/{credential_id}"
-        return self._write(path, revisions.rotation_body(credential), revisions.read_credential, is_repeatable=True)
+        path, body = _credential_path(vault_id, credential_id), revisions.update_body(before, after)
+        return self._write(path, body, revisions.read_credential, is_repeatable=True)
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write.
@@ -176,11 +216,19 @@ class Client:
 
         Source: Qoder, Delete Vault Credential (read 2026-08).
         """
-        path = f"{_vault_path(vault_id)}/credentials/{credential_id}"
+        path = _credential_path(vault_id, credential_id)
         self._transport.send(self._request("DELETE", path, body={}, is_repeatable=True))
 
     def _request(self, method: str, path: str, **fields: Any) -> Request:
-        return Request(method, path, secrets=self._secrets, deadline_s=self._deadline_s, **fields)
+        return Request(
+            method,
+            path,
+            secrets=self._secrets,
+            deadline_s=self._deadline_s,
+            is_recovery=self._is_recovery,
+            tell=self._tell,
+            **fields,
+        )
 
     def _list(
         self, path: str, read: Callable[[Any], T], query: Mapping[str, str] = MappingProxyType({})
@@ -209,6 +257,12 @@ class Client:
 
 def _vault_path(vault_id: str) -> str:
     """Give a vault's path. An id comes from a program (`Vault.get`) too, and must not lead to another path."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", vault_id, re.ASCII):
+    if not _ID.fullmatch(vault_id):
         raise errors.NotSent("the id is not one of a vault: it must be like vault_019e3bb940277f0db05ab74291acf6ef")
     return f"/vaults/{vault_id}"
+
+
+def _credential_path(vault_id: str, credential_id: str) -> str:
+    if not _ID.fullmatch(credential_id):
+        raise errors.NotSent("the id is not one of a credential: it must be like vcred_019e3bb940277f0db05ab74291acf6ef")
+    return f"{_vault_path(vault_id)}/credentials/{credential_id}"

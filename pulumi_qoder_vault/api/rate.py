@@ -17,12 +17,14 @@ class Clock:
     Attributes:
         monotonic_s: seconds that never go back.
         now_s: seconds since the epoch, for dates in headers.
-        sleep: waits for so many seconds.
+        sleep: waits for so many seconds; returns early once ``is_over``.
+        is_over: True when nobody wants to wait any more.
     """
 
     monotonic_s: Callable[[], float] = time.monotonic
     now_s: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+    is_over: Callable[[], bool] = lambda: False
 
 
 class Limiter:

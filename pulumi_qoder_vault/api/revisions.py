@@ -12,11 +12,15 @@ from ..lifecycle.model import (
     ACTIVE,
     ARCHIVED,
     CREATE_ID_KEY,
+    ENVIRONMENT_VARIABLE,
+    MCP_OAUTH,
+    STATIC_BEARER,
     Credential,
     ObservedCredential,
     ObservedVault,
     Revision,
 )
+from ..secret import Secret
 
 Json = Mapping[str, Any]
 
@@ -29,10 +33,23 @@ class Unreadable(Exception):
     """An answer has neither revision's shape; says what is missing, never what it holds."""
 
 
-def _token(credential: Credential) -> str:
-    """Give the access token to a request body: the one place where it is revealed to Qoder."""
-    assert credential.access_token is not None  # noqa: S101 only a vault of another stack has none, and is not written
-    return credential.access_token.reveal()
+# What `auth` calls the secret of each type; the one place where it is revealed to Qoder is `_revealed`.
+TOKEN = {STATIC_BEARER: "token", MCP_OAUTH: "access_token", ENVIRONMENT_VARIABLE: "secret_value"}
+
+# The rest of `auth`, without secrets, as answers show it; a nested object has its own fields.
+SHOWN: Mapping[str, Any] = {
+    "expires_at": str,
+    "refresh": {
+        "client_id": str,
+        "token_endpoint": str,
+        "token_endpoint_auth": {"type": str},
+        "resource": str,
+        "scope": str,
+    },
+    "secret_name": str,
+    "networking": {"type": str, "allowed_hosts": list},
+    "injection_location": {"header": bool, "body": bool},
+}
 
 
 def _flat_credential(credential: Credential) -> Json:
@@ -40,23 +57,52 @@ def _flat_credential(credential: Credential) -> Json:
         "mcp_server_url": credential.mcp_server_url,
         "protocol": credential.protocol,
         "type": credential.type,
-        "access_token": _token(credential),
+        "access_token": _revealed(credential.access_token),
     }
 
 
 def _nested_credential(credential: Credential) -> Json:
-    return {
-        "auth": {
-            "type": credential.type,
-            "mcp_server_url": credential.mcp_server_url,
-            "token": _token(credential),
-        }
-    }
+    auth = {"type": credential.type, TOKEN[credential.type]: _revealed(credential.access_token)}
+    if credential.mcp_server_url:
+        auth["mcp_server_url"] = credential.mcp_server_url
+    body = {"auth": auth | _revealed(credential.fields)}
+    return body if credential.metadata is None else {**body, "metadata": dict(credential.metadata)}
 
 
-def rotation_body(credential: Credential) -> Json:
-    """Give the merge patch that changes an access token in place (``2026-07`` only)."""
-    return {"auth": {"type": credential.type, "token": _token(credential)}}
+def update_body(before: Credential, after: Credential) -> Json:
+    """Give the merge patch that changes a credential in place (``2026-07`` only): what is absent stays.
+
+    Where the access token is not known, as after an update whose answer was lost, all that may change is sent.
+    """
+    is_sure = before.access_token is not None
+    auth: dict[str, Any] = {"type": after.type}
+    if after.access_token is not None and after.access_token != before.access_token:
+        auth[TOKEN[after.type]] = _revealed(after.access_token)
+    auth |= _patch(before.fields, after.fields, ("expires_at",), is_sure=is_sure)
+    refresh = _patch(
+        before.fields.get("refresh") or {},
+        after.fields.get("refresh") or {},
+        ("refresh_token", "scope", "token_endpoint_auth"),
+        is_sure=is_sure,
+    )
+    body: dict[str, Any] = {"auth": auth | {"refresh": refresh} if refresh else auth}
+    wanted, had = after.metadata or {}, before.metadata or {}
+    if wanted != had:
+        body["metadata"] = {**dict.fromkeys(had.keys() - wanted.keys()), **wanted}
+    return body
+
+
+def _patch(before: Json, after: Json, names: Sequence[str], *, is_sure: bool) -> dict[str, Any]:
+    changed = [name for name in names if after.get(name) is not None]
+    patch = {name: _revealed(after[name]) for name in changed if not is_sure or after[name] != before.get(name)}
+    return patch | {name: None for name in names if before.get(name) is not None and after.get(name) is None}
+
+
+def _revealed(value: Any) -> Any:
+    """Give secrets to a request body: the one place where they are revealed to Qoder."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    return {key: _revealed(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
 
 CREDENTIAL_BODY: Mapping[Revision, Callable[[Credential], Json]] = {
@@ -102,9 +148,7 @@ def read_vault(answer: Any) -> ObservedVault:
     credentials = vault.get("credentials") or []
     if not isinstance(credentials, list):
         raise Unreadable("the vault's credentials are not a list")
-    given = vault.get("metadata")
-    pairs = given.items() if isinstance(given, dict) else ()
-    metadata = {_unicode(str(key)): _unicode(str(value)) for key, value in pairs}
+    metadata = _metadata(vault.get("metadata"))
     return ObservedVault(
         id=_id(vault, "vault"),
         display_name=_unicode(str(vault.get("display_name", ""))),
@@ -136,7 +180,30 @@ def read_credential(answer: Any) -> ObservedCredential:
         is_active=not is_archived,
         created_at=_time(credential.get("created_at")),
         revision=Revision.R2026_07 if isinstance(auth, dict) else Revision.R2026_05,
+        fields=_shown(auth, SHOWN) if isinstance(auth, dict) else {},
+        metadata=_metadata(credential.get("metadata")),
     )
+
+
+def _shown(answer: Json, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Read known fields of the right kind; any other one is as if it were not there."""
+    shown: dict[str, Any] = {}
+    for name, kind in fields.items():
+        value = answer.get(name)
+        if isinstance(kind, Mapping):
+            if isinstance(value, dict):
+                shown[name] = _shown(value, kind)
+        elif kind is list:
+            if isinstance(value, list):
+                shown[name] = [_unicode(item) for item in value if isinstance(item, str)]
+        elif isinstance(value, kind):
+            shown[name] = _unicode(value) if isinstance(value, str) else value
+    return shown
+
+
+def _metadata(given: Any) -> dict[str, str]:
+    pairs = given.items() if isinstance(given, dict) else ()
+    return {_unicode(str(key)): _unicode(str(value)) for key, value in pairs}
 
 
 def read_page(answer: Any) -> tuple[list[Any], str | None]:

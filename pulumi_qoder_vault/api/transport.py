@@ -6,7 +6,7 @@ Knows HTTP and how the API words its errors; knows neither paths nor what a vaul
 import email.utils
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,6 +23,9 @@ from .rate import Clock, Limiter
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 CONNECT_S = 10.0
+LONG_WAIT_S = 2.0  # a longer one is told
+
+Tell = Callable[[str], None]
 
 _ERRORS: Mapping[int, type[errors.ApiError]] = {
     400: errors.BadRequest,
@@ -54,6 +57,8 @@ class Request:
         secrets: every access token that the answer could echo.
         is_repeatable: True if sending it twice does what sending it once does.
         deadline_s: when its time is over, by the clock's ``monotonic_s``; None gives it the time in ``qoder:timeout``.
+        is_recovery: True if it looks for, or takes back, what an earlier one did: it is sent though all is over.
+        tell: is told of every long wait, in one line.
     """
 
     method: str
@@ -63,6 +68,8 @@ class Request:
     secrets: tuple[Secret, ...] = ()
     is_repeatable: bool = False
     deadline_s: float | None = None
+    is_recovery: bool = False
+    tell: Tell | None = None
     idempotency_key: str | None = None
 
     def __str__(self) -> str:
@@ -71,7 +78,9 @@ class Request:
     @property
     def whose_time(self) -> str:
         """What an error calls the time that it has."""
-        return "qoder:timeout" if self.deadline_s is None else "its own"
+        if self.deadline_s is None:
+            return "qoder:timeout"
+        return "its own" if self.is_recovery else "customTimeouts"
 
 
 class _Failed(Exception):
@@ -121,6 +130,12 @@ class Transport:
         """Close all connections."""
         self._http.close()
 
+    def wait(self, wait_s: float, why: str, tell: Tell | None) -> None:
+        """Let time pass, and say so if it is long. Returns at once where all is over."""
+        if wait_s > LONG_WAIT_S and tell is not None and not self._clock.is_over():
+            tell(f"{why}: waiting {_seconds(wait_s)}")
+        self._clock.sleep(wait_s)
+
     def send(self, request: Request) -> Any:
         """Send a request, and again where that cannot do it twice. Give the JSON of the answer; None for an empty one.
 
@@ -132,6 +147,7 @@ class Transport:
         began_s = self._clock.monotonic_s()
         deadline_s = began_s + self._settings.timeout_s if request.deadline_s is None else request.deadline_s
         may_be_done = False
+        why = ""
 
         def left_s() -> float:
             return deadline_s - self._clock.monotonic_s()
@@ -140,6 +156,12 @@ class Transport:
             failure = state.outcome.exception() if state.outcome else None
             asked_s = failure.retry_after_s if isinstance(failure, _Failed) else None
             return asked_s if asked_s is not None else self._backoff(state)
+
+        def before_sleep(state: tenacity.RetryCallState) -> None:
+            nonlocal why
+            failure = state.outcome.exception() if state.outcome else None
+            is_limited = isinstance(failure, _Failed) and isinstance(failure.error, errors.RateLimited)
+            why = "Qoder limits the rate" if is_limited else f"{request} failed and is tried again"
 
         def attempt() -> Any:
             nonlocal may_be_done
@@ -152,8 +174,9 @@ class Transport:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda failure: isinstance(failure, _Failed) and failure.may_repeat),
             wait=wait_s,
-            stop=lambda state: state.upcoming_sleep >= left_s(),
-            sleep=self._clock.sleep,
+            stop=lambda state: state.upcoming_sleep >= left_s() or self._clock.is_over(),
+            before_sleep=before_sleep,
+            sleep=lambda wait_s: self.wait(wait_s, why, request.tell),
             reraise=True,
         )
         try:
@@ -165,7 +188,10 @@ class Transport:
             if failed.may_repeat:
                 budget = f"the {_seconds(deadline_s - began_s)} of {request.whose_time}"
                 passed_s = self._clock.monotonic_s() - began_s
-                _add_waiting(error, failed.retry_after_s, passed_s, attempts.statistics["attempt_number"], budget)
+                tried = attempts.statistics["attempt_number"]
+                _add_waiting(
+                    error, failed.retry_after_s, passed_s, tried, "the end of this run" if self._clock.is_over() else budget
+                )
         raise error
 
     def _attempt(self, request: Request, left_s: Any) -> Any:
@@ -180,7 +206,9 @@ class Transport:
                 may_repeat=False,
             )
         if pause_s:
-            self._clock.sleep(pause_s)
+            self.wait(pause_s, "keeping to the rate limit", request.tell)
+            if self._clock.is_over() and not request.is_recovery:
+                raise _Failed(errors.NotSent(f"{request}: not sent, since this run was cancelled"), may_repeat=False)
         timeout = httpx.Timeout(max(left_s(), 0.1), connect=max(min(left_s(), CONNECT_S), 0.1))
         try:
             with self._http.stream(

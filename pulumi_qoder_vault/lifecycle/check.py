@@ -6,8 +6,9 @@ value, but for a URL that has been found fit to be shown: an access token may ha
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,9 +27,12 @@ MAX_URL = 2048
 
 PROTOCOLS = ("sse", "streamable_http")
 ON_DELETE = ("delete", "archive")
+VAULT_KEYS = ("display_name", "credentials", "metadata", "on_delete")
 CREDENTIAL_KEYS = ("mcp_server_url", "access_token", "protocol", "type")
+COMPUTED_KEYS = ("status", "rotations")  # inputs that `complete` adds, and that come back after an import
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_SHORT = {"token": "access_token", "url": "mcp_server_url", "name": "display_name"}
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
 
 
@@ -43,18 +47,26 @@ class Problem:
         return f"{self.path}: {self.reason}"
 
 
-def check(inputs: Inputs, *, allows_empty: bool) -> list[Problem]:
+def check(inputs: Inputs, *, allows_empty: bool, imported: Inputs = MappingProxyType({})) -> list[Problem]:
     """Find what is wrong with the inputs of a vault.
 
     Args:
         inputs: what the program gave; missing keys and None are the same.
         allows_empty: True if the API revision in use makes a vault without credentials (``2026-07``).
+        imported: the inputs of the last deployment: a credential that they hold without an access token, since Qoder
+            never returns one, needs none; it is left alone.
     """
+    may_lack_token = {
+        item["mcp_server_url"]
+        for item in _list(imported.get("credentials"))
+        if isinstance(item.get("mcp_server_url"), str) and item.get("access_token") is None
+    }
     return [
+        *check_keys("", inputs, (*VAULT_KEYS, *COMPUTED_KEYS)),
         *_check_display_name(inputs.get("display_name")),
         *_check_metadata(inputs.get("metadata")),
         *_check_choice("on_delete", inputs.get("on_delete"), ON_DELETE),
-        *_check_credentials(inputs.get("credentials"), allows_empty=allows_empty),
+        *_check_credentials(inputs.get("credentials"), may_lack_token, allows_empty=allows_empty),
         *_check_exposure(inputs),
     ]
 
@@ -101,9 +113,10 @@ def _rotations(credentials: list[Any], recorded: Inputs) -> dict[str, int]:
         url = UNKNOWN if isinstance(credential, Unknown) else credential["mcp_server_url"]
         if isinstance(url, Unknown):
             continue
-        token = credential["access_token"]
+        token = credential.get("access_token")
         count = int(counts.get(url, 0)) if url in before else 0
-        has_changed = url in before and not isinstance(token, Unknown) and token != before[url]
+        is_given = token is not None and not isinstance(token, Unknown)
+        has_changed = url in before and is_given and token != before[url]
         rotations[url] = count + has_changed
     return rotations
 
@@ -157,7 +170,7 @@ def _check_choice(path: str, value: Any, choices: tuple[str, ...]) -> Iterator[P
         yield Problem(path, f"must be {' or '.join(repr(choice) for choice in choices)}")
 
 
-def _check_credentials(credentials: Any, *, allows_empty: bool) -> Iterator[Problem]:
+def _check_credentials(credentials: Any, may_lack_token: Collection[str], *, allows_empty: bool) -> Iterator[Problem]:
     match credentials:
         case Unknown():
             return
@@ -175,7 +188,7 @@ def _check_credentials(credentials: Any, *, allows_empty: bool) -> Iterator[Prob
     first_use: dict[str, int] = {}
     for index, credential in enumerate(credentials):
         path = f"credentials[{index}]"
-        yield from _check_credential(path, credential)
+        yield from _check_credential(path, credential, may_lack_token)
         url = credential.get("mcp_server_url") if isinstance(credential, Mapping) else None
         if not isinstance(url, str) or any(_check_url(path, url)):
             continue
@@ -185,34 +198,40 @@ def _check_credentials(credentials: Any, *, allows_empty: bool) -> Iterator[Prob
         first_use.setdefault(url, index)
 
 
-def _check_credential(path: str, credential: Any) -> Iterator[Problem]:
+def _check_credential(path: str, credential: Any, may_lack_token: Collection[str]) -> Iterator[Problem]:
     if isinstance(credential, Unknown):
         return
     if not isinstance(credential, Mapping):
         yield Problem(path, f"must be a map with {', '.join(CREDENTIAL_KEYS)}, not {_kind(credential)}")
         return
-    for key in credential:
-        if key not in CREDENTIAL_KEYS:
-            yield _unknown_key(path, key)
-    match credential.get("mcp_server_url"):
+    yield from check_keys(path, credential, CREDENTIAL_KEYS)
+    url, token = credential.get("mcp_server_url"), credential.get("access_token")
+    match url:
         case Unknown():
             pass
         case None | "":
             yield Problem(f"{path}.mcp_server_url", "is required: the URL of the MCP server")
-        case url:
+        case _:
             yield from _check_url(f"{path}.mcp_server_url", url)
-    yield from _check_access_token(f"{path}.access_token", credential.get("access_token"))
+    if token is not None or not isinstance(url, str) or url not in may_lack_token:
+        yield from _check_access_token(f"{path}.access_token", token)
     yield from _check_choice(f"{path}.protocol", credential.get("protocol"), PROTOCOLS)
     yield from _check_choice(f"{path}.type", credential.get("type"), (STATIC_BEARER,))
 
 
-def _unknown_key(path: str, key: str) -> Problem:
-    near = difflib.get_close_matches(key.lower().replace("-", "_"), [*CREDENTIAL_KEYS, "token", "url"], n=1, cutoff=0.5)
-    meant = {"token": "access_token", "url": "mcp_server_url"}.get(near[0], near[0]) if near else ""
-    hint = f"did you mean {meant}?" if meant else f"known keys are {', '.join(CREDENTIAL_KEYS)}"
-    if not _PLAIN_KEY.fullmatch(key):
-        return Problem(path, f"has an unknown key; {hint}")
-    return Problem(f"{path}.{key}", f"is not a known key; {hint}")
+def check_keys(path: str, given: Mapping[str, Any], known: Collection[str]) -> Iterator[Problem]:
+    """Find keys that nothing reads; name the nearest one that is read."""
+    meant = {key: key for key in known}
+    meant |= {short: key for short, key in _SHORT.items() if key in known}
+    for key in given:
+        if key in known:
+            continue
+        near = difflib.get_close_matches(key.lower().replace("-", "_"), meant, n=1, cutoff=0.5)
+        hint = f"did you mean {meant[near[0]]}?" if near else f"known keys are {', '.join(known)}"
+        if not _PLAIN_KEY.fullmatch(key):
+            yield Problem(path or "an argument", f"has an unknown key; {hint}")
+        else:
+            yield Problem(f"{path}.{key}" if path else key, f"is not a known key; {hint}")
 
 
 def _check_url(path: str, url: Any) -> Iterator[Problem]:

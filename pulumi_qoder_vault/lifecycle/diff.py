@@ -1,12 +1,27 @@
-"""Decide what changed between the recorded and the desired vault.
+"""Decide what changed between the recorded and the desired vault, property by property.
 
 Pure: no HTTP, no Pulumi objects. Inputs may hold `UNKNOWN` in a preview; what is unknown counts as changed.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from .model import ACTIVE, DEFAULT_PROTOCOL, STATIC_BEARER, Inputs, RecordedVault, Unknown
+
+# Where a change stands: names of properties, keys of maps, and indices of lists.
+Path = tuple[str | int, ...]
+
+
+class Kind(Enum):
+    """What happens to one property."""
+
+    ADD = "add"
+    UPDATE = "update"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,50 +30,90 @@ class Difference:
 
     Attributes:
         is_change: False if there is nothing to do.
-        replaces: the properties that force another vault; empty for an update in place.
+        replaces: the properties that force another object; empty for an update in place.
         is_hidden: True if the inputs of the last deployment need not show the change.
+        deletes_first: True if there is no room for the new object beside the old one.
+        details: every change by its path. An index is one of the new list, for a removal one of the old list.
     """
 
     is_change: bool
     replaces: tuple[str, ...] = ()
     is_hidden: bool = False
+    deletes_first: bool = False
+    details: Mapping[Path, Kind] = field(default_factory=dict)
 
 
 def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
     """Compare what the state holds with complete inputs (see `check.complete`).
 
-    Times, the API revision and where the vault was made are no difference.
+    Times, the API revision and where the vault was made are no difference; neither is the order of credentials. A
+    rotation is shown, and is no difference by itself.
     """
     replaces = []
+    details: dict[Path, Kind] = {}
     if desired.get("display_name") != recorded.display_name:
         replaces.append("display_name")
-    if (desired.get("metadata") or {}) != recorded.metadata:
+        details["display_name",] = Kind.UPDATE
+    metadata = dict(_compared(("metadata",), recorded.metadata, desired.get("metadata") or {}))
+    if metadata:
         replaces.append("metadata")  # the API has no vault update (Qoder, Vaults, read 2026-08)
+        details |= metadata
     if recorded.status != ACTIVE:
         replaces.append("status")  # there is no way back from an archive
+        details["status",] = Kind.UPDATE
+    if (desired.get("on_delete") or "delete") != recorded.on_delete:
+        details["on_delete",] = Kind.UPDATE if recorded.on_delete else Kind.ADD
+    details |= _credentials(recorded, desired.get("credentials"))
 
-    is_update = (
-        recorded.unfinished is not None
-        or (desired.get("on_delete") or "delete") != recorded.on_delete
-        or _by_url(desired.get("credentials")) != _recorded_by_url(recorded)
-    )
+    is_change = bool(details) or recorded.unfinished is not None
     is_hidden = not replaces and recorded.unfinished is not None
-    return Difference(bool(replaces) or is_update, tuple(replaces), is_hidden)
+    if is_change and desired.get("rotations") is not None:
+        details |= _compared(("rotations",), recorded.rotations, desired["rotations"])
+    return Difference(is_change, tuple(replaces), is_hidden, details=details)
 
 
-def _by_url(credentials: Any) -> Any:
-    """Order does not count; a list, an element or a URL that is unknown equals nothing."""
+def _compared(path: Path, before: Mapping[str, Any], after: Any) -> Iterator[tuple[Path, Kind]]:
+    """Compare two maps, key by key."""
+    if isinstance(after, Unknown):
+        yield path, Kind.UPDATE
+        return
+    for key, value in after.items():
+        if key not in before:
+            yield (*path, key), Kind.ADD
+        elif value != before[key]:
+            yield (*path, key), Kind.UPDATE
+    for key in before:
+        if key not in after:
+            yield (*path, key), Kind.DELETE
+
+
+def _credentials(recorded: RecordedVault, credentials: Any) -> Iterator[tuple[Path, Kind]]:
+    """Compare credentials by their URL; a list, an element or a URL that is unknown equals nothing."""
     if isinstance(credentials, Unknown):
-        return credentials
-    by_url: dict[str, Any] = {}
-    for credential in credentials or ():
-        url = None if isinstance(credential, Unknown) else credential["mcp_server_url"]
-        if not isinstance(url, str):
-            return Unknown.UNKNOWN
-        protocol = credential.get("protocol") or DEFAULT_PROTOCOL
-        by_url[url] = (credential.get("access_token"), protocol, credential.get("type") or STATIC_BEARER)
-    return by_url
-
-
-def _recorded_by_url(recorded: RecordedVault) -> dict[str, Any]:
-    return {item.mcp_server_url: (item.access_token, item.protocol, item.type) for item in recorded.credentials}
+        yield ("credentials",), Kind.UPDATE
+        return
+    before = {item.mcp_server_url: item for item in recorded.credentials}
+    wanted: set[str] = set()
+    has_unknown = False
+    for index, credential in enumerate(credentials or ()):
+        at: Path = ("credentials", index)
+        url = credential if isinstance(credential, Unknown) else credential["mcp_server_url"]
+        if isinstance(url, Unknown):
+            has_unknown = True
+            yield at, Kind.UPDATE if index < len(recorded.credentials) else Kind.ADD
+            continue
+        wanted.add(url)
+        if url not in before:
+            yield at, Kind.ADD
+            continue
+        token = credential.get("access_token")
+        if token is not None and token != before[url].access_token:  # one that is not given is left alone
+            yield (*at, "access_token"), Kind.ADD if before[url].access_token is None else Kind.UPDATE
+        if (credential.get("protocol") or DEFAULT_PROTOCOL) != before[url].protocol:
+            yield (*at, "protocol"), Kind.UPDATE
+        if (credential.get("type") or STATIC_BEARER) != before[url].type:
+            yield (*at, "type"), Kind.UPDATE
+    for index, url in enumerate(before):
+        # Any of these could be the one whose URL is not known yet.
+        if url not in wanted and not (has_unknown and index < len(credentials)):
+            yield ("credentials", index), Kind.DELETE

@@ -31,6 +31,8 @@ class Revision(str, Enum):
 
 
 STATIC_BEARER: Final = "static_bearer"
+MCP_OAUTH: Final = "mcp_oauth"
+ENVIRONMENT_VARIABLE: Final = "environment_variable"
 DEFAULT_PROTOCOL: Final = "streamable_http"
 CREATE_ID_KEY: Final = "pulumi_create_id"  # our mark in a vault's metadata; hidden from programs and outputs
 ACTIVE: Final = "active"
@@ -42,16 +44,26 @@ class Credential:
     """One declared credential.
 
     Attributes:
-        mcp_server_url: what an agent's server is matched by, byte for byte.
-        access_token: what the MCP server takes; None where it cannot be known (a vault of another stack).
+        mcp_server_url: what an agent's server is matched by, byte for byte; empty for an ``environment_variable``.
+        access_token: what the MCP server takes, or the value of an ``environment_variable``; None where it is not known
+            (a vault of another stack, an import, a rotation whose answer was lost) or is to stay as it is.
         protocol: ``sse`` or ``streamable_http``; None where the API did not say.
-        type: ``static_bearer``.
+        type: ``static_bearer``, ``mcp_oauth`` or ``environment_variable``.
+        fields: what else the API calls ``auth``, for the last two types; secrets in it are `Secret`.
+        metadata: None where nothing is asked for.
     """
 
     mcp_server_url: str
     access_token: Secret | None
     protocol: str | None = DEFAULT_PROTOCOL
     type: str = STATIC_BEARER
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    metadata: Mapping[str, str] | None = field(default=None, hash=False)
+
+    @property
+    def key(self) -> str:
+        """What it is told apart by in its vault: the URL, or the name of an environment variable."""
+        return self.mcp_server_url or str(self.fields.get("secret_name", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,8 @@ class ObservedCredential:
         mcp_server_url: None for a type that has none.
         protocol: None on ``2026-07``.
         created_at: RFC 3339, UTC.
+        fields: the rest of ``auth``, without secrets.
+        metadata: empty on ``2026-05``.
     """
 
     id: str
@@ -88,6 +102,13 @@ class ObservedCredential:
     is_active: bool
     created_at: str
     revision: Revision
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What it is told apart by in its vault: the URL, or the name of an environment variable."""
+        return self.mcp_server_url or str(self.fields.get("secret_name", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +224,13 @@ class VaultsApi(Protocol):
     def list_credentials(self, vault_id: str) -> tuple[ObservedCredential, ...]:
         """List the active credentials of a vault. One read for each hundred."""
 
-    def rotate_credential(self, vault_id: str, credential_id: str, credential: Credential) -> ObservedCredential:
-        """Give a credential another access token, in place (``2026-07``). One write."""
+    def get_credential(self, vault_id: str, credential_id: str) -> ObservedCredential:
+        """Read one credential, archived or not. One read."""
+
+    def update_credential(
+        self, vault_id: str, credential_id: str, before: Credential, after: Credential
+    ) -> ObservedCredential:
+        """Change the access token, and what else may change, in place (``2026-07``). One write."""
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write."""

@@ -41,7 +41,7 @@ def create(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> Reco
                 "metadata: this Qoder does not store metadata with a vault; remove it from the program, or use a Qoder "
                 "of API revision 2026-07"
             )
-        missing = (item for item in desired.credentials if item.mcp_server_url not in recorded.credential_ids)
+        missing = (item for item in desired.credentials if item.key not in recorded.credential_ids)
         work.carry_out(Step(Op.CREATE, item) for item in missing)
     except QoderError as failure:
         raise _roll_back(api, work.recorded(), failure, made.suspects) from None
@@ -70,7 +70,7 @@ def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None,
     credentials = recorded.credentials
     if vault.status == ACTIVE:  # of an archived one nothing can be mended, so nothing else counts
         credentials = _still_there(api, recorded)
-    urls = {item.mcp_server_url for item in credentials}
+    urls = {item.key for item in credentials}
     is_drift = (
         ACTIVE not in (vault.status, recorded.status)
         or vault.status != recorded.status
@@ -97,9 +97,9 @@ def _still_there(api: VaultsApi, recorded: RecordedVault) -> tuple[Credential, .
     active = {item.id: item for item in api.list_credentials(recorded.id) if item.is_active}
     observed = {url: active[id_] for url, id_ in recorded.credential_ids.items() if id_ in active}
     return tuple(
-        replace(item, protocol=observed[item.mcp_server_url].protocol or item.protocol)
+        replace(item, protocol=observed[item.key].protocol or item.protocol)
         for item in recorded.credentials
-        if item.mcp_server_url in observed
+        if item.key in observed
     )
 
 
@@ -120,7 +120,7 @@ def look_up(api: VaultsApi, vault_id: str, recorded: RecordedVault | None = None
         if recorded is not None:
             raise _not_found(api, recorded, failure) from None
         if failure.genuine:
-            raise VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}") from None
+            raise VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True) from None
         raise VaultNotFound(
             f"{failure}: nothing proves that there is no vault {vault_id} at {api.place}; check qoder:baseUrl, "
             "qoder:workspaceId and the proxy"
@@ -227,8 +227,8 @@ def _suspicion(suspects: tuple[str, ...]) -> str:
 
 def _recorded(api: VaultsApi, desired: DesiredVault, vault: ObservedVault) -> RecordedVault:
     """Record a vault as it was just made, with the credentials that came in the same answer."""
-    made = {item.mcp_server_url: item for item in vault.credentials if item.is_active and item.mcp_server_url}
-    existing = tuple(item for item in desired.credentials if item.mcp_server_url in made)
+    made = {item.key: item for item in vault.credentials if item.is_active and item.key}
+    existing = tuple(item for item in desired.credentials if item.key in made)
     return RecordedVault(
         id=vault.id,
         display_name=desired.display_name,
@@ -237,8 +237,8 @@ def _recorded(api: VaultsApi, desired: DesiredVault, vault: ObservedVault) -> Re
         place=api.place,
         status=vault.status,
         credentials=existing,
-        credential_ids={item.mcp_server_url: made[item.mcp_server_url].id for item in existing},
-        rotations={item.mcp_server_url: desired.rotations.get(item.mcp_server_url, 0) for item in existing},
+        credential_ids={item.key: made[item.key].id for item in existing},
+        rotations={item.key: desired.rotations.get(item.key, 0) for item in existing},
         created_at=vault.created_at,
         updated_at=vault.updated_at,
         api_revision=vault.revision,
@@ -251,7 +251,7 @@ def _settled(recorded: RecordedVault, desired: DesiredVault) -> RecordedVault:
 
 
 def _as_observed(recorded: RecordedVault, revision: Revision) -> list[ObservedCredential]:
-    types = {item.mcp_server_url: item for item in recorded.credentials}
+    types = {item.key: item for item in recorded.credentials}
     return [
         ObservedCredential(
             id_, url, types[url].protocol, types[url].type, is_active=True, created_at="", revision=revision

@@ -7,8 +7,21 @@ step. What makes stands before what deletes, so that no URL is without an active
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-from .model import Credential, DesiredVault, ObservedCredential, RecordedVault, Revision
+from .model import (
+    DEFAULT_PROTOCOL,
+    ENVIRONMENT_VARIABLE,
+    MCP_OAUTH,
+    STATIC_BEARER,
+    UNKNOWN,
+    Credential,
+    DesiredVault,
+    ObservedCredential,
+    RecordedVault,
+    Revision,
+    Unknown,
+)
 
 
 class Op(Enum):
@@ -31,6 +44,14 @@ CHANGE_PROTOCOL: Mapping[Revision, tuple[Op, ...]] = {
 }
 
 CREATES_WITH_VAULT: Mapping[Revision, bool] = {Revision.R2026_05: True, Revision.R2026_07: False}
+
+
+TYPES: Mapping[Revision, frozenset[str]] = {
+    Revision.R2026_05: frozenset({STATIC_BEARER}),
+    Revision.R2026_07: frozenset({STATIC_BEARER, MCP_OAUTH, ENVIRONMENT_VARIABLE}),
+}
+
+STORES_CREDENTIAL_METADATA: Mapping[Revision, bool] = {Revision.R2026_05: False, Revision.R2026_07: True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +85,13 @@ def plan(
         revision: the revision that the requests are written for.
     """
     active = {item.id for item in observed if item.is_active}
-    before = {item.mcp_server_url: item for item in recorded.credentials}
-    wanted = {item.mcp_server_url for item in desired.credentials}
+    before = {item.key: item for item in recorded.credentials}
+    wanted = {item.key for item in desired.credentials}
     ours = {url: id_ for url, id_ in recorded.credential_ids.items() if id_ in active}
 
     steps: list[Step] = []
     for credential in desired.credentials:
-        url = credential.mcp_server_url
+        url = credential.key
         if url not in ours or url not in before:
             steps.append(Step(Op.CREATE, credential))
         else:
@@ -87,8 +108,32 @@ def plan(
 
 
 def _ops(before: Credential, after: Credential, revision: Revision) -> tuple[Op, ...]:
-    if after.access_token != before.access_token:
+    # One that is not given, as after an import, stays what it is.
+    if after.access_token is not None and after.access_token != before.access_token:
         return ROTATE[revision]
+    if (after.fields, after.metadata or {}) != (before.fields, before.metadata or {}):
+        return (Op.UPDATE,)  # where there are such fields, there is such a call
     if after.protocol != before.protocol:
         return CHANGE_PROTOCOL[revision]
     return ()
+
+
+def credential_ids(recorded: RecordedVault, credentials: Any, revision: Revision) -> Mapping[str, Any] | Unknown:
+    """Foresee the ids of the credentials, by URL: what is not made anew keeps its id. For a preview.
+
+    Args:
+        credentials: the desired ones, as complete inputs; what is unknown counts as changed.
+    """
+    if isinstance(credentials, Unknown):
+        return UNKNOWN
+    if any(isinstance(item, Unknown) or isinstance(item["mcp_server_url"], Unknown) for item in credentials or ()):
+        return UNKNOWN
+    before = {item.key: item for item in recorded.credentials if item.key in recorded.credential_ids}
+    ids: dict[str, Any] = {}
+    for item in credentials or ():
+        url, token = item["mcp_server_url"], item.get("access_token")
+        keeps = url in before and Op.CREATE not in _ops(
+            before[url], Credential(url, token, item.get("protocol") or DEFAULT_PROTOCOL), revision
+        )
+        ids[url] = recorded.credential_ids[url] if keeps else UNKNOWN
+    return ids

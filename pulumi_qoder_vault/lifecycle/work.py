@@ -44,7 +44,7 @@ class Work:
         self._revision = revision
         self._observed = observed
         self._ids = {url: id_ for url, id_ in recorded.credential_ids.items() if id_ in active}
-        self._credentials = {item.mcp_server_url: item for item in recorded.credentials}
+        self._credentials = {item.key: item for item in recorded.credentials}
         self._rotations = dict(recorded.rotations)
         self._leftovers = {id_ for id_ in recorded.unfinished or () if id_ in active}
         self.changed: list[str] = []
@@ -84,13 +84,17 @@ class Work:
 
     def _create(self, step: Step, pending: list[Step]) -> None:
         credential = _credential_of(step)
+        if credential.access_token is None:  # imported, and gone since
+            raise QoderError(
+                f"the credential for {credential.key} is gone, and its access token is not known: fill in access_token"
+            )
         try:
             made = self._add(credential)
         except Conflict as conflict:
-            foreign = self._foreign(credential.mcp_server_url)
+            foreign = self._foreign(credential.key)
             if foreign:
                 raise QoderError(
-                    f"{conflict}: credential {foreign} for {credential.mcp_server_url} is not of this program, or was "
+                    f"{conflict}: credential {foreign} for {credential.key} is not of this program, or was "
                     "made by a run of it that was killed: delete it, or take the URL out of the program"
                 ) from None
             room = [item for item in pending if item.is_removal or _is_predecessor(item, step)]
@@ -104,24 +108,26 @@ class Work:
             except QoderError:
                 self._put_back(next((item for item in room if _is_predecessor(item, step)), None))
                 raise
-        previous = self._ids.get(credential.mcp_server_url)
+        previous = self._ids.get(credential.key)
         if previous is not None:
             self._leftovers.add(previous)
         self._take(credential, made.id)
-        self.changed.append(f"made {made.id} for {credential.mcp_server_url}")
+        self.changed.append(f"made {made.id} for {credential.key}")
 
     def _update(self, step: Step) -> None:
         credential, credential_id = _credential_of(step), step.credential_id or ""
-        url = credential.mcp_server_url
+        url = credential.key
+        before = self._credentials[url]
         try:
-            self._surely(lambda api: api.rotate_credential(self._vault.id, credential_id, credential))
+            self._surely(lambda api: api.update_credential(self._vault.id, credential_id, before, credential))
         except QoderError as failure:
             if failure.may_be_done:
                 # Nobody knows which access token Qoder has. None is no program's, so the next `up` rotates.
                 self._credentials[url] = replace(self._credentials[url], access_token=None)
                 self.changed.append(f"rotated {credential_id} for {url}, or not")
             raise
-        self._take(credential, credential_id)
+        known = credential.access_token or before.access_token
+        self._take(replace(credential, access_token=known), credential_id)
         self.changed.append(f"rotated {credential_id} for {url}")
 
     def _delete(self, step: Step) -> None:
@@ -136,7 +142,7 @@ class Work:
         self.changed.append(f"deleted {credential_id}")
 
     def _take(self, credential: Credential, credential_id: str) -> None:
-        url = credential.mcp_server_url
+        url = credential.key
         self._ids[url] = credential_id
         self._credentials[url] = credential
         self._rotations[url] = self._counts.get(url, 0)
@@ -161,8 +167,8 @@ class Work:
             return
         with suppress(QoderError):
             made = self._send(self._api.recovering(), former, str(uuid.uuid4()))
-            self._ids[former.mcp_server_url] = made.id
-            self.changed.append(f"put the former access token for {former.mcp_server_url} back, as {made.id}")
+            self._ids[former.key] = made.id
+            self.changed.append(f"put the former access token for {former.key} back, as {made.id}")
 
     def _send(self, api: VaultsApi, credential: Credential, key: str) -> ObservedCredential:
         return api.create_credential(self._vault.id, credential, sending=self._revision, key=key)
@@ -174,7 +180,7 @@ class Work:
             Conflict: the URL is taken, or there is no room.
             AnswerLost: whether it was made could not be found out.
         """
-        key, url = str(uuid.uuid4()), credential.mcp_server_url
+        key, url = str(uuid.uuid4()), credential.key
         try:
             return self._send(self._api, credential, key)
         except QoderError as failure:
@@ -214,7 +220,7 @@ class Work:
         """Give the active credential of a URL that was not there before we began, and that we did not record."""
         known = {*(item.id for item in self._observed), *self._ids.values(), *self._leftovers}
         listed = api.list_credentials(self._vault.id)
-        return next((item for item in listed if item.mcp_server_url == url and item.id not in known), None)
+        return next((item for item in listed if item.key == url and item.id not in known), None)
 
     def _may_make_room(self, conflict: Conflict) -> bool:
         """Tell if less in the vault could help. Where the vault is archived, which is a 409 too, it could not."""
@@ -222,7 +228,7 @@ class Work:
 
     def _foreign(self, url: str) -> str | None:
         ours = {*self._ids.values(), *self._leftovers}
-        taken = (item.id for item in self._observed if item.is_active and item.mcp_server_url == url)
+        taken = (item.id for item in self._observed if item.is_active and item.key == url)
         return next((id_ for id_ in taken if id_ not in ours), None)
 
 
@@ -231,7 +237,8 @@ def _is_predecessor(deletion: Step, creation: Step) -> bool:
 
 
 def _is_about_url(conflict: Conflict) -> bool:
-    return "mcp_server_url" in f"{conflict.answer.param} {conflict.answer.message}"
+    said = f"{conflict.answer.param} {conflict.answer.message}"
+    return "mcp_server_url" in said or "secret_name" in said
 
 
 def _credential_of(step: Step) -> Credential:

@@ -5,9 +5,12 @@ Only our own names change; keys that the user chose (of metadata, and URLs) are 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from ..properties import DATA
 
 NAMES = (
     "access_token",
@@ -34,8 +37,6 @@ NAMES = (
     "vault_id",
     "workspace_id",
 )
-DATA = frozenset({"metadata", "rotations", "credential_ids"})  # maps whose keys are the user's
-
 _CAMEL = {name: re.sub("_(.)", lambda match: match[1].upper(), name) for name in NAMES}
 _SNAKE = {camel: name for name, camel in _CAMEL.items()}
 # A name within quotation marks belongs to the API's own sentences.
@@ -52,6 +53,24 @@ def from_schema(value: Any) -> Any:
     stack that was made with the dynamic provider, stays.
     """
     return _renamed(value, _SNAKE)
+
+
+def snake(name: str) -> str:
+    """Give the core's name of one property."""
+    return _SNAKE.get(name, name)
+
+
+def path(parts: Sequence[str | int]) -> str:
+    """Write a path as Pulumi reads it: `credentials[0].accessToken`, `rotations["https://a.example/mcp"]`."""
+    written = ""
+    for index, part in enumerate(parts):
+        if isinstance(part, int):
+            written += f"[{part}]"
+        elif index and parts[index - 1] in DATA:
+            written += "[{}]".format(json.dumps(part, ensure_ascii=False))
+        else:
+            written += f".{_CAMEL.get(part, part)}" if written else _CAMEL.get(part, part)
+    return written
 
 
 def in_text(text: str) -> str:

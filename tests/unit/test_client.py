@@ -19,6 +19,7 @@ from pulumi_qoder_vault.secret import Secret
 
 URL = "https://example.com/mcp"
 SSE = Credential(URL, Secret("your-access-token"), "sse")
+OTHER_TOKEN = Credential(URL, Secret("former-access-token"), "sse")
 OTHER = Credential("https://example.com/other", Secret("mcp-canary-2"))
 R05, R07 = Revision.R2026_05, Revision.R2026_07
 REVISIONS = pytest.mark.parametrize("revision", [R05, R07], ids=["2026-05", "2026-07"])
@@ -128,7 +129,7 @@ def calls_of(client: Client, revision: Revision) -> None:
     client.get_vault(vault_id)
     client.list_credentials(vault_id)
     if revision is R07:
-        client.rotate_credential(vault_id, credential_id, SSE)
+        client.update_credential(vault_id, credential_id, OTHER_TOKEN, SSE)
     client.delete_credential(vault_id, credential_id)
     client.create_credential(vault_id, SSE, sending=revision, key=str(uuid.uuid4()))
     client.archive_vault(vault_id)
@@ -241,7 +242,7 @@ FAULTS = {
 REPEATABLE: dict[str, Callable[[Client, str, str], Any]] = {
     "get": lambda client, vault_id, _: client.get_vault(vault_id),
     "list": lambda client, vault_id, _: client.list_credentials(vault_id),
-    "rotate": lambda client, vault_id, id_: client.rotate_credential(vault_id, id_, SSE),
+    "rotate": lambda client, vault_id, id_: client.update_credential(vault_id, id_, OTHER_TOKEN, SSE),
     "archive": lambda client, vault_id, _: client.archive_vault(vault_id),
     "delete": lambda client, vault_id, _: client.delete_vault(vault_id),
     "roll back": lambda client, vault_id, _: client.recovering().delete_vault(vault_id),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_qoder_vault.lifecycle.diff import Difference, diff
+from pulumi_qoder_vault.lifecycle.diff import Difference, Kind, diff
 from pulumi_qoder_vault.lifecycle.model import (
     UNKNOWN,
     Credential,
@@ -182,7 +182,9 @@ def test_what_is_unknown_counts_as_changed(items: tuple[Credential, ...], what: 
     else:
         given_[0][what] = UNKNOWN
 
-    assert Difference(is_change=True) == diff(recorded_with(items), inputs)
+    difference = diff(recorded_with(items), inputs)
+    assert (True, (), False) == (difference.is_change, difference.replaces, difference.is_hidden)
+    assert {"credentials"} == {path[0] for path in difference.details}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,8 @@ def test_what_forces_another_vault(expected: tuple[str, ...], fields: dict, reco
 
 def test_what_forces_no_other_vault() -> None:
     """`on_delete` is recorded; times, revision and place are no difference."""
-    assert Difference(is_change=True) == diff(recorded_with(()), inputs_of((), on_delete="archive"))
+    archives = diff(recorded_with(()), inputs_of((), on_delete="archive"))
+    assert Difference(is_change=True, details={("on_delete",): Kind.UPDATE}) == archives
     moved = recorded_with((), created_at="2026-01-01T00:00:00Z", api_revision=R07, place=Place("https://other", "ws"))
     assert Difference(is_change=False) == diff(moved, inputs_of(()))
 
@@ -216,3 +219,36 @@ def test_unfinished_work_is_a_change_that_inputs_do_not_show() -> None:
     assert Difference(is_change=True, is_hidden=True) == diff(recorded, inputs_of([one]))
     steps = plan(recorded, DesiredVault("v", (one,)), [*observed_of(recorded, R05), left], R05)
     assert [(Op.DELETE, "vcred_left")] == [(step.op, step.credential_id) for step in steps]
+
+
+def test_every_change_is_told_by_its_path() -> None:
+    """The index is that of the new list, for a removal that of the old one; a rotation is a count that goes up."""
+    a, b, c = (Credential(url, Secret("one")) for url in URLS[:3])
+    desired = inputs_of(
+        [replace(b, access_token=Secret("two"), protocol="sse"), Credential(URLS[3], Secret("one")), c],
+        rotations={URLS[1]: 1, URLS[2]: 0, URLS[3]: 0},
+        metadata={"team": "tools", "old": "1"},
+    )
+
+    assert {
+        ("metadata", "team"): Kind.UPDATE,
+        ("metadata", "gone"): Kind.DELETE,
+        ("credentials", 0, "access_token"): Kind.UPDATE,
+        ("credentials", 0, "protocol"): Kind.UPDATE,
+        ("credentials", 1): Kind.ADD,
+        ("credentials", 0): Kind.DELETE,
+        ("rotations", URLS[0]): Kind.DELETE,
+        ("rotations", URLS[1]): Kind.UPDATE,
+        ("rotations", URLS[3]): Kind.ADD,
+    } == diff(recorded_with([a, b, c], metadata={"team": "t", "old": "1", "gone": ""}), desired).details
+
+
+def test_an_access_token_that_is_not_given_is_no_change() -> None:
+    """After an import Qoder's stays; filled in, it is sent."""
+    imported = recorded_with([Credential(URLS[0], None)])
+
+    assert Difference(is_change=False) == diff(imported, inputs_of([Credential(URLS[0], None)]))
+    filled = [Credential(URLS[0], Secret("one"))]
+    assert {("credentials", 0, "access_token"): Kind.ADD} == diff(imported, inputs_of(filled)).details
+    steps = plan(imported, DesiredVault("v", tuple(filled)), observed_of(imported, R07), R07)
+    assert [Op.UPDATE] == [step.op for step in steps]

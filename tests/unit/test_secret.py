@@ -86,7 +86,7 @@ def test_a_secret_is_found_in_every_spelling(encoding: str, secret: str) -> None
     assert len(left) <= 6, line
 
 
-@pytest.mark.parametrize("value", ["tök/én-ß+1", "a%41b%2Fc", "a\\u0041b", "a&amp;b&lt;", "a\\\\b\\/c"])
+@pytest.mark.parametrize("value", ["tök/én-ß+1", "a%41b%2Fc", "a\\u0041b", "a&amp;b&lt;", "a\\\\b\\/c", '0\\\\"'])
 @pytest.mark.parametrize("encoding", ["plain", "JSON", "JSON in JSON", "HTML by name", "HTML in HTML", "URL in URL"])
 def test_a_secret_may_itself_look_like_an_escape(value: str, encoding: str) -> None:
     """Where a text is decoded, what the secret has of escapes is decoded as well; UTF-8 is read byte by byte."""

@@ -290,7 +290,7 @@ def test_a_request_may_have_a_time_of_its_own(
     transport = connect_to(qoder, timeout_s=0.1)
     deadline_s = fake_time.clock.monotonic_s() + 30
 
-    line = line_of(transport, replace(DELETE, deadline_s=deadline_s))
+    line = line_of(transport, replace(DELETE, deadline_s=deadline_s, is_recovery=True))
 
     assert 10 < fake_time.passed_s < 30
     assert line.endswith(
@@ -307,7 +307,7 @@ def test_a_deadline_may_come_before_the_timeout(
     deadline_s = fake_time.clock.monotonic_s() + 30
     fake_time.sleep(25)
 
-    line = line_of(connect_to(qoder), replace(DELETE, deadline_s=deadline_s))
+    line = line_of(connect_to(qoder), replace(DELETE, deadline_s=deadline_s, is_recovery=True))
 
     assert 25 < fake_time.passed_s < 30
     assert line.endswith("the next wait would pass the 5 s of its own"), line
@@ -761,7 +761,7 @@ def test_a_wait_for_the_limit_past_the_budget_fails_at_once(
     assert "POST /vaults: not sent, since the rate limit leaves no place within the time of qoder:timeout" == line_of(
         transport, CREATE
     )
-    own = replace(CREATE, deadline_s=fake_time.clock.monotonic_s() + 5)
+    own = replace(CREATE, deadline_s=fake_time.clock.monotonic_s() + 5, is_recovery=True)
     assert "POST /vaults: not sent, since the rate limit leaves no place within the time of its own" == line_of(
         transport, own
     )

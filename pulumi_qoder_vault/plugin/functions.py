@@ -1,0 +1,106 @@
+"""`getVault`, `listVaults`, `getCredentials`: what is at Qoder, for programs. Reads only; no secret is ever shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..connection import Qoder
+from ..errors import NotFound, VaultNotFound
+from ..lifecycle.model import ObservedCredential, ObservedVault
+from ..properties import without_none
+from .schema import GET_CREDENTIALS, GET_VAULT, LIST_VAULTS
+
+Arguments = Mapping[str, Any]
+
+
+def _get_vault(qoder: Qoder, arguments: Arguments) -> dict[str, Any]:
+    api, vault_id = qoder.api(), arguments["id"]
+    try:
+        vault, credentials = api.get_vault(vault_id), api.list_credentials(vault_id)
+    except NotFound as failure:
+        raise _no_vault(qoder, vault_id, failure) from None
+    active = _active(credentials)
+    return _vault(vault) | {
+        "credentials": [_credential(item) for item in active],
+        "credential_ids": {item.mcp_server_url: item.id for item in active if item.mcp_server_url},
+        "api_revision": vault.revision.value,
+    }
+
+
+def _list_vaults(qoder: Qoder, arguments: Arguments) -> dict[str, Any]:
+    name = str(arguments.get("name") or "").casefold()
+    vaults = qoder.api().list_vaults(includes_archived=bool(arguments.get("include_archived")))
+    # Qoder's own filter is known to one revision only.
+    return {"vaults": [_vault(vault) for vault in vaults if name in vault.display_name.casefold()]}
+
+
+def _get_credentials(qoder: Qoder, arguments: Arguments) -> dict[str, Any]:
+    vault_id = arguments["vault_id"]
+    try:
+        credentials = qoder.api().list_credentials(vault_id)
+    except NotFound as failure:
+        raise _no_vault(qoder, vault_id, failure) from None
+    return {"credentials": [_credential(item) for item in _active(credentials)]}
+
+
+FUNCTIONS: Mapping[str, Callable[[Qoder, Arguments], dict[str, Any]]] = {
+    GET_VAULT: _get_vault,
+    LIST_VAULTS: _list_vaults,
+    GET_CREDENTIALS: _get_credentials,
+}
+
+# What each argument must be; those without a question mark are required.
+ARGUMENTS: Mapping[str, Mapping[str, type]] = {
+    GET_VAULT: {"id": str},
+    LIST_VAULTS: {"name?": str, "include_archived?": bool},
+    GET_CREDENTIALS: {"vault_id": str},
+}
+
+
+def problems(token: str, arguments: Arguments) -> Iterable[tuple[str, str]]:
+    """Find what is wrong with the arguments of a function: names, and what to do."""
+    kinds = {name.rstrip("?"): kind for name, kind in ARGUMENTS[token].items()}
+    for name in arguments:
+        if name not in kinds:
+            yield name, f"is not a known argument; known ones are {', '.join(kinds)}"
+    for name, kind in kinds.items():
+        value = arguments.get(name)
+        if value is None:
+            if name in ARGUMENTS[token]:
+                yield name, "is required"
+        elif not isinstance(value, kind):
+            yield name, f"must be {'true or false' if kind is bool else 'a string'}"
+
+
+def _no_vault(qoder: Qoder, vault_id: str, failure: NotFound) -> VaultNotFound:
+    return VaultNotFound(f"{failure}: there is no vault {vault_id} at {qoder.api().place}", is_absent=failure.genuine)
+
+
+def _active(credentials: Iterable[ObservedCredential]) -> list[ObservedCredential]:
+    # A time has as many digits as it needs: without the Z, a shorter one is the earlier one.
+    return sorted((item for item in credentials if item.is_active), key=lambda item: item.created_at.removesuffix("Z"))
+
+
+def _vault(vault: ObservedVault) -> dict[str, Any]:
+    return {
+        "id": vault.id,
+        "display_name": vault.display_name,
+        "metadata": dict(vault.metadata),
+        "status": vault.status,
+        "created_at": vault.created_at,
+        "updated_at": vault.updated_at,
+    }
+
+
+def _credential(credential: ObservedCredential) -> dict[str, Any]:
+    return without_none(
+        {
+            "id": credential.id,
+            "type": credential.type,
+            "mcp_server_url": credential.mcp_server_url,
+            "protocol": credential.protocol,
+            "secret_name": credential.fields.get("secret_name"),
+            "created_at": credential.created_at,
+        }
+    )

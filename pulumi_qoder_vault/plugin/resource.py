@@ -1,0 +1,74 @@
+"""What the servicer needs of a resource: one handler for each type. Properties have the names of the core here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..connection import Qoder
+from ..lifecycle.check import Problem
+from ..lifecycle.diff import Difference
+from ..lifecycle.model import Inputs
+from ..settings import Settings
+
+Outputs = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a read found.
+
+    Attributes:
+        inputs: None where the recorded ones still say what is there.
+    """
+
+    id: str
+    outputs: Outputs
+    inputs: Outputs | None
+
+
+class Partial(Exception):
+    """A resource was made or changed in part; the message is the whole line."""
+
+    def __init__(self, message: str, id_: str, outputs: Outputs) -> None:
+        super().__init__(message)
+        self.id = id_
+        self.outputs = outputs
+
+
+class ResourceHandler(Protocol):
+    """The life of a type of resource. What asks Qoder raises `errors.QoderError`, or `Partial`.
+
+    Inputs are complete but in ``check``, and may hold `UNKNOWN` where a preview asks; outputs are what the state holds.
+    """
+
+    def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
+        """Find what is wrong with the inputs. No request."""
+
+    def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
+        """Fill in defaults, and the inputs in which drift and rotation show."""
+
+    def diff(self, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Difference:
+        """Compare the state with the program. No request."""
+
+    def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
+        """Make it. Give its id and outputs."""
+
+    def foresee_create(self, settings: Settings, inputs: Inputs) -> Outputs:
+        """Give the outputs, as far as a preview can know them. No request."""
+
+    def find(self, qoder: Qoder, id_: str) -> Found | None:
+        """Look for what no state holds yet: an import, or a `get`. None if there is none."""
+
+    def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
+        """Look at what the state holds. None if it is gone."""
+
+    def update(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
+        """Change it in place. Give its outputs."""
+
+    def foresee_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
+        """Give the outputs, as far as a preview can know them. No request."""
+
+    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> None:
+        """Delete it, or whatever its outputs say is to be done instead."""

@@ -1,0 +1,362 @@
+"""Pulumi's provider protocol: requests of the engine -> handlers, and their results and failures back.
+
+Knows gRPC, the wire form of properties, and which resources there are; knows nothing of vaults.
+
+Source: pulumi/proto/provider.proto, and what Pulumi's CLI was seen to do with it (tests/engine).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent import futures
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from .. import connection, errors, properties, settings
+from ..connection import Qoder
+from ..guard import detailed_status, unforeseen
+from ..lifecycle.diff import Difference, Kind
+from ..lifecycle.model import UNKNOWN, Inputs
+from ..secret import one_line
+from . import names
+from .functions import FUNCTIONS, problems
+from .resource import Found, Partial, ResourceHandler
+from .schema import VAULT, schema
+from .vault import VaultResource
+
+THREADS = 64
+R = TypeVar("R")
+Kinds = provider_pb2.PropertyDiff
+
+RESOURCES: Mapping[str, ResourceHandler] = {VAULT: VaultResource()}
+
+# For a change in place, and for one that forces a replacement.
+KINDS: Mapping[Kind, tuple[Any, Any]] = {
+    Kind.ADD: (Kinds.ADD, Kinds.ADD_REPLACE),
+    Kind.UPDATE: (Kinds.UPDATE, Kinds.UPDATE_REPLACE),
+    Kind.DELETE: (Kinds.DELETE, Kinds.DELETE_REPLACE),
+}
+
+# UNKNOWN makes the engine keep the operation as pending: only for an answer that nobody knows.
+CODES: Mapping[type[errors.QoderError], grpc.StatusCode] = {
+    errors.SettingsError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotSent: grpc.StatusCode.UNAVAILABLE,
+    errors.AnswerLost: grpc.StatusCode.UNKNOWN,
+    errors.BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
+    errors.Forbidden: grpc.StatusCode.PERMISSION_DENIED,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.Conflict: grpc.StatusCode.ALREADY_EXISTS,
+    errors.RateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.ServerError: grpc.StatusCode.UNAVAILABLE,
+    errors.VaultNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.QoderError: grpc.StatusCode.FAILED_PRECONDITION,
+}
+
+
+def one_clean_line(method: Callable[[Any, Any, Any], R]) -> Callable[[Any, Any, Any], R]:
+    """Let a call fail with one line and a code that says what it is; an unforeseen error fails without its text."""
+
+    @functools.wraps(method)
+    def guarded(self: Any, request: Any, context: grpc.ServicerContext) -> R:
+        partial = None
+        try:
+            return method(self, request, context)
+        except Partial as failure:
+            code, line = grpc.StatusCode.UNKNOWN, str(failure)
+            partial = (failure.id, _wire(properties.without_none(failure.outputs)))
+        except errors.QoderError as failure:
+            code, line = next(CODES[kind] for kind in type(failure).__mro__ if kind in CODES), str(failure)
+        except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
+            code, line = grpc.StatusCode.INTERNAL, unforeseen(failure)
+        line = names.in_text(line)
+        if partial is not None:
+            context.set_trailing_metadata(detailed_status(line, partial))
+        context.abort(code, line)
+        raise AssertionError("abort raises")
+
+    return guarded
+
+
+class Servicer(provider_pb2_grpc.ResourceProviderServicer):
+    """One provider: the default one of a stack, or an explicit one. The engine starts a process for each."""
+
+    def __init__(self, engine_address: str | None = None) -> None:
+        self._engine_address = engine_address
+        self._engine: engine_pb2_grpc.EngineStub | None = None
+        self._connecting = threading.Lock()
+        self._configured: dict[str, Any] = {}
+
+    # The protocol's own affairs
+
+    @one_clean_line
+    def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
+        self._engine_address = request.engine_address or self._engine_address
+        return provider_pb2.ProviderHandshakeResponse(
+            accept_secrets=True, accept_resources=False, accept_outputs=False, supports_autonaming_configuration=False
+        )
+
+    @one_clean_line
+    def Attach(self, request: Any, context: Any) -> empty_pb2.Empty:
+        self._engine_address, self._engine = request.address, None
+        return empty_pb2.Empty()
+
+    @one_clean_line
+    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=version("pulumi-qoder-vault"))
+
+    @one_clean_line
+    def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema()))
+
+    @one_clean_line
+    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
+        """End all waits. It comes at the end of every command, too."""
+        connection.stop_waiting()
+        return empty_pb2.Empty()
+
+    # Configuration
+
+    @one_clean_line
+    def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
+        given = _received(request.news)
+        failures = []
+        try:
+            settings.load(functools.partial(_setting, given), os.environ)
+        except errors.SettingsError as failure:
+            failures.append(provider_pb2.CheckFailure(property="", reason=str(failure)))
+        inputs = properties.to_wire(given)
+        if "apiToken" in inputs:
+            inputs["apiToken"] = _secret(inputs["apiToken"])
+        return provider_pb2.CheckResponse(inputs=_marked(inputs, request.news), failures=failures)
+
+    @one_clean_line
+    def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+        """No setting forces another provider, and with it other vaults."""
+        olds, news = (_received(item) for item in (request.old_inputs or request.olds, request.news))
+        changed = sorted(key for key in {**olds, **news} if olds.get(key) != news.get(key))
+        response = provider_pb2.DiffResponse
+        return response(changes=response.DIFF_SOME if changed else response.DIFF_NONE, diffs=changed)
+
+    @one_clean_line
+    def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
+        """Keep the settings; what is wrong with one is said by the call that needs it.
+
+        A refresh or destroy brings the configuration of the last `up`; the present one is in PULUMI_CONFIG, so that a
+        revoked API token bricks nothing. It belongs to the default provider: an explicit one has its own arguments.
+        """
+        self._configured = _received(request.args)
+        live = os.environ.get("PULUMI_CONFIG")
+        if live and (request.name or _name(request.urn)).startswith("default"):
+            present = {key.removeprefix("qoder:"): value for key, value in json.loads(live).items()}
+            self._configured = present
+        return provider_pb2.ConfigureResponse(
+            acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
+        )
+
+    # Resources
+
+    @one_clean_line
+    def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
+        handler = _handler(request)
+        inputs, recorded = _inputs(request.news), _inputs(request.olds)
+        try:
+            found = [str(problem) for problem in handler.check(inputs, recorded, self._settings)]
+        except errors.SettingsError as failure:
+            found = [str(failure)]
+        secrets = properties.secrets(inputs)
+        failures = [
+            # The property stays empty: the engine would print its value.
+            provider_pb2.CheckFailure(property="", reason=one_line(names.in_text(problem), secrets, limit=3000))
+            for problem in found
+        ]
+        completed = inputs if failures else handler.complete(inputs, recorded)
+        return provider_pb2.CheckResponse(inputs=_marked(_wire(completed), request.news), failures=failures)
+
+    @one_clean_line
+    def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+        outputs = _inputs(request.olds)
+        difference = _handler(request).diff(request.id, outputs, _inputs(request.news))
+        return _diff_response(difference, is_dynamic=properties.PROVIDER_KEY in request.olds.fields)
+
+    @one_clean_line
+    def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
+        handler, inputs = _handler(request), _inputs(request.properties)
+        if request.preview:
+            outputs = handler.foresee_create(self._settings, inputs)
+            return provider_pb2.CreateResponse(properties=_marked(_wire(outputs), request.properties))
+        id_, outputs = handler.create(self._qoder(request), inputs)
+        return provider_pb2.CreateResponse(id=id_, properties=_marked(_wire(outputs), request.properties))
+
+    @one_clean_line
+    def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
+        handler, outputs = _handler(request), _inputs(request.properties)
+        is_recorded = "base_url" in outputs
+        if is_recorded:
+            found: Found | None = handler.read(self._qoder(request), request.id, outputs)
+        else:
+            found = handler.find(self._qoder(request), request.id)
+        if found is None:
+            return provider_pb2.ReadResponse()
+        inputs = request.inputs if found.inputs is None else _marked(_wire(found.inputs), request.inputs)
+        return provider_pb2.ReadResponse(
+            id=found.id, properties=_marked(_wire(found.outputs), request.properties), inputs=inputs
+        )
+
+    @one_clean_line
+    def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
+        handler, recorded, inputs = _handler(request), _inputs(request.olds), _inputs(request.news)
+        if request.preview:
+            outputs = handler.foresee_update(self._settings, request.id, recorded, inputs)
+        else:
+            outputs = handler.update(self._qoder(request), request.id, recorded, inputs)
+        return provider_pb2.UpdateResponse(properties=_marked(_wire(outputs), request.news))
+
+    @one_clean_line
+    def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
+        _handler(request).delete(self._qoder(request), request.id, _inputs(request.properties))
+        return empty_pb2.Empty()
+
+    # Functions
+
+    @one_clean_line
+    def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
+        if request.tok not in FUNCTIONS:
+            raise errors.SettingsError(f"{request.tok}: there is no such function; there are {', '.join(FUNCTIONS)}")
+        arguments = _inputs(request.args)
+        failures = [
+            provider_pb2.CheckFailure(property=_camel(name), reason=names.in_text(reason))
+            for name, reason in problems(request.tok, arguments)
+        ]
+        response = provider_pb2.InvokeResponse(failures=failures)
+        if not failures:
+            result = FUNCTIONS[request.tok](Qoder(self._settings), arguments)
+            getattr(response, "return").CopyFrom(_struct(_wire(result)))
+        return response
+
+    @property
+    def _settings(self) -> settings.Settings:
+        return settings.load(functools.partial(_setting, self._configured), os.environ)
+
+    def _qoder(self, request: Any) -> Qoder:
+        return Qoder(
+            self._settings,
+            timeout_s=getattr(request, "timeout", 0) or None,
+            tell=lambda line: self._tell(request.urn, names.in_text(line)),
+        )
+
+    def _tell(self, urn: str, line: str) -> None:
+        """Write a line under the resource. The engine may be gone: then nobody waits for it."""
+        with self._connecting:
+            if self._engine is None and self._engine_address:
+                self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(self._engine_address))
+        if self._engine is not None:
+            request = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=line)
+            self._engine.Log.future(request, timeout=5)
+
+
+def serve() -> None:
+    """Serve on a free port of this machine, and print it: the engine reads it from the first line."""
+    server = grpc.server(
+        futures.ThreadPoolExecutor(THREADS),
+        options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
+    )
+    engine_address = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine_address), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)  # noqa: T201 this is the protocol
+    server.wait_for_termination()
+
+
+def _handler(request: Any) -> ResourceHandler:
+    """Find who serves a resource. The type in its URN stands after those of its parents."""
+    type_ = request.urn.split("::")[2].rpartition("$")[2]
+    if type_ not in RESOURCES:
+        raise errors.SettingsError(f"{type_}: there is no such resource; there are {', '.join(RESOURCES)}")
+    return RESOURCES[type_]
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
+
+
+def _diff_response(difference: Difference, *, is_dynamic: bool) -> provider_pb2.DiffResponse:
+    response = provider_pb2.DiffResponse(
+        changes=provider_pb2.DiffResponse.DIFF_SOME
+        if difference.is_change or is_dynamic
+        else provider_pb2.DiffResponse.DIFF_NONE,
+        replaces=[_camel(name) for name in difference.replaces],
+        deleteBeforeReplace=difference.deletes_first,
+        hasDetailedDiff=True,
+    )
+    details = dict(difference.details)
+    if is_dynamic:  # made with the dynamic provider: nothing to do at Qoder, but the state gets another shape
+        details[properties.PROVIDER_KEY,] = Kind.UPDATE
+    for path, kind in details.items():
+        response.detailedDiff[names.path(path)].kind = KINDS[kind][path[0] in difference.replaces]
+    response.diffs.extend(dict.fromkeys(_camel(str(path[0])) for path in details))
+    return response
+
+
+def _camel(name: str) -> str:
+    return names.path((name,))
+
+
+def _setting(configured: Mapping[str, Any], name: str) -> Any:
+    value = configured.get(name.removeprefix("qoder:"))
+    return None if value is UNKNOWN else value
+
+
+def _received(message: struct_pb2.Struct) -> dict[str, Any]:
+    """Read configuration: plain values, secrets unpacked, what is unknown as `UNKNOWN`."""
+    found = properties.to_inputs(json_format.MessageToDict(message))
+    return {key.removeprefix("qoder:"): value for key, value in found.items()}
+
+
+def _inputs(message: struct_pb2.Struct) -> Inputs:
+    return properties.to_inputs(names.from_schema(json_format.MessageToDict(message)))
+
+
+def _wire(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(names.to_schema(properties.to_wire(properties.without_none(values))))
+
+
+def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
+    message = struct_pb2.Struct()
+    message.update(dict(values))
+    return message
+
+
+def _marked(values: Mapping[str, Any], given: struct_pb2.Struct) -> struct_pb2.Struct:
+    """Give properties for the engine. What the program gave as a secret stays one, be it only a name.
+
+    An access token is marked already, and its siblings are plain: they are keys of outputs that others read.
+    """
+    secret = {name for name, value in names.from_schema(json_format.MessageToDict(given)).items() if _is_secret(value)}
+    keep_plain = {"credentials", "rotations", "status"}
+    return _struct(
+        {
+            name: _secret(value) if names.snake(name) in secret - keep_plain and not _is_secret(value) else value
+            for name, value in values.items()
+        }
+    )
+
+
+def _is_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return properties.SECRET_SIGNATURE.items() <= value.items() or any(map(_is_secret, value.values()))
+    return isinstance(value, list) and any(map(_is_secret, value))
+
+
+def _secret(value: Any) -> dict[str, Any]:
+    return {**properties.SECRET_SIGNATURE, "value": value}

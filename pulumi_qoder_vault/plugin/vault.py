@@ -1,0 +1,92 @@
+"""`qoder:index:Vault`: translates between the engine's properties and a vault's life, and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import properties
+from ..connection import Qoder
+from ..errors import Unfinished, VaultNotFound
+from ..lifecycle import check as checks
+from ..lifecycle import diff as diffs
+from ..lifecycle import operations, plan
+from ..lifecycle.model import STATIC_BEARER, UNKNOWN, Inputs, Revision
+from ..settings import Settings
+from .resource import Found, Outputs, Partial
+
+
+class VaultResource:
+    """Fulfils `resource.ResourceHandler`."""
+
+    def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[checks.Problem]:
+        return checks.check(inputs, allows_empty=settings.revision == Revision.R2026_07.value, imported=recorded)
+
+    def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
+        return checks.complete(inputs, recorded)
+
+    def diff(self, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> diffs.Difference:
+        return diffs.diff(properties.to_recorded(id_, outputs), inputs)
+
+    def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
+        try:
+            recorded = operations.create(qoder.api(inputs), properties.to_desired(inputs), qoder.revision_in_use)
+        except Unfinished as failure:
+            raise _partial(failure) from None
+        return recorded.id, properties.to_outputs(recorded)
+
+    def foresee_create(self, settings: Settings, inputs: Inputs) -> Outputs:
+        known = {"metadata": {}, **inputs, "base_url": settings.base_url, "workspace_id": settings.workspace_id}
+        return known | dict.fromkeys(("credential_ids", "created_at", "updated_at", "api_revision"), UNKNOWN)
+
+    def find(self, qoder: Qoder, id_: str) -> Found | None:
+        try:
+            found = operations.look_up(qoder.api(), id_)
+        except VaultNotFound as failure:
+            if failure.is_absent:
+                return None
+            raise
+        if found is None:
+            return None
+        declared = tuple(item for item in found.credentials if item.type == STATIC_BEARER)
+        urls = [item.mcp_server_url for item in declared]
+        outputs = properties.to_outputs(
+            replace(
+                found,
+                on_delete="delete",
+                credentials=declared,
+                credential_ids={url: found.credential_ids[url] for url in urls},
+                rotations=dict.fromkeys(urls, 0),
+            )
+        )
+        return Found(id_, outputs, properties.to_refreshed_inputs(outputs))
+
+    def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
+        recorded, is_drift = operations.read(qoder.api(outputs), properties.to_recorded(id_, outputs))
+        if recorded is None:
+            return None
+        found = properties.to_outputs(recorded)
+        return Found(id_, found, properties.to_refreshed_inputs(found) if is_drift else None)
+
+    def update(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
+        recorded, desired = properties.to_recorded(id_, outputs), properties.to_desired(inputs)
+        try:
+            changed = operations.update(qoder.api(outputs, inputs), recorded, desired, qoder.revision_in_use)
+        except Unfinished as failure:
+            raise _partial(failure) from None
+        return properties.to_outputs(changed)
+
+    def foresee_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
+        recorded = properties.to_recorded(id_, outputs)
+        revision = recorded.api_revision if settings.revision == "auto" else Revision(settings.revision)
+        ids = plan.credential_ids(recorded, inputs.get("credentials"), revision)
+        known = {name: value for name, value in properties.to_outputs(recorded).items() if name != "unfinished"}
+        return known | {"metadata": {}, **inputs, "credential_ids": ids}
+
+    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> None:
+        operations.delete(qoder.api(outputs), properties.to_recorded(id_, outputs))
+
+
+def _partial(failure: Unfinished) -> Partial:
+    return Partial(str(failure), failure.recorded.id, properties.to_outputs(failure.recorded))
