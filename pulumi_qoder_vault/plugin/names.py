@@ -82,7 +82,8 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
         renamed = {key: (names.get(key, key), item) for key, item in value.items()}
         return {
-            name: item if key in DATA or name in DATA else _renamed(item, names) for key, (name, item) in renamed.items()
+            name: item if key in DATA or name in DATA else _renamed(item, names)
+            for key, (name, item) in renamed.items()
         }
     if isinstance(value, list | tuple):
         return [_renamed(item, names) for item in value]
