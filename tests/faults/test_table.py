@@ -41,7 +41,7 @@ def lines_of_the_document() -> dict[tuple[str, str], set[str]]:
 def test_a_row_of_the_table_is_what_happens(
     number: int, lines_of_the_document: dict[tuple[str, str], set[str]]
 ) -> None:
-    """A sample of rows, run anew on one front or the other: no flaw but the marked ones, each cell as the document has it."""
+    """A sample, run anew on one front or the other: no flaw but the marked ones, each cell as the document has it."""
     front = list(FRONTS)[number % 2]
     for row in sample()[number::8]:
         outcome = table.run(row, front)
