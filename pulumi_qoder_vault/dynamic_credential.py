@@ -29,8 +29,8 @@ PICKLED_PROVIDER = (
 class Credential(Resource, module="qoder", name="Credential"):
     """One credential, of type ``static_bearer``, in a vault that another stack owns: that one leaves it alone.
 
-    A changed access token leaves the id as it is. A changed ``vault_id`` or ``mcp_server_url`` makes another credential.
-    Its ``id`` is ``vault_…/vcred_…``.
+    A changed access token leaves the id, ``vault_…/vcred_…``, as it is. A changed ``vault_id`` or ``mcp_server_url``
+    makes another credential.
     """
 
     vault_id: pulumi.Output[str]
@@ -83,8 +83,8 @@ class Credential(Resource, module="qoder", name="Credential"):
         """
         if opts is not None and (opts.import_ is not None or opts.id is not None):
             raise pulumi.RunError(
-                f"Credential '{resource_name}': Pulumi cannot import a dynamic resource; take import_ and id out, or use "
-                "qoder:index:Credential of the plugin"
+                f"Credential '{resource_name}': Pulumi cannot import a dynamic resource; take import_ and id out, or "
+                "use qoder:index:Credential of the plugin"
             )
         super(Resource, self).__init__(  # Resource.__init__ would pickle the provider anew: see PICKLED_PROVIDER
             CREDENTIAL_TYPE,

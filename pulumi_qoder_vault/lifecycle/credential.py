@@ -277,7 +277,7 @@ def diff(recorded: RecordedVault, outputs: Inputs, desired: Inputs) -> Differenc
             details[path] = kind_
             if not may_change:
                 replaces.append(str(path[0]))
-    if recorded.status != ACTIVE:
+    if recorded.status != (desired.get("status") or ACTIVE):
         details["status",] = Kind.UPDATE
         replaces.append("status")
     details |= _compared_metadata(outputs.get("metadata") or {}, desired.get("metadata"))

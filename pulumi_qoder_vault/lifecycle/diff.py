@@ -58,7 +58,7 @@ def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
     if metadata:
         replaces.append("metadata")  # the API has no vault update (Qoder, Vaults, read 2026-08)
         details |= metadata
-    if recorded.status != ACTIVE:
+    if recorded.status != (desired.get("status") or ACTIVE):
         replaces.append("status")  # there is no way back from an archive
         details["status",] = Kind.UPDATE
     if (desired.get("on_delete") or "delete") != recorded.on_delete:

@@ -96,6 +96,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._engine: engine_pb2_grpc.EngineStub | None = None
         self._connecting = threading.Lock()
         self._configured: dict[str, Any] = {}
+        self._recorded: dict[str, Any] = {}
 
     # The protocol's own affairs
 
@@ -152,14 +153,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
         """Keep the settings; what is wrong with one is said by the call that needs it.
 
-        A refresh or destroy brings the configuration of the last `up`; the present one is in PULUMI_CONFIG, so that a
-        revoked API token bricks nothing. It belongs to the default provider: an explicit one has its own arguments.
+        A refresh or destroy brings the configuration of the last `up`; the present one is in PULUMI_CONFIG, and comes
+        first, so that a revoked API token bricks nothing. An explicit provider has its own arguments instead.
         """
-        self._configured = _received(request.args)
+        self._configured, self._recorded = _received(request.args), {}
         live = os.environ.get("PULUMI_CONFIG")
-        if live and (request.name or _name(request.urn)).startswith("default"):
-            present = {key.removeprefix("qoder:"): value for key, value in json.loads(live).items()}
-            self._configured = present
+        if live and (request.name or request.urn.rpartition("::")[2]).startswith("default"):
+            present = json.loads(live)
+            self._configured, self._recorded = {_key(name): value for name, value in present.items()}, self._configured
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
@@ -246,7 +247,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @property
     def _settings(self) -> settings.Settings:
-        return settings.load(functools.partial(_setting, self._configured), os.environ)
+        present, recorded = (functools.partial(_setting, given) for given in (self._configured, self._recorded))
+        return settings.load(present, os.environ, recorded)
 
     def _qoder(self, request: Any) -> Qoder:
         return Qoder(
@@ -287,10 +289,6 @@ def _handler(request: Any) -> ResourceHandler:
     return RESOURCES[type_]
 
 
-def _name(urn: str) -> str:
-    return urn.rpartition("::")[2]
-
-
 def _diff_response(difference: Difference, *, is_dynamic: bool) -> provider_pb2.DiffResponse:
     response = provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME
@@ -313,15 +311,19 @@ def _camel(name: str) -> str:
     return names.path((name,))
 
 
+def _key(name: str) -> str:
+    return name.removeprefix("qoder:")
+
+
 def _setting(configured: Mapping[str, Any], name: str) -> Any:
-    value = configured.get(name.removeprefix("qoder:"))
+    value = configured.get(_key(name))
     return None if value is UNKNOWN else value
 
 
 def _received(message: struct_pb2.Struct) -> dict[str, Any]:
     """Read configuration: plain values, secrets unpacked, what is unknown as `UNKNOWN`."""
     found = properties.to_inputs(json_format.MessageToDict(message))
-    return {key.removeprefix("qoder:"): value for key, value in found.items()}
+    return {_key(name): value for name, value in found.items()}
 
 
 def _inputs(message: struct_pb2.Struct) -> Inputs:

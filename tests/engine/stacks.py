@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from one_process import FRONTS
+
 from pulumi_qoder_vault.emulator import Emulator
+from pulumi_qoder_vault.plugin import names
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -35,11 +38,15 @@ class Run:
 class Stack:
     """A Pulumi project in a folder of its own, with a backend of its own."""
 
-    def __init__(self, folder: Path, qoder: Emulator | None, project: Path = HERE / "program") -> None:
+    def __init__(
+        self, folder: Path, qoder: Emulator | None, project: Path = HERE / "program", front: str = "dynamic"
+    ) -> None:
         self.folder = folder / "project"
         self.backend = folder / "backend"
         self.backend.mkdir(parents=True, exist_ok=True)
         shutil.copytree(project, self.folder)
+        shutil.copy(HERE / "plugin_front.py", self.folder)
+        self.front = front
         (self.folder / "venv").symlink_to(sys.prefix)
         self.env = {
             name: value for name, value in os.environ.items() if not name.startswith(("QODER_", "PULUMI_", "PYTEST_"))
@@ -50,6 +57,7 @@ class Stack:
             "PULUMI_CONFIG_PASSPHRASE": "engine tests",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "NO_COLOR": "1",
+            "FRONT": front,
         }
         if qoder is not None:
             self.point_at(qoder)
@@ -84,14 +92,18 @@ class Stack:
     def destroy(self, *arguments: str, fails: bool | None = False, **env: str) -> Run:
         return self.run("destroy", "--yes", "--skip-preview", *arguments, fails=fails, **env)
 
+    def named(self, text: str) -> str:
+        """Our own words with the names that this front shows."""
+        return names.in_text(text) if self.front == "plugin" else text
+
     def outputs(self) -> Any:
         return json.loads(self.run("stack", "output", "--json").stdout)
 
     def resources(self) -> list[dict[str, Any]]:
-        """The vaults in the state, secrets encrypted."""
+        """The vaults in the state, secrets encrypted, with the names of the Python resource."""
         state = json.loads(self.run("stack", "export").stdout)
         resources = state["deployment"].get("resources") or []
-        return [item for item in resources if item["type"] == "pulumi-python:dynamic/qoder:Vault"]
+        return [names.from_schema(item) for item in resources if item["type"] in FRONTS.values()]
 
 
 def hidden(value: str) -> dict[str, str]:

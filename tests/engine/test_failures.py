@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from one_process import FRONTS
 from stacks import URL, Run, Stack, credential, vault
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
@@ -27,10 +28,9 @@ def problem_of(run: Run) -> str:
     return error
 
 
-@pytest.fixture
-def qoder() -> Emulator:
-    with Emulator(revision="2026-05") as emulator:
-        yield emulator
+@pytest.fixture(params=["2026-05 dynamic", "2026-05 plugin"])
+def world(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 def test_bad_input_is_found_at_preview_before_any_request(stack: Stack, qoder: Emulator) -> None:
@@ -58,7 +58,7 @@ def test_bad_input_is_found_at_preview_before_any_request(stack: Stack, qoder: E
     ):
         stack.write(v=arguments)
         problem = problem_of(stack.preview(fails=True, QODER_PAT=""))
-        assert f"pulumi-python:dynamic/qoder:Vault resource 'v' has a problem: {line}" == problem
+        assert f"{FRONTS[stack.front]} resource 'v' has a problem: {stack.named(line)}" == problem
     assert [] == qoder.requests
 
 
@@ -78,7 +78,8 @@ def test_a_setting_that_cannot_be_read_is_one_line_at_preview(
 
     preview = stack.preview(fails=True, **environment)
 
-    assert f"resource 'v' has a problem: {line}" in preview.text
+    where = "v" if stack.front == "dynamic" else "default"  # the plugin's provider checks its settings itself
+    assert f"resource '{where}' has a problem: {line}" in preview.text
     assert "Traceback" not in preview.text
     assert "pt-emulator" not in preview.text
 
@@ -200,8 +201,9 @@ def test_a_partial_create_that_cannot_be_taken_back_is_recorded_and_finished(tmp
         stack.refresh("--expect-no-changes")
 
 
-def test_pulumi_import_of_a_dynamic_vault_is_refused_with_one_line(stack: Stack) -> None:
+def test_pulumi_import_of_a_dynamic_vault_is_refused_with_one_line(tmp_path: Path) -> None:
     """`import_` cannot work for dynamic resources: the constructor says so."""
+    stack = Stack(tmp_path, None)
     stack.write(v=vault(credential(), opts={"import_": "vault_00000000000000000000000000000000"}))
 
     preview = stack.preview(fails=True)

@@ -100,7 +100,7 @@ def test_credentials_come_and_go_and_the_vault_stays(stack: Stack, qoder: Emulat
 
     stack.write(v=vault(credential(), credential(third), on_delete="archive", display_name="renamed"))
     preview = stack.preview()
-    assert '~ display_name: "my-mcp-vault" => "renamed"' in preview.text
+    assert stack.named('~ display_name: "my-mcp-vault" => "renamed"') in preview.text
     assert "replace" in preview.text
     stack.up()
     assert ["archived", "active"] == [item.status for item in qoder.vaults]

@@ -43,9 +43,9 @@ def leaks(text: bytes) -> list[str]:
     ]
 
 
-@pytest.fixture(params=["2026-05", "2026-07"])
-def qoder(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    with Emulator(revision=request.param, api_token=API_TOKEN) as emulator:
+@pytest.fixture
+def qoder(world: str) -> Iterator[Emulator]:
+    with Emulator(revision=world.split()[0], api_token=API_TOKEN) as emulator:
         yield emulator
 
 
@@ -110,7 +110,14 @@ def test_a_token_that_the_program_forgot_to_mark_is_encrypted(stack: Stack, qode
     (recorded,) = stack.resources()
 
     for properties in (recorded["inputs"], recorded["outputs"]):
-        assert {"4dabf18193072939515e22adb298388d", "ciphertext"} == set(properties["credentials"])
+        if stack.front == "dynamic":  # there the engine makes a list secret as a whole
+            hidden = properties["credentials"]
+        else:
+            assert {"mcp_server_url": URL, "protocol": "streamable_http", "type": "static_bearer"}.items() <= (
+                properties["credentials"][0].items()
+            )
+            hidden = properties["credentials"][0]["access_token"]
+        assert {"4dabf18193072939515e22adb298388d", "ciphertext"} == set(hidden)
         assert {URL: 0} == properties["rotations"]
     assert set(recorded["outputs"]["credential_ids"]) == {URL}
     shown = json.loads(stack.run("stack", "output", "--json", "--show-secrets").stdout)

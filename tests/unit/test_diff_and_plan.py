@@ -206,6 +206,8 @@ def test_what_forces_no_other_vault() -> None:
     """`on_delete` is recorded; times, revision and place are no difference."""
     archives = diff(recorded_with(()), inputs_of((), on_delete="archive"))
     assert Difference(is_change=True, details={("on_delete",): Kind.UPDATE}) == archives
+    archived = recorded_with((), status="archived")
+    assert Difference(is_change=False) == diff(archived, inputs_of((), status="archived")), "a second refresh"
     moved = recorded_with((), created_at="2026-01-01T00:00:00Z", api_revision=R07, place=Place("https://other", "ws"))
     assert Difference(is_change=False) == diff(moved, inputs_of(()))
 

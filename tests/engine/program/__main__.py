@@ -2,11 +2,15 @@
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pulumi
 
-from pulumi_qoder_vault import Vault
+if os.environ["FRONT"] == "plugin":
+    from plugin_front import Credential, Vault
+else:
+    from pulumi_qoder_vault import Credential, Vault
 
 
 def decoded(value):
@@ -19,6 +23,11 @@ def decoded(value):
 
 for name, arguments in json.loads(Path("vaults.json").read_text()).items():
     options = pulumi.ResourceOptions(**arguments.pop("opts", {}))
+    if "vault_id" in arguments:
+        made = Credential(name, options, **decoded(arguments))
+        for output in ("id", "credential_id", "rotations", "status"):
+            pulumi.export(f"{name}.{output}", getattr(made, output))
+        continue
     if "get" in arguments:
         vault = Vault.get(name, arguments["get"], options)
     else:

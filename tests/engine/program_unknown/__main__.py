@@ -1,8 +1,13 @@
 """Vaults made of what a preview cannot know: outputs of a vault that does not exist yet."""
 
+import os
+
 import pulumi
 
-from pulumi_qoder_vault import Vault
+if os.environ["FRONT"] == "plugin":
+    from plugin_front import Vault
+else:
+    from pulumi_qoder_vault import Vault
 
 URL = "https://example.com/mcp"
 first = Vault(
