@@ -86,7 +86,7 @@ func bound(text []byte) (*schema.Package, error) {
 		return nil, fmt.Errorf("the schema: %w", err)
 	}
 	for _, diagnostic := range diagnostics {
-		fmt.Fprintln(os.Stderr, "generate-sdk:", diagnostic)
+		fmt.Fprintln(os.Stderr, "generate-sdk:", diagnostic.Summary)
 	}
 	if diagnostics.HasErrors() {
 		return nil, errors.New("the schema is invalid")
