@@ -73,5 +73,5 @@ def _connect(settings: Settings) -> tuple[Transport, RevisionInUse]:
 
     names = ("pulumi-qoder-vault", "pulumi")
     user_agent = " ".join([*(f"{name}/{version(name)}" for name in names), f"python/{platform.python_version()}"])
-    clock = Clock(sleep=lambda wait_s: _OVER.wait(wait_s) and None, is_over=_OVER.is_set)
+    clock = Clock(sleep=_OVER.wait, is_over=_OVER.is_set)
     return Transport(settings, user_agent, clock), RevisionInUse(settings.revision)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pulumi
 
+from .lifecycle.credential import to_credential
 from .lifecycle.model import (
     ACTIVE,
     DEFAULT_PROTOCOL,
+    ENVIRONMENT_VARIABLE,
     STATIC_BEARER,
     UNKNOWN,
     Credential,
@@ -142,6 +144,57 @@ def to_outputs(recorded: RecordedVault) -> dict[str, Any]:
     if recorded.unfinished is not None:
         outputs["unfinished"] = list(recorded.unfinished)
     return to_wire(outputs)  # type: ignore[no-any-return]
+
+
+def to_recorded_credential(props: Mapping[str, Any]) -> RecordedVault:
+    """Read the outputs of a credential of its own: a vault of which one credential is ours."""
+    inputs = to_inputs(props)
+    credential = to_credential(inputs)
+    unfinished = inputs.get("unfinished")
+    return RecordedVault(
+        id=inputs["vault_id"],
+        display_name="",
+        metadata={},
+        on_delete="",
+        place=Place(inputs.get("base_url") or "", inputs.get("workspace_id")),
+        status=inputs.get("status") or ACTIVE,
+        credentials=(credential,),
+        credential_ids={credential.key: inputs["credential_id"]},
+        rotations={credential.key: int(inputs.get("rotations") or 0)},
+        created_at="",
+        updated_at="",
+        api_revision=Revision(inputs.get("api_revision") or Revision.R2026_05),
+        unfinished=None if unfinished is None else tuple(unfinished),
+    )
+
+
+def to_credential_outputs(recorded: RecordedVault) -> dict[str, Any]:
+    """Give the outputs of a credential of its own for a state, wire-ready."""
+    (credential,) = recorded.credentials
+    is_variable = credential.type == ENVIRONMENT_VARIABLE
+    outputs: dict[str, Any] = {
+        "vault_id": recorded.id,
+        "credential_id": recorded.credential_ids[credential.key],
+        "type": credential.type,
+        "mcp_server_url": credential.mcp_server_url or None,
+        "secret_value" if is_variable else "access_token": credential.access_token,
+        "protocol": credential.protocol,
+        **credential.fields,
+        "metadata": dict(credential.metadata) if credential.metadata else None,
+        "rotations": recorded.rotations.get(credential.key, 0),
+        "status": recorded.status,
+        "base_url": recorded.place.base_url,
+        "workspace_id": recorded.place.workspace_id,
+        "api_revision": recorded.api_revision.value,
+        "unfinished": None if recorded.unfinished is None else list(recorded.unfinished),
+    }
+    return to_wire(without_none(outputs))  # type: ignore[no-any-return]
+
+
+def to_refreshed_credential_inputs(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give all inputs, as what exists says."""
+    computed = ("credential_id", "base_url", "workspace_id", "api_revision", "unfinished")
+    return {name: value for name, value in outputs.items() if name not in computed}
 
 
 def without_none(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -264,5 +264,7 @@ def _vault_path(vault_id: str) -> str:
 
 def _credential_path(vault_id: str, credential_id: str) -> str:
     if not _ID.fullmatch(credential_id):
-        raise errors.NotSent("the id is not one of a credential: it must be like vcred_019e3bb940277f0db05ab74291acf6ef")
+        raise errors.NotSent(
+            "the id is not one of a credential: it must be like vcred_019e3bb940277f0db05ab74291acf6ef"
+        )
     return f"{_vault_path(vault_id)}/credentials/{credential_id}"

@@ -23,7 +23,7 @@ class Clock:
 
     monotonic_s: Callable[[], float] = time.monotonic
     now_s: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
     is_over: Callable[[], bool] = lambda: False
 
 

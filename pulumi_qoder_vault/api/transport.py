@@ -190,7 +190,11 @@ class Transport:
                 passed_s = self._clock.monotonic_s() - began_s
                 tried = attempts.statistics["attempt_number"]
                 _add_waiting(
-                    error, failed.retry_after_s, passed_s, tried, "the end of this run" if self._clock.is_over() else budget
+                    error,
+                    failed.retry_after_s,
+                    passed_s,
+                    tried,
+                    "the end of this run" if self._clock.is_over() else budget,
                 )
         raise error
 

@@ -21,6 +21,7 @@ NO_ACCESS_TOKEN = "Field 'access_token' is required for static_bearer type."  # 
 
 MAX_DISPLAY_NAME = 255  # Qoder, Vaults (read 2026-08)
 MAX_METADATA_PAIRS = 15  # 16 at Qoder (read 2026-08); one is kept for the provider's own mark
+CREDENTIAL_METADATA_PAIRS = 16
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
 MAX_URL = 2048
@@ -64,8 +65,8 @@ def check(inputs: Inputs, *, allows_empty: bool, imported: Inputs = MappingProxy
     return [
         *check_keys("", inputs, (*VAULT_KEYS, *COMPUTED_KEYS)),
         *_check_display_name(inputs.get("display_name")),
-        *_check_metadata(inputs.get("metadata")),
-        *_check_choice("on_delete", inputs.get("on_delete"), ON_DELETE),
+        *check_metadata(inputs.get("metadata")),
+        *check_choice("on_delete", inputs.get("on_delete"), ON_DELETE),
         *_check_credentials(inputs.get("credentials"), may_lack_token, allows_empty=allows_empty),
         *_check_exposure(inputs),
     ]
@@ -135,17 +136,18 @@ def _check_display_name(name: Any) -> Iterator[Problem]:
             if len(name) > MAX_DISPLAY_NAME:
                 yield Problem("display_name", f"has {len(name)} characters; at most {MAX_DISPLAY_NAME} are allowed")
         case _:
-            yield Problem("display_name", f"must be a string, not {_kind(name)}")
+            yield Problem("display_name", f"must be a string, not {kind(name)}")
 
 
-def _check_metadata(metadata: Any) -> Iterator[Problem]:
+def check_metadata(metadata: Any, *, at_most: int = MAX_METADATA_PAIRS) -> Iterator[Problem]:
+    """Find what is wrong with metadata."""
     if metadata is None or isinstance(metadata, Unknown):
         return
     if not isinstance(metadata, Mapping):
-        yield Problem("metadata", f"must be a map of strings, not {_kind(metadata)}")
+        yield Problem("metadata", f"must be a map of strings, not {kind(metadata)}")
         return
-    if len(metadata) > MAX_METADATA_PAIRS:
-        yield Problem("metadata", f"has {len(metadata)} pairs; at most {MAX_METADATA_PAIRS} are allowed")
+    if len(metadata) > at_most:
+        yield Problem("metadata", f"has {len(metadata)} pairs; at most {at_most} are allowed")
     for key, value in metadata.items():
         path = f'metadata["{key}"]' if _PLAIN_KEY.fullmatch(key) else "metadata"
         if not 1 <= len(key) <= MAX_METADATA_KEY:
@@ -159,12 +161,13 @@ def _check_metadata(metadata: Any) -> Iterator[Problem]:
                 if len(value) > MAX_METADATA_VALUE:
                     yield Problem(path, f"has {len(value)} characters; at most {MAX_METADATA_VALUE} are allowed")
             case _ if path == "metadata":
-                yield Problem(path, f"has a value that is not a string, but {_kind(value)}")
+                yield Problem(path, f"has a value that is not a string, but {kind(value)}")
             case _:
-                yield Problem(path, f"must be a string, not {_kind(value)}")
+                yield Problem(path, f"must be a string, not {kind(value)}")
 
 
-def _check_choice(path: str, value: Any, choices: tuple[str, ...]) -> Iterator[Problem]:
+def check_choice(path: str, value: Any, choices: tuple[str, ...]) -> Iterator[Problem]:
+    """Find a value that is none of the choices; nothing is given is none of this one's affairs."""
     # The value itself is not shown: it may be an access token in the wrong place.
     if value is not None and not isinstance(value, Unknown) and value not in choices:
         yield Problem(path, f"must be {' or '.join(repr(choice) for choice in choices)}")
@@ -182,7 +185,7 @@ def _check_credentials(credentials: Any, may_lack_token: Collection[str], *, all
         case list() | tuple():
             pass
         case _:
-            yield Problem("credentials", f"must be a list of credentials, not {_kind(credentials)}")
+            yield Problem("credentials", f"must be a list of credentials, not {kind(credentials)}")
             return
 
     first_use: dict[str, int] = {}
@@ -190,7 +193,7 @@ def _check_credentials(credentials: Any, may_lack_token: Collection[str], *, all
         path = f"credentials[{index}]"
         yield from _check_credential(path, credential, may_lack_token)
         url = credential.get("mcp_server_url") if isinstance(credential, Mapping) else None
-        if not isinstance(url, str) or any(_check_url(path, url)):
+        if not isinstance(url, str) or any(check_url(path, url)):
             continue
         if url in first_use:
             used = f"{url} is already used by credentials[{first_use[url]}]"
@@ -202,7 +205,7 @@ def _check_credential(path: str, credential: Any, may_lack_token: Collection[str
     if isinstance(credential, Unknown):
         return
     if not isinstance(credential, Mapping):
-        yield Problem(path, f"must be a map with {', '.join(CREDENTIAL_KEYS)}, not {_kind(credential)}")
+        yield Problem(path, f"must be a map with {', '.join(CREDENTIAL_KEYS)}, not {kind(credential)}")
         return
     yield from check_keys(path, credential, CREDENTIAL_KEYS)
     url, token = credential.get("mcp_server_url"), credential.get("access_token")
@@ -212,11 +215,11 @@ def _check_credential(path: str, credential: Any, may_lack_token: Collection[str
         case None | "":
             yield Problem(f"{path}.mcp_server_url", "is required: the URL of the MCP server")
         case _:
-            yield from _check_url(f"{path}.mcp_server_url", url)
+            yield from check_url(f"{path}.mcp_server_url", url)
     if token is not None or not isinstance(url, str) or url not in may_lack_token:
-        yield from _check_access_token(f"{path}.access_token", token)
-    yield from _check_choice(f"{path}.protocol", credential.get("protocol"), PROTOCOLS)
-    yield from _check_choice(f"{path}.type", credential.get("type"), (STATIC_BEARER,))
+        yield from check_secret(f"{path}.access_token", token)
+    yield from check_choice(f"{path}.protocol", credential.get("protocol"), PROTOCOLS)
+    yield from check_choice(f"{path}.type", credential.get("type"), (STATIC_BEARER,))
 
 
 def check_keys(path: str, given: Mapping[str, Any], known: Collection[str]) -> Iterator[Problem]:
@@ -234,10 +237,11 @@ def check_keys(path: str, given: Mapping[str, Any], known: Collection[str]) -> I
             yield Problem(f"{path}.{key}" if path else key, f"is not a known key; {hint}")
 
 
-def _check_url(path: str, url: Any) -> Iterator[Problem]:
+def check_url(path: str, url: Any) -> Iterator[Problem]:
+    """Find what is wrong with a URL that is stored, and shown, in plain text."""
     form = "must be a URL such as https://example.com/mcp"
     if not isinstance(url, str):
-        yield Problem(path, f"must be a string, not {_kind(url)}")
+        yield Problem(path, f"must be a string, not {kind(url)}")
         return
     if len(url) > MAX_URL:
         yield Problem(path, f"has {len(url)} characters; at most {MAX_URL} are allowed")
@@ -257,16 +261,17 @@ def _check_url(path: str, url: Any) -> Iterator[Problem]:
         yield Problem(path, "must hold no user name or password: the URL is not secret; use access_token")
 
 
-def _check_access_token(path: str, token: Any) -> Iterator[Problem]:
+def check_secret(path: str, token: Any, *, if_missing: str = NO_ACCESS_TOKEN) -> Iterator[Problem]:
+    """Find what is wrong with an access token, or another secret, without showing it."""
     match token:
         case Unknown():
             pass
         case None:
-            yield Problem(path, NO_ACCESS_TOKEN)
+            yield Problem(path, if_missing)
         case Secret():
             value = token.reveal()
             if not value:
-                yield Problem(path, NO_ACCESS_TOKEN)
+                yield Problem(path, if_missing)
             elif _CONTROL.search(value):
                 yield Problem(path, "holds a control character, such as a line break; strip it")
             elif value != value.strip():
@@ -274,7 +279,7 @@ def _check_access_token(path: str, token: Any) -> Iterator[Problem]:
             elif not _is_unicode(value):
                 yield Problem(path, "is not Unicode text")
         case _:
-            yield Problem(path, f"must be a string, not {_kind(token)}")
+            yield Problem(path, f"must be a string, not {kind(token)}")
 
 
 def _is_unicode(value: str) -> bool:
@@ -304,7 +309,8 @@ def _urls(credentials: Any) -> Iterator[tuple[int, Any]]:
             yield index, item.get("mcp_server_url")
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """Say of what kind a value is, without showing it."""
     if value is None:
         return "None"
     kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", tuple: "a list"}

@@ -64,9 +64,9 @@ def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None,
     try:
         vault = api.get_vault(recorded.id)
     except NotFound as failure:
-        if _is_gone(api, recorded, failure):
+        if is_gone(api, recorded, failure):
             return None, True
-        raise _not_found(api, recorded, failure) from None
+        raise not_found(api, recorded, failure) from None
     credentials = recorded.credentials
     if vault.status == ACTIVE:  # of an archived one nothing can be mended, so nothing else counts
         credentials = _still_there(api, recorded)
@@ -115,10 +115,10 @@ def look_up(api: VaultsApi, vault_id: str, recorded: RecordedVault | None = None
         vault = api.get_vault(vault_id)
         credentials = api.list_credentials(vault_id)
     except NotFound as failure:
-        if recorded is not None and _is_gone(api, recorded, failure):
+        if recorded is not None and is_gone(api, recorded, failure):
             return None
         if recorded is not None:
-            raise _not_found(api, recorded, failure) from None
+            raise not_found(api, recorded, failure) from None
         if failure.genuine:
             raise VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True) from None
         raise VaultNotFound(
@@ -158,11 +158,9 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
     if not plan(recorded, desired, assumed, revision) and recorded.unfinished is None:
         return _settled(target, desired)
     try:
-        observed = api.list_credentials(recorded.id)
-        shapes = {item.revision for item in observed} or {api.get_vault(recorded.id).revision}
+        observed, revision = look(api, recorded, in_use)
     except NotFound as failure:
-        raise _not_found(api, recorded, failure) from None
-    revision = in_use.for_vault(shapes.pop() if len(shapes) == 1 else recorded.api_revision)
+        raise not_found(api, recorded, failure) from None
     work = Work(api, target, desired, observed, revision)
     try:
         work.carry_out(plan(recorded, desired, observed, revision))
@@ -171,6 +169,15 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
             raise Unfinished(f"{failure}; {work.account()}", work.recorded()) from None
         raise
     return _settled(replace(work.recorded(), unfinished=None, api_revision=revision), desired)
+
+
+def look(
+    api: VaultsApi, recorded: RecordedVault, in_use: RevisionInUse
+) -> tuple[tuple[ObservedCredential, ...], Revision]:
+    """Give the active credentials of a vault, and the revision that its changes are written for."""
+    observed = api.list_credentials(recorded.id)
+    shapes = {item.revision for item in observed} or {api.get_vault(recorded.id).revision}
+    return observed, in_use.for_vault(shapes.pop() if len(shapes) == 1 else recorded.api_revision)
 
 
 def delete(api: VaultsApi, recorded: RecordedVault) -> None:
@@ -188,8 +195,8 @@ def delete(api: VaultsApi, recorded: RecordedVault) -> None:
         if recorded.on_delete != "archive" or api.get_vault(recorded.id).status == ACTIVE:
             raise
     except NotFound as failure:
-        if not _is_gone(api, recorded, failure):
-            raise _not_found(api, recorded, failure) from None
+        if not is_gone(api, recorded, failure):
+            raise not_found(api, recorded, failure) from None
 
 
 def _roll_back(api: VaultsApi, recorded: RecordedVault, failure: QoderError, suspects: tuple[str, ...]) -> QoderError:
@@ -261,16 +268,18 @@ def _as_observed(recorded: RecordedVault, revision: Revision) -> list[ObservedCr
     ]
 
 
-def _is_gone(api: VaultsApi, recorded: RecordedVault, failure: NotFound) -> bool:
+def is_gone(api: VaultsApi, recorded: RecordedVault, failure: NotFound) -> bool:
+    """Tell if a 404 proves something: the API's own word, asked for where the vault was made."""
     return failure.genuine and api.place == recorded.place
 
 
-def _not_found(api: VaultsApi, recorded: RecordedVault, failure: NotFound) -> VaultNotFound:
-    if failure.genuine and api.place == recorded.place:
+def not_found(api: VaultsApi, recorded: RecordedVault, failure: NotFound, what: str = "vault") -> VaultNotFound:
+    """Say what a 404 proves of a vault, or of what is in it."""
+    if is_gone(api, recorded, failure):
         return VaultNotFound(
-            f"{failure}: vault {recorded.id} is gone; run pulumi refresh, then pulumi up makes it anew"
+            f"{failure}: {what} {recorded.id} is gone; run pulumi refresh, then pulumi up makes it anew"
         )
     return VaultNotFound(
-        f"{failure}: nothing proves that vault {recorded.id} is gone; it was made at {recorded.place}, and this run "
+        f"{failure}: nothing proves that {what} {recorded.id} is gone; it was made at {recorded.place}, and this run "
         f"asked {api.place}; check qoder:baseUrl, qoder:workspaceId and the proxy"
     )

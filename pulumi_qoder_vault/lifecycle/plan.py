@@ -122,7 +122,9 @@ def credential_ids(recorded: RecordedVault, credentials: Any, revision: Revision
     """Foresee the ids of the credentials, by URL: what is not made anew keeps its id. For a preview.
 
     Args:
+        recorded: what the state holds.
         credentials: the desired ones, as complete inputs; what is unknown counts as changed.
+        revision: the revision that the requests would be written for.
     """
     if isinstance(credentials, Unknown):
         return UNKNOWN
@@ -132,8 +134,12 @@ def credential_ids(recorded: RecordedVault, credentials: Any, revision: Revision
     ids: dict[str, Any] = {}
     for item in credentials or ():
         url, token = item["mcp_server_url"], item.get("access_token")
-        keeps = url in before and Op.CREATE not in _ops(
-            before[url], Credential(url, token, item.get("protocol") or DEFAULT_PROTOCOL), revision
-        )
+        after = Credential(url, token, item.get("protocol") or DEFAULT_PROTOCOL)
+        keeps = url in before and keeps_id(before[url], after, revision)
         ids[url] = recorded.credential_ids[url] if keeps else UNKNOWN
     return ids
+
+
+def keeps_id(before: Credential, after: Credential, revision: Revision) -> bool:
+    """Foresee if a credential keeps its id when it changes; what is unknown counts as changed."""
+    return Op.CREATE not in _ops(before, after, revision)

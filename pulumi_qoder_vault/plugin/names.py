@@ -49,8 +49,9 @@ def to_schema(value: Any) -> Any:
 
 
 def from_schema(value: Any) -> Any:
-    """Give the schema's names as the core has them, at any depth. What is in snake case already, as in the state of a
-    stack that was made with the dynamic provider, stays.
+    """Give the schema's names as the core has them, at any depth.
+
+    What is in snake case already, as in the state of a stack that was made with the dynamic provider, stays.
     """
     return _renamed(value, _SNAKE)
 
@@ -67,7 +68,7 @@ def path(parts: Sequence[str | int]) -> str:
         if isinstance(part, int):
             written += f"[{part}]"
         elif index and parts[index - 1] in DATA:
-            written += "[{}]".format(json.dumps(part, ensure_ascii=False))
+            written += f"[{json.dumps(part, ensure_ascii=False)}]"
         else:
             written += f".{_CAMEL.get(part, part)}" if written else _CAMEL.get(part, part)
     return written
@@ -82,7 +83,8 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
         renamed = {key: (names.get(key, key), item) for key, item in value.items()}
         return {
-            name: item if key in DATA or name in DATA else _renamed(item, names) for key, (name, item) in renamed.items()
+            name: item if key in DATA or name in DATA else _renamed(item, names)
+            for key, (name, item) in renamed.items()
         }
     if isinstance(value, list | tuple):
         return [_renamed(item, names) for item in value]

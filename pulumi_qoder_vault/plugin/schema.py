@@ -65,8 +65,8 @@ _VAULT_INPUTS: Properties = {
     "displayName": _text(f"1 to {MAX_DISPLAY_NAME} characters; need not be unique. A change replaces the vault."),
     "credentials": _list_of(
         "VaultCredential",
-        "One or more, one for each URL; none at all only with `qoder:apiRevision` set to `2026-07`. A credential of the "
-        "vault that is not declared here is left alone.",
+        "One or more, one for each URL; none at all only with `qoder:apiRevision` set to `2026-07`. A credential that "
+        "is not declared here is left alone.",
     ),
     "metadata": {**_METADATA, "description": f"{_METADATA['description']} A change replaces the vault."},
     "onDelete": _text(
@@ -107,7 +107,8 @@ _CREDENTIAL_INPUTS: Properties = {
     "expiresAt": _text("When the access token of an `mcp_oauth` expires: RFC 3339."),
     "refresh": _of(
         "OAuthRefresh",
-        "How Qoder gets new access tokens for an `mcp_oauth`. Adding it later, or taking it away, replaces the credential.",
+        "How Qoder gets new access tokens for an `mcp_oauth`. Adding it later, or taking it away, replaces the "
+        "credential.",
     ),
     "secretName": _text("The name of an `environment_variable`. A change replaces the credential."),
     "secretValue": _text("The value of an `environment_variable`.", secret=True),
@@ -134,7 +135,6 @@ _CREDENTIAL_OUTPUTS: Properties = {
     "rotations": {"type": "integer", "description": "How often its secrets have changed; never secret."},
     "status": _STATUS,
     **_PLACE,
-    "createdAt": _CREATED,
     "apiRevision": _REVISION,
 }
 
@@ -240,7 +240,7 @@ RESOURCES: Mapping[str, Any] = {
         "inputProperties": _CREDENTIAL_INPUTS,
         "requiredInputs": ["vaultId"],
         "properties": _CREDENTIAL_OUTPUTS,
-        "required": ["apiRevision", "baseUrl", "createdAt", "credentialId", "rotations", "status", "type", "vaultId"],
+        "required": ["apiRevision", "baseUrl", "credentialId", "rotations", "status", "type", "vaultId"],
         "aliases": [{"type": DYNAMIC_CREDENTIAL}],
     },
 }

@@ -28,16 +28,17 @@ from ..lifecycle.diff import Difference, Kind
 from ..lifecycle.model import UNKNOWN, Inputs
 from ..secret import one_line
 from . import names
+from .credential import CredentialResource
 from .functions import FUNCTIONS, problems
 from .resource import Found, Partial, ResourceHandler
-from .schema import VAULT, schema
+from .schema import CREDENTIAL, VAULT, schema
 from .vault import VaultResource
 
 THREADS = 64
 R = TypeVar("R")
 Kinds = provider_pb2.PropertyDiff
 
-RESOURCES: Mapping[str, ResourceHandler] = {VAULT: VaultResource()}
+RESOURCES: Mapping[str, ResourceHandler] = {VAULT: VaultResource(), CREDENTIAL: CredentialResource()}
 
 # For a change in place, and for one that forces a replacement.
 KINDS: Mapping[Kind, tuple[Any, Any]] = {
@@ -343,7 +344,7 @@ def _marked(values: Mapping[str, Any], given: struct_pb2.Struct) -> struct_pb2.S
     An access token is marked already, and its siblings are plain: they are keys of outputs that others read.
     """
     secret = {name for name, value in names.from_schema(json_format.MessageToDict(given)).items() if _is_secret(value)}
-    keep_plain = {"credentials", "rotations", "status"}
+    keep_plain = {"credentials", "refresh", "rotations", "status"}
     return _struct(
         {
             name: _secret(value) if names.snake(name) in secret - keep_plain and not _is_secret(value) else value

@@ -13,7 +13,8 @@ HEAD = """\
 
 Every operation of a vault, under every fault that the emulator plays, at every request of it: {rows} runs. `make
 faults` runs them all and writes this page; `make test` runs a sample, and compares it with what stands here. No cell is
-written by hand. A run drives the provider over gRPC as Pulumi's engine does, against the emulator over HTTP.
+written by hand. A run drives the provider over gRPC as Pulumi's engine does, against the emulator over HTTP: first the
+dynamic provider, then the plugin, which leave the same behind in every row.
 
 `a1 b1` is a vault with two credentials: `a` has its first access token, `b` too; `a2` is `a` rotated, `a?` is not
 known, `-` is nothing, `A + B` are two vaults. *create* makes `a1 b1`, *rotate* makes `a2 b1` of it, *add* `a1 b1 c1`,

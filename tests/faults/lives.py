@@ -25,11 +25,12 @@ FOREIGN = "https://foreign.example/mcp"
 class Lives(RuleBasedStateMachine):
     """A program of vaults, the stack that it deploys, and a Qoder on which others work, too."""
 
+    front = "dynamic"
     revision = "2026-05"
     switches: ClassVar[dict[str, Any]] = {}
 
     def make_engine(self) -> Any:
-        return Engine(self.qoder, self.time)
+        return Engine(self.qoder, self.time, self.front)
 
     @initialize()
     def begin(self) -> None:

@@ -30,7 +30,10 @@ from pulumi_qoder_vault.api.transport import Transport
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse
+from pulumi_qoder_vault.plugin import names
+from pulumi_qoder_vault.plugin.servicer import Servicer
 
+FRONTS = {"dynamic": "pulumi-python:dynamic/qoder:Vault", "plugin": "qoder:index:Vault"}
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 Props = dict[str, Any]
 
@@ -94,17 +97,21 @@ def load_servicer_class() -> Any:
 
 
 @functools.cache
-def _stub() -> provider_pb2_grpc.ResourceProviderStub:
+def _stub(front: str) -> provider_pb2_grpc.ResourceProviderStub:
     server = grpc.server(futures.ThreadPoolExecutor(4))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(load_servicer_class()[0](), server)
+    servicer = load_servicer_class()[0]() if front == "dynamic" else Servicer()
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    _stub.server = server  # type: ignore[attr-defined] it lives as long as the process
+    SERVERS.append(server)
     return provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
 
 
+SERVERS: list[Any] = []  # they live as long as the process
+
+
 class Engine:
-    """One stack.
+    """One stack. Properties have the names of the Python resource, whichever front there is.
 
     Attributes:
         state: resources by name.
@@ -112,13 +119,14 @@ class Engine:
         said: every error of every command, as the CLI prints it.
     """
 
-    def __init__(self, qoder: Emulator, clock: MovableTime, **settings: str) -> None:
+    def __init__(self, qoder: Emulator, clock: MovableTime, front: str = "dynamic", **settings: str) -> None:
         self.state: dict[str, Resource] = {}
         self.doomed: list[Resource] = []
         self.said: list[str] = []
         self._qoder = qoder
         self._time = clock
         self._settings = settings
+        self._front = front
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -140,7 +148,7 @@ class Engine:
             "qoder:maxReadsPerSecond": "0",
             **{f"qoder:{key}": value for key, value in self._settings.items()},
         }
-        _stub().Configure(provider_pb2.ConfigureRequest(args=struct(configuration)))
+        _stub(self._front).Configure(provider_pb2.ConfigureRequest(args=struct(configuration)))
         try:
             yield
         finally:
@@ -197,21 +205,22 @@ class Engine:
         return self._each(["the replaced"], delete_doomed) + self._each(names, delete)
 
     def _planned(self, name: str, props: Props) -> tuple[str, Props]:
-        news = plain(props) | {"__provider": PICKLED_PROVIDER}
+        news = plain(props) | ({"__provider": PICKLED_PROVIDER} if self._front == "dynamic" else {})
         old = self.state.get(name)
-        checked = _call("Check", provider_pb2.CheckRequest(olds=struct(old.inputs if old else {}), news=struct(news)))
+        checked = self._call("Check", name, olds=old.inputs if old else {}, news=news)
         if checked.failures:
             raise Failed("; ".join(failure.reason for failure in checked.failures))
         inputs = received(checked.inputs)
         if old is None:
             return "create", inputs
-        request = provider_pb2.DiffRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
-        diff = _call("Diff", request)
+        diff = self._call("Diff", name, id=old.id, olds=old.outputs, news=inputs)
         is_known = diff.changes != provider_pb2.DiffResponse.DIFF_UNKNOWN
         differs = [key for key in {**inputs, **old.inputs} if inputs.get(key) != old.inputs.get(key)]
         has_changes = diff.changes == provider_pb2.DiffResponse.DIFF_SOME if is_known else bool(differs)
-        if set(diff.replaces) & set(differs) or (is_known and has_changes and diff.replaces):
-            checked = _call("Check", provider_pb2.CheckRequest(olds=struct({}), news=struct(news)))
+        if set(_snake(diff.replaces)) & set(differs) or (is_known and has_changes and diff.replaces):
+            checked = self._call("Check", name, olds={}, news=news)
+            if checked.failures:
+                raise Failed("; ".join(failure.reason for failure in checked.failures))
             return "replace", received(checked.inputs)
         return "update" if has_changes or old.is_unfinished else "same", inputs
 
@@ -222,7 +231,8 @@ class Engine:
             made = self._guarded(
                 lambda partial: self._put(name, old, Resource(partial.id, inputs, received(partial.properties), True)),
                 "Create",
-                provider_pb2.CreateRequest(properties=struct(inputs)),
+                name,
+                properties=inputs,
             )
             self._put(name, old, Resource(made.id, inputs, received(made.properties)))
             return
@@ -230,12 +240,11 @@ class Engine:
         if what == "same":
             old.inputs = inputs
             return
-        request = provider_pb2.UpdateRequest(id=old.id, olds=struct(old.outputs), news=struct(inputs))
 
         def keep(partial: Any) -> None:
             old.outputs, old.is_unfinished = received(partial.properties), True
 
-        updated = self._guarded(keep, "Update", request)
+        updated = self._guarded(keep, "Update", name, id=old.id, olds=old.outputs, news=inputs)
         self.state[name] = Resource(old.id, inputs, received(updated.properties))
 
     def _put(self, name: str, old: Resource | None, new: Resource) -> None:
@@ -245,8 +254,7 @@ class Engine:
 
     def _refresh(self, name: str) -> None:
         old = self.state[name]
-        request = provider_pb2.ReadRequest(id=old.id, properties=struct(old.outputs), inputs=struct(old.inputs))
-        read = _call("Read", request)
+        read = self._call("Read", name, id=old.id, properties=old.outputs, inputs=old.inputs)
         if not read.id:
             del self.state[name]
             return
@@ -254,24 +262,31 @@ class Engine:
         self.state[name] = Resource(read.id, inputs, received(read.properties))
 
     def _delete(self, resource: Resource) -> None:
-        _call("Delete", provider_pb2.DeleteRequest(id=resource.id, properties=struct(resource.outputs)))
+        self._call("Delete", "doomed", id=resource.id, properties=resource.outputs)
 
-    def _guarded(self, keep: Callable[[Any], None], method: str, request: Any) -> Any:
+    def _call(self, method: str, name: str, **fields: Any) -> Any:
+        sent = {key: self._sent(value) if isinstance(value, dict) else value for key, value in fields.items()}
+        request = getattr(provider_pb2, f"{method}Request")(
+            urn=f"urn:pulumi:dev::project::{FRONTS[self._front]}::{name}", **sent
+        )
         try:
-            return _call(method, request)
+            return getattr(_stub(self._front), method)(request, timeout=60)
+        except grpc.RpcError as failure:
+            raise Failed(_status(failure).message or failure.details()) from failure
+
+    def _sent(self, props: Props) -> struct_pb2.Struct:
+        """A dynamic provider gets plain values; the plugin takes secrets, under the names of its schema."""
+        return struct(props if self._front == "dynamic" else names.to_schema(_marked(props)))
+
+    def _guarded(self, keep: Callable[[Any], None], method: str, name: str, **fields: Any) -> Any:
+        try:
+            return self._call(method, name, **fields)
         except Failed as failure:
             if failure.__cause__ is not None:
                 partial = _partial(failure.__cause__)
                 if partial is not None:
                     keep(partial)
             raise
-
-
-def _call(method: str, request: Any) -> Any:
-    try:
-        return getattr(_stub(), method)(request, timeout=60)
-    except grpc.RpcError as failure:
-        raise Failed(_status(failure).message or failure.details()) from failure
 
 
 def _status(failure: Any) -> Any:
@@ -297,11 +312,23 @@ def struct(values: Props) -> struct_pb2.Struct:
 
 def received(message: struct_pb2.Struct) -> Props:
     """What the engine keeps: an access token that is not marked as secret would stand in the state in plain."""
-    values = dict(json_format.MessageToDict(message))
+    values = dict(names.from_schema(json_format.MessageToDict(message)))
     for credential in values.get("credentials") or ():
         token = credential.get("access_token")
         assert token is None or SECRET.items() <= token.items(), "an access token in plain"
     return dict(plain(values))
+
+
+def _marked(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _marked(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_marked(item) for item in value]
+    return {**SECRET, "value": value} if key == "access_token" and value is not None else value
+
+
+def _snake(keys: Any) -> list[str]:
+    return [names.snake(key) for key in keys]
 
 
 def plain(value: Any) -> Any:

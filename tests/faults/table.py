@@ -3,7 +3,8 @@
     python tests/faults/table.py            # runs all rows and writes docs/faults.md
     python tests/faults/table.py --check    # runs all rows and compares
 
-A row drives the provider over gRPC in one process, as the engine does, against the emulator over real HTTP.
+A row drives the provider over gRPC in one process, as the engine does, against the emulator over real HTTP; first the
+dynamic one, then the plugin.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ class Outcome:
 class Scene:
     """A server and a stack, up to the moment of the fault."""
 
-    def __init__(self, operation: Operation, world: str, keys: str, fault: str = "") -> None:
+    def __init__(self, operation: Operation, world: str, keys: str, fault: str = "", front: str = "dynamic") -> None:
         switches: dict[str, Any] = dict(WORLDS[world])
         late_s = AT_WORK.get(fault, 0.0) * PACE
         self.qoder = Emulator(api_token=API_TOKEN, idempotency=KEYS[keys], fault_delay_s=late_s or None, **switches)
@@ -136,7 +137,7 @@ class Scene:
         self.time = MovableTime(pace=PACE if late_s else 0.0)
         self.late_s = late_s
         timeout = {"timeout": "0.5s"} if fault == TOO_LATE else {}
-        self.engine = Engine(self.qoder, self.time, **timeout)
+        self.engine = Engine(self.qoder, self.time, front, **timeout)
         self.operation = operation
         if operation.before:
             assert [] == self.engine.up(program(*operation.before))
@@ -216,11 +217,11 @@ def _shape(path: str) -> str:
     return "/".join({"vault_": "V", "vcred_": "C"}.get(part[:6], part) for part in parts)
 
 
-def run(row: Row) -> Outcome:
+def run(row: Row, front: str = "dynamic") -> Outcome:
     """Run a row twice: once with `up` after it, once with `refresh` in between."""
-    first, scene = _run_once(row, ())
+    first, scene = _run_once(row, (), front)
     scene.close()
-    second, scene = _run_once(row, ("refresh",))
+    second, scene = _run_once(row, ("refresh",), front)
     scene.close()
     flaws = dict.fromkeys((*first.flaws, *second.flaws))
     return Outcome(
@@ -228,9 +229,9 @@ def run(row: Row) -> Outcome:
     )
 
 
-def _run_once(row: Row, between: tuple[str, ...]) -> tuple[Outcome, Scene]:
+def _run_once(row: Row, between: tuple[str, ...], front: str) -> tuple[Outcome, Scene]:
     operation = OPERATIONS[row.operation]
-    scene = Scene(operation, row.world, row.keys, row.fault)
+    scene = Scene(operation, row.world, row.keys, row.fault, front)
     scene.plan(row.fault, row.position)
     errors = scene.act()
     used = len(scene.qoder.requests)
@@ -345,7 +346,9 @@ def main() -> int:
 
 
 def _run_named(row: Row) -> tuple[Row, Outcome]:
-    return row, run(row)
+    """Run a row on both fronts: one core, so that both leave the same behind."""
+    outcome, other = run(row), run(row, "plugin")
+    return row, outcome if outcome == other else replace(outcome, flaws=(*outcome.flaws, f"the plugin: {other}"))
 
 
 if __name__ == "__main__":

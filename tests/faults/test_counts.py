@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
-from one_process import Engine, MovableTime
+from one_process import FRONTS, Engine, MovableTime
 from table import program
 
 from pulumi_qoder_vault.emulator import Emulator
@@ -13,11 +14,12 @@ from pulumi_qoder_vault.emulator import Emulator
 SWITCHES = {"2026-05": {}, "2026-05, two per URL": {"unique_url": False}, "2026-07": {}}
 
 
-@pytest.fixture(params=SWITCHES)
+@pytest.fixture(params=itertools.product(SWITCHES, FRONTS), ids=" ".join)
 def world(request: pytest.FixtureRequest) -> Iterator[tuple[str, Emulator, Engine]]:
-    revision = request.param.partition(",")[0]
-    with Emulator(revision, **SWITCHES[request.param]) as qoder:
-        yield request.param, qoder, Engine(qoder, MovableTime(), apiRevision=revision)
+    name, front = request.param
+    revision = name.partition(",")[0]
+    with Emulator(revision, **SWITCHES[name]) as qoder:
+        yield name, qoder, Engine(qoder, MovableTime(), front, apiRevision=revision)
 
 
 def asked(qoder: Emulator) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from lives import Lives
+from one_process import FRONTS
 
 CASES = {
     "2026-05": ("2026-05", {}),
@@ -16,15 +17,16 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("case", CASES)
-def test_any_life_ends_as_the_program_says(case: str) -> None:
+def test_any_life_ends_as_the_program_says(case: str, front: str) -> None:
     """Whatever happened, the next `up` that succeeds leaves what the program says, and nothing that nobody knows of."""
     revision, switches = CASES[case]
-    machine = type("Lives", (Lives,), {"revision": revision, "switches": switches})
+    machine = type("Lives", (Lives,), {"front": front, "revision": revision, "switches": switches})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -8,6 +8,7 @@ import random
 import document
 import pytest
 import table
+from one_process import FRONTS
 from table import AT_WORK, DOCUMENT, TOO_LATE, Row
 
 # Another sample each day in CI; the seed is in the test's name, and QODER_SEED repeats it.
@@ -40,11 +41,12 @@ def lines_of_the_document() -> dict[tuple[str, str], set[str]]:
 def test_a_row_of_the_table_is_what_happens(
     number: int, lines_of_the_document: dict[tuple[str, str], set[str]]
 ) -> None:
-    """A sample of rows, run anew: no flaw but the marked ones, and each cell as the document has it."""
+    """A sample, run anew on one front or the other: no flaw but the marked ones, each cell as the document has it."""
+    front = list(FRONTS)[number % 2]
     for row in sample()[number::8]:
-        outcome = table.run(row)
+        outcome = table.run(row, front)
 
-        assert [] == [flaw for flaw in outcome.flaws if not table.is_allowed(row, flaw)], row
+        assert [] == [flaw for flaw in outcome.flaws if not table.is_allowed(row, flaw)], (front, row)
         (line,) = document.lines([(row, outcome)])
         cells = line.strip().split(" | ")
         written = [
@@ -76,8 +78,9 @@ def test_the_document_has_every_row() -> None:
     assert {(row.operation, row.world, row.fault, row.position, row.keys) for row in table.rows()} == covered
 
 
+@pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("fault", ["dropped after the commit", "409"])
-def test_the_table_sees_what_must_not_be(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_sees_what_must_not_be(fault: str, front: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider that does not look after a lost answer, or that rolls nothing back, leaves a flaw."""
     from pulumi_qoder_vault.lifecycle import making, operations
 
@@ -89,6 +92,6 @@ def test_the_table_sees_what_must_not_be(fault: str, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(making._Attempt, "find_or_repeat", give_up)
         row = Row("create", "2026-05", fault, 0, "POST /vaults", "honoured")
 
-    flaws = table.run(row).flaws
+    flaws = table.run(row, front).flaws
     assert flaws
     assert [] == [flaw for flaw in flaws if not flaw.startswith("orphan") or table.is_allowed(row, flaw)]

@@ -1,0 +1,363 @@
+"""A credential of its own, in a vault that another stack may own: inputs -> problems, complete inputs, differences.
+
+Pure: no HTTP, no Pulumi objects. What each type is made of, and what of it may change in place, is one table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..secret import Secret
+from .check import (
+    CREDENTIAL_METADATA_PAIRS,
+    NO_ACCESS_TOKEN,
+    PROTOCOLS,
+    Problem,
+    check_choice,
+    check_keys,
+    check_metadata,
+    check_secret,
+    check_url,
+    kind,
+)
+from .diff import Difference, Kind, Path
+from .model import (
+    ACTIVE,
+    DEFAULT_PROTOCOL,
+    ENVIRONMENT_VARIABLE,
+    MCP_OAUTH,
+    STATIC_BEARER,
+    Credential,
+    Inputs,
+    RecordedVault,
+    Unknown,
+)
+
+Check = Callable[[str, Any], Iterator[Problem]]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_VAULT_ID = re.compile(r"vault_[0-9A-Za-z]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input.
+
+    Attributes:
+        check: judges a value that is known.
+        may_change: True if it changes in place; anything else makes another credential.
+        is_secret: True if Qoder never returns it: after an import it may be missing.
+        fields: those of a nested object; each has rules of its own.
+    """
+
+    check: Check | None = None
+    is_required: bool = False
+    may_change: bool = False
+    is_secret: bool = False
+    fields: Mapping[str, Field] | None = None
+
+
+def _text(path: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str):
+        yield Problem(path, f"must be a string, not {kind(value)}")
+    elif not value.isprintable():
+        yield Problem(path, "holds a control character, such as a line break; strip it")
+
+
+def _name(path: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        yield Problem(path, "must be the name of an environment variable: letters, digits and underscores")
+
+
+def _time(path: str, value: Any) -> Iterator[Problem]:
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    try:
+        datetime.fromisoformat(found[1] if found else "")
+    except ValueError:
+        yield Problem(path, "must be an RFC 3339 time such as 2026-12-31T23:59:59Z")
+
+
+def _flag(path: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, bool):
+        yield Problem(path, f"must be true or false, not {kind(value)}")
+
+
+def _hosts(path: str, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str | Unknown) and item for item in value):
+        yield Problem(path, "must be a list of host names")
+
+
+def _one_of(*choices: str) -> Check:
+    return lambda path, value: check_choice(path, value, choices)
+
+
+_URL = Field(check_url, is_required=True)
+_SECRET = Field(check_secret, is_required=True, may_change=True, is_secret=True)
+
+# Qoder, Vault Credentials (read 2026-08): what each type takes, and what an update may change. UNVERIFIED: networking
+# and injection_location are in the official client's update, and on no page: they make another credential.
+AUTH: Mapping[str, Mapping[str, Field]] = {
+    STATIC_BEARER: {
+        "mcp_server_url": _URL,
+        "access_token": _SECRET,
+        "protocol": Field(_one_of(*PROTOCOLS), may_change=True),
+    },
+    MCP_OAUTH: {
+        "mcp_server_url": _URL,
+        "access_token": _SECRET,
+        "expires_at": Field(_time, may_change=True),
+        "refresh": Field(
+            fields={
+                "client_id": Field(_text, is_required=True),
+                "refresh_token": _SECRET,
+                "token_endpoint": _URL,
+                "token_endpoint_auth": Field(
+                    fields={
+                        "type": Field(
+                            _one_of("none", "client_secret_basic", "client_secret_post"),
+                            is_required=True,
+                            may_change=True,
+                        ),
+                        "client_secret": Field(check_secret, may_change=True, is_secret=True),
+                    },
+                    is_required=True,
+                    may_change=True,
+                ),
+                "resource": Field(_text),
+                "scope": Field(_text, may_change=True),
+            }
+        ),
+    },
+    ENVIRONMENT_VARIABLE: {
+        "secret_name": Field(_name, is_required=True),
+        "secret_value": _SECRET,
+        "networking": Field(
+            fields={
+                "type": Field(_one_of("unrestricted", "limited"), is_required=True),
+                "allowed_hosts": Field(_hosts),
+            }
+        ),
+        "injection_location": Field(fields={"header": Field(_flag), "body": Field(_flag)}),
+    },
+}
+
+# What `auth` holds beside the type, the URL and the access token.
+REST = ("expires_at", "refresh", "secret_name", "networking", "injection_location")
+OWN_KEYS = ("vault_id", "type", "metadata", "status", "rotations")
+
+
+def check(inputs: Inputs, imported: Inputs) -> list[Problem]:
+    """Find what is wrong with the inputs of a credential.
+
+    Args:
+        inputs: what the program gave; missing keys and None are the same.
+        imported: the inputs of the last deployment: a secret that they do not hold, since Qoder never returns one,
+            need not be given; Qoder's is left alone.
+    """
+    return list(_check(inputs, imported))
+
+
+def _check(inputs: Inputs, imported: Inputs) -> Iterator[Problem]:
+    vault_id, type_ = inputs.get("vault_id"), inputs.get("type") or STATIC_BEARER
+    match vault_id:
+        case Unknown():
+            pass
+        case None | "":
+            yield Problem("vault_id", "is required: the id of the vault that holds the credential")
+        case str() if _VAULT_ID.fullmatch(vault_id):
+            pass
+        case _:
+            yield Problem("vault_id", "must be a vault's id, like vault_019e3bb940277f0db05ab74291acf6ef")
+    yield from check_metadata(inputs.get("metadata"), at_most=CREDENTIAL_METADATA_PAIRS)
+    if isinstance(type_, Unknown):
+        return
+    if type_ not in AUTH:
+        yield from check_choice("type", type_, tuple(AUTH))
+        return
+    yield from check_keys("", inputs, (*OWN_KEYS[:3], *AUTH[type_], *OWN_KEYS[3:]))
+    yield from _check_fields("", inputs, AUTH[type_], imported if _is_same(inputs, imported) else {})
+    yield from _check_together(inputs)
+    yield from _check_exposure(inputs)
+
+
+def _check_fields(path: str, given: Inputs, fields: Mapping[str, Field], imported: Inputs) -> Iterator[Problem]:
+    for name, field in fields.items():
+        at, value = f"{path}.{name}" if path else name, given.get(name)
+        if isinstance(value, Unknown):
+            continue
+        if value is None or value == "":
+            may_lack = field.is_secret and bool(imported) and imported.get(name) is None
+            if field.is_required and not may_lack:
+                yield Problem(at, NO_ACCESS_TOKEN if at == "access_token" else "is required")
+        elif field.fields is not None:
+            if isinstance(value, Mapping):
+                yield from check_keys(at, value, tuple(field.fields))
+                before = imported.get(name)
+                yield from _check_fields(at, value, field.fields, before if isinstance(before, Mapping) else {})
+            else:
+                yield Problem(at, f"must be a map with {', '.join(field.fields)}, not {kind(value)}")
+        elif field.check is not None:
+            yield from field.check(at, value)
+
+
+def _check_together(inputs: Inputs) -> Iterator[Problem]:
+    """Find what is missing, or too much, beside something else."""
+    networking, refresh = inputs.get("networking"), inputs.get("refresh")
+    if isinstance(networking, Mapping):
+        is_limited, hosts = networking.get("type") == "limited", networking.get("allowed_hosts")
+        if is_limited and hosts is None:
+            yield Problem("networking.allowed_hosts", "is required for limited")
+        if networking.get("type") == "unrestricted" and hosts is not None:
+            yield Problem("networking.allowed_hosts", "is for limited only")
+    proof = refresh.get("token_endpoint_auth") if isinstance(refresh, Mapping) else None
+    if isinstance(proof, Mapping) and proof.get("type") == "none" and proof.get("client_secret") is not None:
+        yield Problem("refresh.token_endpoint_auth.client_secret", "is not for type none")
+
+
+def _check_exposure(inputs: Inputs) -> Iterator[Problem]:
+    """Refuse a secret in a field that is stored and shown in plain text."""
+    hidden = [secret.reveal() for _, secret in _secrets((), inputs) if len(secret.reveal()) >= 8]
+    for path, text in _texts((), inputs):
+        if any(secret in text for secret in hidden):
+            yield Problem(".".join(path[:1]), "a secret stands in plain text here; it belongs in its own field only")
+            return
+
+
+def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
+    """Fill in defaults, and the two inputs in which drift and rotation show: ``status`` and ``rotations``.
+
+    Args:
+        inputs: inputs without a problem.
+        recorded: the inputs of the last deployment; empty for a new credential.
+    """
+    given = {name: _without_none(value) for name, value in inputs.items() if value is not None}
+    completed = {"type": STATIC_BEARER, **given, "status": ACTIVE}
+    if completed["type"] == STATIC_BEARER:
+        completed.setdefault("protocol", DEFAULT_PROTOCOL)
+    before = dict(_secrets((), recorded))
+    count = int(recorded.get("rotations") or 0)
+    has_changed = bool(recorded) and any(before.get(path) != secret for path, secret in _secrets((), given))
+    return completed | {"rotations": count + has_changed}
+
+
+def to_credential(inputs: Inputs) -> Credential:
+    """Read complete inputs, or outputs, all of them known."""
+    return Credential(
+        inputs.get("mcp_server_url") or "",
+        inputs.get("access_token") or inputs.get("secret_value"),
+        inputs.get("protocol"),
+        inputs.get("type") or STATIC_BEARER,
+        {name: _without_none(inputs[name]) for name in REST if inputs.get(name) is not None},
+        inputs.get("metadata"),
+    )
+
+
+def diff(recorded: RecordedVault, outputs: Inputs, desired: Inputs) -> Difference:
+    """Compare what the state holds with complete inputs (see `complete`), field by field.
+
+    Args:
+        recorded: the credential as `credentials` keeps it; says if there is work that stopped in the middle.
+        outputs: the same, as the state has it.
+        desired: what the program asks for; may hold `UNKNOWN`.
+    """
+    details: dict[Path, Kind] = {}
+    replaces: list[str] = []
+    for name in ("vault_id", "type"):
+        if desired.get(name) != outputs.get(name):
+            details[name,] = Kind.UPDATE
+            replaces.append(name)
+    fields = AUTH.get(str(outputs.get("type")), {})
+    if not replaces:
+        for path, kind_, may_change in _compared((), fields, outputs, desired):
+            details[path] = kind_
+            if not may_change:
+                replaces.append(str(path[0]))
+    if recorded.status != ACTIVE:
+        details["status",] = Kind.UPDATE
+        replaces.append("status")
+    details |= _compared_metadata(outputs.get("metadata") or {}, desired.get("metadata"))
+    is_change = bool(details) or recorded.unfinished is not None
+    if is_change and desired.get("rotations") != outputs.get("rotations"):
+        details["rotations",] = Kind.UPDATE
+    # Where it keeps its URL, or name, the vault has no room for both.
+    keeps_key = all(outputs.get(name) == desired.get(name) for name in ("vault_id", "mcp_server_url", "secret_name"))
+    return Difference(
+        is_change,
+        tuple(dict.fromkeys(replaces)),
+        is_hidden=not replaces and recorded.unfinished is not None,
+        deletes_first=bool(replaces) and keeps_key and recorded.status == ACTIVE,
+        details=details,
+    )
+
+
+def _compared(
+    path: Path, fields: Mapping[str, Field], before: Inputs, after: Inputs
+) -> Iterator[tuple[Path, Kind, bool]]:
+    """Give each field that differs, what happens to it, and whether that can be done in place."""
+    for name, field in fields.items():
+        at, old, new = (*path, name), before.get(name), after.get(name)
+        if old == new or (new is None and field.is_secret):  # a secret that is not given is left alone
+            continue
+        if field.fields is not None and isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _compared(at, field.fields, old, new)
+        else:
+            yield at, Kind.ADD if old is None else Kind.DELETE if new is None else Kind.UPDATE, field.may_change
+
+
+def _compared_metadata(before: Inputs, after: Any) -> dict[Path, Kind]:
+    if isinstance(after, Unknown):
+        return {("metadata",): Kind.UPDATE}
+    after = after or {}
+    found: dict[Path, Kind] = {
+        ("metadata", key): Kind.ADD if key not in before else Kind.UPDATE
+        for key, value in after.items()
+        if before.get(key) != value
+    }
+    return found | {("metadata", key): Kind.DELETE for key in before if key not in after}
+
+
+def as_seen(recorded: Inputs, seen: Inputs) -> dict[str, Any]:
+    """Give recorded fields with the values that Qoder shows: what nobody asked for, and what it hides, is no drift."""
+    return {
+        name: as_seen(value, seen[name])
+        if isinstance(value, Mapping) and isinstance(seen.get(name), Mapping)
+        else value
+        if isinstance(value, Secret) or name == "expires_at" or seen.get(name) is None  # Qoder itself renews it
+        else seen[name]
+        for name, value in recorded.items()
+    }
+
+
+def _is_same(inputs: Inputs, recorded: Inputs) -> bool:
+    return bool(recorded) and all(
+        inputs.get(name) == recorded.get(name) for name in ("vault_id", "mcp_server_url", "secret_name")
+    )
+
+
+def _secrets(path: tuple[str, ...], inputs: Inputs) -> Iterator[tuple[tuple[str, ...], Secret]]:
+    for name, value in inputs.items():
+        if isinstance(value, Secret):
+            yield (*path, name), value
+        elif isinstance(value, Mapping):
+            yield from _secrets((*path, name), value)
+
+
+def _texts(path: tuple[str, ...], inputs: Inputs) -> Iterator[tuple[tuple[str, ...], str]]:
+    for name, value in inputs.items():
+        if isinstance(value, Mapping):
+            yield from _texts((*path, name), value)
+            yield from (((name,), key) for key in value if name == "metadata")
+        for item in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(item, str):
+                yield (*path, name), item
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_none(item) for name, item in value.items() if item is not None}
+    return value

@@ -1,0 +1,180 @@
+"""Create, read, update, delete one credential in a vault that another stack may own; the rest of it is left alone.
+
+It is kept as a `RecordedVault` of which one credential is ours, so that `work` carries out its steps, too. Rotation,
+lost answers and work that stopped in the middle are thus the same as in a vault of one's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..errors import NotFound, QoderError, Unfinished, VaultNotFound
+from .credential import as_seen
+from .detect import RevisionInUse
+from .model import (
+    ACTIVE,
+    ARCHIVED,
+    DEFAULT_PROTOCOL,
+    STATIC_BEARER,
+    Credential,
+    DesiredVault,
+    ObservedCredential,
+    RecordedVault,
+    Revision,
+    VaultsApi,
+)
+from .operations import is_gone, look, not_found
+from .operations import update as update_vault
+from .plan import STORES_CREDENTIAL_METADATA, TYPES, Op, Step
+from .work import Work
+
+
+def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: RevisionInUse) -> RecordedVault:
+    """Add a credential to a vault. One read, which tells what was there before, and one write.
+
+    Raises:
+        VaultNotFound: there is no such vault.
+        Conflict: the vault is archived, or full.
+        AnswerLost: whether it was made could not be found out.
+    """
+    empty = _with(api, vault_id, None, desired)
+    try:
+        observed, revision = look(api, empty, in_use)
+    except NotFound as failure:
+        raise _no_vault(api, vault_id, failure) from None
+    _refuse_what_it_cannot_hold(desired, revision)
+    work = Work(api, empty, _desired(desired, 0), observed, revision)
+    work.carry_out([Step(Op.CREATE, desired)])
+    return replace(work.recorded(), unfinished=None, api_revision=revision)
+
+
+def find(api: VaultsApi, vault_id: str, credential_id: str) -> RecordedVault:
+    """Read a credential that no state holds yet. One read.
+
+    Raises:
+        VaultNotFound: there is none, or nothing proves that.
+    """
+    try:
+        seen = api.get_credential(vault_id, credential_id)
+    except NotFound as failure:
+        raise VaultNotFound(
+            f"{failure}: there is no credential {credential_id} in vault {vault_id} at {api.place}",
+            is_absent=failure.genuine,
+        ) from None
+    protocol = seen.protocol or (DEFAULT_PROTOCOL if seen.type == STATIC_BEARER else None)
+    credential = Credential(seen.mcp_server_url or "", None, protocol, seen.type, seen.fields, seen.metadata or None)
+    return replace(_with(api, vault_id, seen, credential), api_revision=seen.revision)
+
+
+def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None, bool]:
+    """Look at a credential that the state holds. Give what is there (None if it is gone), and whether that is drift.
+
+    Raises:
+        VaultNotFound: it is not to be found, and that does not prove that it is gone.
+    """
+    (credential,) = recorded.credentials
+    credential_id = recorded.credential_ids[credential.key]
+    try:
+        seen = api.get_credential(recorded.id, credential_id)
+    except NotFound as failure:
+        if is_gone(api, recorded, failure):
+            return None, True
+        raise not_found(api, recorded, failure, "the credential in vault") from None
+    now = replace(
+        credential,
+        protocol=seen.protocol or credential.protocol,
+        fields=as_seen(credential.fields, seen.fields),
+        metadata=(seen.metadata or None) if STORES_CREDENTIAL_METADATA[seen.revision] else credential.metadata,
+    )
+    status = ACTIVE if seen.is_active else ARCHIVED
+    is_drift = (
+        (now.protocol, now.fields, now.metadata or {})
+        != (credential.protocol, credential.fields, credential.metadata or {})
+        or ACTIVE not in (status, recorded.status)
+        or status != recorded.status
+        or recorded.unfinished is not None
+    )
+    found = replace(
+        recorded,
+        place=api.place,
+        status=status,
+        credentials=(now,),
+        api_revision=seen.revision,
+        unfinished=recorded.unfinished or None,
+    )
+    return found, is_drift
+
+
+def update(
+    api: VaultsApi, recorded: RecordedVault, desired: Credential, rotations: int, in_use: RevisionInUse
+) -> RecordedVault:
+    """Rotate or change a credential; its vault, and all others in it, stay.
+
+    Raises:
+        Unfinished: some of the steps were carried out, and a later one failed.
+    """
+    _refuse_what_it_cannot_hold(desired, in_use.for_vault(recorded.api_revision))
+    try:
+        return update_vault(api, recorded, _desired(desired, rotations), in_use)
+    except Unfinished as failure:
+        if desired.key not in failure.recorded.credential_ids:
+            # On 2026-05 the old one may have gone first: the next read finds nothing, and the next `up` makes it anew.
+            kept = {desired.key: recorded.credential_ids[desired.key]}
+            left = replace(failure.recorded, credentials=recorded.credentials, credential_ids=kept)
+            raise Unfinished(str(failure), left) from None
+        raise
+
+
+def delete(api: VaultsApi, recorded: RecordedVault) -> None:
+    """Delete a credential, and what an update that stopped left of it. What is gone is success.
+
+    Raises:
+        VaultNotFound: it is not to be found, and that does not prove that it is gone.
+    """
+    for credential_id in {*recorded.credential_ids.values(), *(recorded.unfinished or ())}:
+        try:
+            api.delete_credential(recorded.id, credential_id)
+        except NotFound as failure:  # noqa: PERF203 one that is gone does not keep the others
+            if not is_gone(api, recorded, failure):
+                raise not_found(api, recorded, failure, "the credential in vault") from None
+
+
+def _desired(credential: Credential, rotations: int) -> DesiredVault:
+    return DesiredVault("", (credential,), rotations={credential.key: rotations}, on_delete="")
+
+
+def _with(api: VaultsApi, vault_id: str, seen: ObservedCredential | None, credential: Credential) -> RecordedVault:
+    """Record a vault of which one credential is ours, or none yet."""
+    return RecordedVault(
+        id=vault_id,
+        display_name="",
+        metadata={},
+        on_delete="",
+        place=api.place,
+        status=ACTIVE if seen is None or seen.is_active else ARCHIVED,
+        credentials=(credential,) if seen else (),
+        credential_ids={credential.key: seen.id} if seen else {},
+        rotations={credential.key: 0} if seen else {},
+        created_at="",
+        updated_at="",
+        api_revision=seen.revision if seen else Revision.R2026_05,
+    )
+
+
+def _refuse_what_it_cannot_hold(credential: Credential, revision: Revision) -> None:
+    if credential.type not in TYPES[revision]:
+        raise QoderError(f"type: {credential.type} needs a Qoder of API revision {Revision.R2026_07.value}")
+    if credential.metadata and not STORES_CREDENTIAL_METADATA[revision]:
+        raise QoderError(
+            "metadata: this Qoder does not store metadata with a credential; remove it from the program, or use a "
+            f"Qoder of API revision {Revision.R2026_07.value}"
+        )
+
+
+def _no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:
+    if failure.genuine:
+        return VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True)
+    return VaultNotFound(
+        f"{failure}: nothing proves that there is no vault {vault_id} at {api.place}; check qoder:baseUrl, "
+        "qoder:workspaceId and the proxy"
+    )
