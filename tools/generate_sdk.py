@@ -1,8 +1,8 @@
 """Write the SDK of a language, as `pulumi package add` would: `generate_sdk.py <python|nodejs|go> <directory>`.
 
-The schema is that of the installed `pulumi_qoder_vault`. The generator in tools/generate-sdk is built once and stays in
-`$XDG_CACHE_HOME/pulumi-qoder-vault/generate-sdk`. Needs Go; where the Pulumi CLI has its own language hosts, not those
-that pulumi_cli.py builds, `pulumi package add` does the same.
+The schema is that of the installed `pulumi_qoder_vault`, unless a third argument names a file. The generator in
+tools/generate-sdk is built once, with Go, and stays in `$XDG_CACHE_HOME/pulumi-qoder-vault/generate-sdk`. For the
+language hosts that pulumi_cli.py builds, which cannot generate; those of a released CLI can.
 """
 
 from __future__ import annotations
@@ -25,18 +25,17 @@ LANGUAGES = ("python", "nodejs", "go")
 
 def main() -> int:
     """Write one SDK; 2 for other arguments, 1 where it cannot be generated."""
-    if len(sys.argv) != 3 or sys.argv[1] not in LANGUAGES:
-        print(f"usage: generate_sdk.py <{'|'.join(LANGUAGES)}> <directory>", file=sys.stderr)
+    if len(sys.argv) not in {3, 4} or sys.argv[1] not in LANGUAGES:
+        print(f"usage: generate_sdk.py <{'|'.join(LANGUAGES)}> <directory> [schema.json]", file=sys.stderr)
         return 2
-    language, directory = sys.argv[1:]
+    language, directory, *file = sys.argv[1:]
+    text = Path(file[0]).read_bytes() if file else json.dumps(schema()).encode()
     try:
         generator = cached_or_built(cache_directory().parent / "generate-sdk")
     except Unavailable as reason:
         print(f"SDK: {reason}", file=sys.stderr)
         return 1
-    return subprocess.run(
-        [generator, language, "-", directory], input=json.dumps(schema()).encode(), check=False
-    ).returncode
+    return subprocess.run([generator, language, "-", directory], input=text, check=False).returncode
 
 
 def cached_or_built(cache: Path) -> Path:
