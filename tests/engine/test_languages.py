@@ -192,6 +192,7 @@ def test_a_team_puts_its_credential_into_a_vault_of_another_stack(tmp_path: Path
     platform.up("--refresh", "--expect-no-changes")
 
     platform.run("config", "set", "--secret", "platformToken", TOKEN + "-2")
+    assert re.search(r"~ accessToken *: \[secret\] => \[secret\]", platform.preview().text)
     platform.up()
     assert [vault.id] == [one.id for one in qoder.vaults]
     assert {*tokens, TOKEN + "-2"} - {TOKEN} == set(tokens_of(qoder))
