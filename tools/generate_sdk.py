@@ -7,6 +7,7 @@ language hosts that pulumi_cli.py builds, which cannot generate; those of a rele
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pulumi_cli import Unavailable, cache_directory, last_line, only_one
+from pulumi_cli import Unavailable, cache_directory, last_line
 
 from pulumi_qoder_vault.plugin.schema import schema
 
@@ -46,7 +47,8 @@ def cached_or_built(cache: Path) -> Path:
     generator = cache / digest.hexdigest()[:12]
     if not generator.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        with only_one(cache / "lock"):
+        with (cache / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a run that builds is waited for
             if not generator.exists():
                 build(generator)
     return generator
