@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pulumi
 from pulumi.dynamic import (
@@ -25,13 +25,14 @@ from pulumi.dynamic import (
 
 from . import properties
 from .connection import Qoder
-from .errors import SettingsError, Unfinished
+from .errors import SettingsError
 from .guard import Reported, one_clean_line
-from .lifecycle import check as checks
-from .lifecycle import diff as diffs
-from .lifecycle.model import Revision
+from .resources.handler import Found, Partial
 from .secret import one_line
 from .settings import Settings, load
+
+if TYPE_CHECKING:
+    from .resources.handler import ResourceHandler
 
 VAULT_TYPE = "pulumi-python:dynamic/qoder:Vault"
 
@@ -157,13 +158,18 @@ class Vault(Resource, module="qoder", name="Vault"):
         return Vault(resource_name, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id)))
 
 
-class VaultProvider(ResourceProvider):
-    """Makes, reads, changes and deletes vaults. Pickled by reference: its state in a process is not part of it."""
+class QoderProvider(ResourceProvider):
+    """What the providers of both resources are made of. Pickled by reference: what a process adds is not part of it."""
 
     serialize_as_secret_always = False
 
-    def __reduce__(self) -> tuple[type[VaultProvider], tuple[()]]:
-        return VaultProvider, ()
+    def __reduce__(self) -> tuple[type[QoderProvider], tuple[()]]:
+        return type(self), ()
+
+    @property
+    def _handler(self) -> ResourceHandler:
+        """Give what serves this type. It is loaded when it is needed: a program that declares does not need it."""
+        raise NotImplementedError
 
     def configure(self, req: ConfigureRequest) -> None:
         """Keep the stack's configuration; what is wrong with it is said by the call that needs it."""
@@ -174,79 +180,87 @@ class VaultProvider(ResourceProvider):
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
         inputs = properties.to_inputs(news)
         try:
-            settings = self._settings()
+            # Nothing was imported here, so that nothing recorded excuses an access token that is missing.
+            found = [str(problem) for problem in self._handler.check(inputs, {}, self._settings())]
         except SettingsError as failure:
             return CheckResult(properties.to_wire(inputs), [CheckFailure("", str(failure))])
-        problems = checks.check(inputs, allows_empty=settings.revision == Revision.R2026_07.value)
-        if problems:
+        if found:
             secrets = properties.secrets(inputs)
-            failures = [CheckFailure("", one_line(str(problem), secrets, limit=3000)) for problem in problems]
+            failures = [CheckFailure("", one_line(problem, secrets, limit=3000)) for problem in found]
             return CheckResult(properties.to_wire(inputs), failures)
-        return CheckResult(properties.to_wire(checks.complete(inputs, properties.to_inputs(_olds))), [])
+        return CheckResult(properties.to_wire(self._handler.complete(inputs, properties.to_inputs(_olds))), [])
 
     @one_clean_line
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare the state with the program. No request."""
-        difference = diffs.diff(properties.to_recorded(_id, _olds), properties.to_inputs(_news))
+        difference = self._handler.diff(_id, properties.to_inputs(_olds), properties.to_inputs(_news))
         if not difference.is_change:
             return DiffResult(changes=False)
-        # None lets the engine compare the inputs, and show them; True is for what they do not show.
-        return DiffResult(changes=True if difference.is_hidden else None, replaces=list(difference.replaces))
+        return DiffResult(
+            # None lets the engine compare the inputs, and show them; True is for what they do not show.
+            changes=True if difference.is_hidden else None,
+            replaces=list(difference.replaces),
+            delete_before_replace=difference.deletes_first,
+        )
 
     @one_clean_line
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make a vault. On ``2026-05`` one request, on ``2026-07`` one more for each credential."""
-        from .lifecycle import operations
-
-        desired = properties.to_desired(props)
+        """Make it."""
         try:
-            recorded = operations.create(self._qoder().api(props), desired, self._qoder().revision_in_use)
-        except Unfinished as failure:
-            raise _partial(failure, props) from None
-        return CreateResult(recorded.id, properties.to_outputs(recorded))
+            return CreateResult(*self._handler.create(self._qoder(), properties.to_inputs(props)))
+        except Partial as failure:
+            raise _reported(failure, props) from None
 
     @one_clean_line
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Look at a vault: for a refresh, where it may be gone, or for `Vault.get`, where it must exist."""
-        from .lifecycle import operations
+        """Look at it for a refresh: it may be gone."""
+        return self._read_result(self._handler.read(self._qoder(), id_, properties.to_inputs(props)))
 
-        api = self._qoder().api(props)
-        if props.get("on_delete") is None:  # every vault of this stack's own has one
-            is_refresh = "base_url" in props
-            found = operations.look_up(api, id_, properties.to_recorded(id_, props) if is_refresh else None)
-            return ReadResult(None, {}) if found is None else ReadResult(id_, properties.to_outputs(found))
-        recorded, is_drift = operations.read(api, properties.to_recorded(id_, props))
-        if recorded is None:
-            return ReadResult(None, {})
-        outputs = properties.to_outputs(recorded)
+    @staticmethod
+    def _read_result(found: Found | None) -> ReadResult:
         # Inputs only where something drifted: they would make the engine take the whole list for secret.
-        return ReadResult(id_, outputs, properties.to_refreshed_inputs(outputs) if is_drift else None)
+        return ReadResult(None, {}) if found is None else ReadResult(found.id, found.outputs, found.inputs)
 
     @one_clean_line
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Change the credentials of a vault; its id stays."""
-        from .lifecycle import operations
-
-        recorded = properties.to_recorded(_id, _olds)
+        """Change it in place; its id stays."""
+        recorded, inputs = properties.to_inputs(_olds), properties.to_inputs(_news)
         try:
-            api = self._qoder().api(_olds, _news)
-            recorded = operations.update(api, recorded, properties.to_desired(_news), self._qoder().revision_in_use)
-        except Unfinished as failure:
-            raise _partial(failure, _news) from None
-        return UpdateResult(properties.to_outputs(recorded))
+            return UpdateResult(self._handler.update(self._qoder(), _id, recorded, inputs))
+        except Partial as failure:
+            raise _reported(failure, _news) from None
 
     @one_clean_line
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Delete or archive a vault, as ``on_delete`` in the state says."""
-        from .lifecycle import operations
-
-        operations.delete(self._qoder().api(_props), properties.to_recorded(_id, _props))
+        """Delete it, or do what its state says is to be done instead."""
+        self._handler.delete(self._qoder(), _id, properties.to_inputs(_props))
 
     def _settings(self) -> Settings:
         return load(self._config.get, os.environ) if hasattr(self, "_config") else load(lambda _: None, os.environ)
 
     def _qoder(self) -> Qoder:
         return Qoder(self._settings())
+
+
+class VaultProvider(QoderProvider):
+    """Makes, reads, changes and deletes vaults. On ``2026-05`` a create is one request."""
+
+    @property
+    def _handler(self) -> ResourceHandler:
+        from .resources.vault import VaultResource
+
+        return VaultResource()
+
+    @one_clean_line
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Look at a vault: for a refresh, where it may be gone, or for `Vault.get`, where it must exist."""
+        if props.get("on_delete") is not None:  # every vault of this stack's own has one
+            return super().read(id_, props)
+        from .lifecycle import operations
+
+        recorded = properties.to_recorded(id_, props) if "base_url" in props else None
+        found = operations.look_up(self._qoder().api(props), id_, recorded)
+        return ReadResult(None, {}) if found is None else ReadResult(id_, properties.to_outputs(found))
 
 
 def _with_secret_tokens(credentials: Any) -> Any:
@@ -266,7 +280,6 @@ def _with_secret_token(credential: Any) -> Any:
     return credential
 
 
-def _partial(failure: Unfinished, props: Mapping[str, Any]) -> Reported:
-    known = {key: value for key, value in properties.to_outputs(failure.recorded).items() if value is not None}
-    partial = (failure.recorded.id, {**known, properties.PROVIDER_KEY: props[properties.PROVIDER_KEY]})
-    return Reported(str(failure), partial)
+def _reported(failure: Partial, props: Mapping[str, Any]) -> Reported:
+    outputs = {**properties.without_none(failure.outputs), properties.PROVIDER_KEY: props[properties.PROVIDER_KEY]}
+    return Reported(str(failure), (failure.id, outputs))

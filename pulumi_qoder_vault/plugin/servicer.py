@@ -26,13 +26,13 @@ from ..connection import Qoder
 from ..guard import detailed_status, unforeseen
 from ..lifecycle.diff import Difference, Kind
 from ..lifecycle.model import UNKNOWN, Inputs
+from ..resources.credential import CredentialResource
+from ..resources.handler import Found, Partial, ResourceHandler
+from ..resources.vault import VaultResource
 from ..secret import one_line
 from . import names
-from .credential import CredentialResource
 from .functions import FUNCTIONS, problems
-from .resource import Found, Partial, ResourceHandler
 from .schema import CREDENTIAL, VAULT, schema
-from .vault import VaultResource
 
 THREADS = 64
 R = TypeVar("R")

@@ -1,4 +1,4 @@
-"""`qoder:index:Vault`: translates between the engine's properties and a vault's life, and decides nothing."""
+"""A vault: properties <-> its life. Translates, and decides nothing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..lifecycle import diff as diffs
 from ..lifecycle import operations, plan
 from ..lifecycle.model import STATIC_BEARER, UNKNOWN, Inputs, Revision
 from ..settings import Settings
-from .resource import Found, Outputs, Partial
+from .handler import Found, Outputs, Partial
 
 
 class VaultResource:
-    """Fulfils `resource.ResourceHandler`."""
+    """Fulfils `handler.ResourceHandler`."""
 
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[checks.Problem]:
         return checks.check(inputs, allows_empty=settings.revision == Revision.R2026_07.value, imported=recorded)

@@ -1,4 +1,7 @@
-"""What the servicer needs of a resource: one handler for each type. Properties have the names of the core here."""
+"""What a front needs of a resource: one handler for each type. Knows neither the engine nor gRPC.
+
+Properties have the names of the core here, access tokens are `Secret`, and what a preview does not know is `UNKNOWN`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`qoder:index:Credential`: translates between the engine's properties and a credential's life, and decides nothing.
+"""A credential of its own: properties <-> its life. Translates, and decides nothing.
 
 Its id is `vault_…/vcred_…`: what an import takes, and what a credential is found by.
 """
@@ -17,13 +17,13 @@ from ..lifecycle.check import Problem
 from ..lifecycle.diff import Difference
 from ..lifecycle.model import UNKNOWN, Inputs, RecordedVault, Revision
 from ..settings import Settings
-from .resource import Found, Outputs, Partial
+from .handler import Found, Outputs, Partial
 
 _ID = re.compile(r"(vault_[0-9A-Za-z]+)/(vcred_[0-9A-Za-z]+)", re.ASCII)
 
 
 class CredentialResource:
-    """Fulfils `resource.ResourceHandler`."""
+    """Fulfils `handler.ResourceHandler`."""
 
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
         return credential.check(inputs, recorded)
