@@ -358,6 +358,10 @@ def schema() -> dict[str, Any]:
             "csharp": {"respectSchemaVersion": True},
             "go": {"respectSchemaVersion": True, "generateResourceContainerTypes": True},
             "nodejs": {"respectSchemaVersion": True, "packageName": "pulumi-qoder"},
-            "python": {"respectSchemaVersion": True, "pyproject": {"enabled": True}},
+            "python": {
+                "respectSchemaVersion": True,
+                "pyproject": {"enabled": True},
+                "requires": {"pulumi": ">=3.260,<4"},  # the floor in pyproject.toml, for the same reason
+            },
         },
     }
