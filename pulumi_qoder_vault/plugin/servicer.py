@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent import futures
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -257,13 +258,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def _tell(self, urn: str, line: str) -> None:
-        """Write a line under the resource. The engine may be gone: then nobody waits for it."""
+        """Write a line under the resource. The engine may be gone: then nobody reads it."""
         with self._connecting:
             if self._engine is None and self._engine_address:
                 self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(self._engine_address))
         if self._engine is not None:
             request = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=line)
-            self._engine.Log.future(request, timeout=5)
+            with suppress(grpc.RpcError):
+                self._engine.Log(request, timeout=1)
 
 
 def serve() -> None:

@@ -22,7 +22,12 @@ def decoded(value):
 
 
 for name, arguments in json.loads(Path("vaults.json").read_text()).items():
-    options = pulumi.ResourceOptions(**arguments.pop("opts", {}))
+    given = arguments.pop("opts", {})
+    if "custom_timeouts" in given:
+        given["custom_timeouts"] = pulumi.CustomTimeouts(**given["custom_timeouts"])
+    if "aliases" in given:
+        given["aliases"] = [pulumi.Alias(type_="pulumi-python:dynamic/qoder:Vault")]
+    options = pulumi.ResourceOptions(**given)
     if "vault_id" in arguments:
         made = Credential(name, options, **decoded(arguments))
         for output in ("id", "credential_id", "rotations", "status"):
