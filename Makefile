@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$pulumi:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults kills clean
+.PHONY: help demo test check faults kills bench clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ faults: $(READY) ## Run every row of the fault table and write docs/faults.md; A
 
 kills: $(READY) ## Interrupt and kill forty runs of the real CLI, and write docs/kills.md
 	@$(WITH_PULUMI) && QODER_ALL_KILLS=1 pytest --numprocesses 2 -rP tests/engine/test_kills.py | python tests/engine/kill_table.py
+
+bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minutes
+	@$(WITH_PULUMI) && PYTHONPATH=tests/faults python tests/engine/bench.py $(ARGS)
 
 clean: ## Remove what these tasks made in the checkout; the cached Pulumi CLI stays
 	rm -rf $(VENV) dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo

@@ -1,4 +1,4 @@
-"""What only the plugin can do: imports, leaf secrets, a stack that comes from the dynamic provider, present settings."""
+"""What only the plugin can do: imports, stacks that come from the dynamic provider, present settings, long waits."""
 
 from __future__ import annotations
 
@@ -21,9 +21,17 @@ from pulumi_qoder_vault.emulator import Emulator, Fault
 OTHER, THIRD = "https://other.example/mcp", "https://third.example/mcp"
 
 
-@pytest.fixture(params=["2026-05", "2026-07"])
-def qoder(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    with Emulator(revision=request.param) as emulator:
+both_revisions = pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
+
+
+@pytest.fixture
+def revision() -> str:
+    return "2026-07"
+
+
+@pytest.fixture
+def qoder(revision: str) -> Iterator[Emulator]:
+    with Emulator(revision=revision) as emulator:
         yield emulator
 
 
@@ -47,6 +55,7 @@ def printed_program(text: str) -> str:
     return text[text.index("resources:") :]
 
 
+@both_revisions
 def test_a_vault_is_imported_without_a_write_and_filled_in_later(tmp_path: Path, qoder: Emulator) -> None:
     """No write, no rotation; the printed program previews empty; each filled-in access token is one rotation."""
     theirs = qoder.add_vault("theirs")
@@ -103,6 +112,7 @@ def test_a_credential_is_imported_by_the_ids_of_its_vault_and_itself(tmp_path: P
     assert [] == qoder.vaults[0].credentials
 
 
+@both_revisions
 def test_a_stack_of_the_dynamic_provider_moves_to_the_plugin(tmp_path: Path, qoder: Emulator) -> None:
     """By an alias: no replacement, no request that changes anything, and the next preview is empty."""
     stack = Stack(tmp_path, qoder, front="dynamic")
@@ -121,9 +131,9 @@ def test_a_stack_of_the_dynamic_provider_moves_to_the_plugin(tmp_path: Path, qod
     (moved,) = stack.resources()
     assert "qoder:index:Vault" == moved["type"]
     assert "__provider" not in {**moved["inputs"], **moved["outputs"]}
-    assert (
-        "display_name" not in json.loads(stack.run("stack", "export").stdout)["deployment"]["resources"][-1]["outputs"]
-    )
+    exported = json.loads(stack.run("stack", "export").stdout)["deployment"]["resources"]
+    assert "displayName" in exported[-1]["outputs"]
+    assert "display_name" not in exported[-1]["outputs"]
     after = stack.outputs()
     assert {name: value for name, value in before.items() if name != "v.credentials"} == {
         name: value for name, value in after.items() if name != "v.credentials"
@@ -176,41 +186,41 @@ def test_an_explicit_provider_has_its_own_settings(tmp_path: Path, qoder: Emulat
     assert [] == qoder.vaults
 
 
-def test_one_credential_in_the_vault_of_another_stack(tmp_path: Path, qoder: Emulator) -> None:
-    """On both fronts: made, rotated, drifted and deleted, while the vault resource leaves it alone, and the reverse."""
+@pytest.mark.parametrize(("revision", "front"), [("2026-05", "dynamic"), ("2026-07", "dynamic"), ("2026-05", "plugin")])
+def test_one_credential_in_the_vault_of_another_stack(tmp_path: Path, qoder: Emulator, front: str) -> None:
+    """Made, rotated, drifted and deleted, while the vault resource leaves it alone, and it the vault."""
     owner = Stack(tmp_path / "owner", qoder)
     owner.write(v=vault(credential()))
     owner.up()
     (made,) = qoder.vaults
-    for front in ("dynamic", "plugin"):
-        team = Stack(tmp_path / front, qoder, front=front)
-        own: dict[str, Any] = {"vault_id": made.id, "mcp_server_url": OTHER}
-        team.write(c=own | {"access_token": {"base64": "Zmlyc3QtYWNjZXNzLXRva2Vu"}})
-        team.up()
-        team.up("--expect-no-changes")
-        team.refresh("--expect-no-changes")
-        owner.refresh("--expect-no-changes")
-        assert f"{made.id}/{team.outputs()['c.credential_id']}" == team.outputs()["c.id"]
-        exported = team.run("stack", "export").stdout
-        assert "first-access-token" not in exported
+    team = Stack(tmp_path / front, qoder, front=front)
+    own: dict[str, Any] = {"vault_id": made.id, "mcp_server_url": OTHER}
+    team.write(c=own | {"access_token": {"base64": "Zmlyc3QtYWNjZXNzLXRva2Vu"}})
+    team.up()
+    team.up("--expect-no-changes")
+    team.refresh("--expect-no-changes")
+    owner.refresh("--expect-no-changes")
+    assert f"{made.id}/{team.outputs()['c.credential_id']}" == team.outputs()["c.id"]
+    exported = team.run("stack", "export").stdout
+    assert "first-access-token" not in exported
 
-        team.write(c=own | {"access_token": {"base64": "c2Vjb25kLWFjY2Vzcy10b2tlbg=="}})
-        preview = team.preview()
-        assert re.search("~ rotations *: 0 => 1", preview.text), preview.text
-        assert "replace" not in preview.text
-        team.up()
-        tokens = {item.mcp_server_url: item.access_token for item in qoder.vaults[0].credentials}
-        assert {URL: "first-access-token", OTHER: "second-access-token"} == tokens
-        team.refresh()
-        team.up("--expect-no-changes")
+    team.write(c=own | {"access_token": {"base64": "c2Vjb25kLWFjY2Vzcy10b2tlbg=="}})
+    preview = team.preview()
+    assert re.search("~ rotations *: 0 => 1", preview.text), preview.text
+    assert "replace" not in preview.text
+    team.up()
+    tokens = {item.mcp_server_url: item.access_token for item in qoder.vaults[0].credentials}
+    assert {URL: "first-access-token", OTHER: "second-access-token"} == tokens
+    team.refresh()
+    team.up("--expect-no-changes")
 
-        qoder.delete_credential(made.id, team.outputs()["c.credential_id"])
-        team.refresh()
-        team.up()
-        assert {URL, OTHER} == {item.mcp_server_url for item in qoder.vaults[0].credentials}
-        owner.up("--expect-no-changes")
-        team.destroy()
-        assert [URL] == [item.mcp_server_url for item in qoder.vaults[0].credentials]
+    qoder.delete_credential(made.id, team.outputs()["c.credential_id"])
+    team.refresh()
+    team.up()
+    assert {URL, OTHER} == {item.mcp_server_url for item in qoder.vaults[0].credentials}
+    owner.up("--expect-no-changes")
+    team.destroy()
+    assert [URL] == [item.mcp_server_url for item in qoder.vaults[0].credentials]
 
 
 def test_a_long_wait_is_a_line_at_the_resource(stack: Stack, qoder: Emulator) -> None:

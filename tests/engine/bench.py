@@ -1,0 +1,83 @@
+"""Measure both fronts side by side in one run: 200 vaults, 250 ms at Qoder for each request, no limit of rate.
+
+    make bench                # prints a table, and fails if the plugin is not twice as fast as the dynamic provider
+    make bench ARGS="--vaults 50"
+
+Absolute figures say little on machines that others use, too; the ratios of one run do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from one_process import FRONTS
+from stacks import Stack, credential, vault
+
+from pulumi_qoder_vault.emulator import Emulator
+
+AT_LEAST = 2.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one front took: seconds of each command, requests of the `up`, bytes of the state for each vault."""
+
+    seconds: dict[str, float]
+    requests: int
+    bytes_each: int
+
+
+def measure(front: str, vaults: int, latency_s: float, parallel: int) -> Figures:
+    with Emulator("2026-05", latency_s=latency_s) as qoder, tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder), qoder, front=front)
+        stack.env |= {"QODER_MAX_WRITES_PER_SECOND": "0", "QODER_MAX_READS_PER_SECOND": "0"}
+        stack.write(**{f"v{number}": vault(credential()) for number in range(vaults)})
+        seconds: dict[str, float] = {}
+        parallel_ = f"--parallel={parallel}"
+        for name, command in {
+            "preview": lambda: stack.run("preview", parallel_),
+            "up": lambda: stack.up(parallel_),
+            "empty up": lambda: stack.up(parallel_, "--expect-no-changes"),
+            "refresh": lambda: stack.refresh(parallel_, "--expect-no-changes"),
+            "destroy": lambda: stack.destroy(parallel_),
+        }.items():
+            if name == "destroy":
+                exported = len(stack.run("stack", "export").stdout)
+            before = len(qoder.requests)
+            began_s = time.monotonic()
+            command()
+            seconds[name] = time.monotonic() - began_s
+            if name == "up":
+                requests = len(qoder.requests) - before
+        assert [] == qoder.vaults
+        return Figures(seconds, requests, exported // vaults)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vaults", type=int, default=200)
+    parser.add_argument("--latency", type=float, default=0.25, metavar="SECONDS")
+    parser.add_argument("--parallel", type=int, default=64)
+    options = parser.parse_args()
+    found = {front: measure(front, options.vaults, options.latency, options.parallel) for front in FRONTS}
+    dynamic, plugin = found["dynamic"], found["plugin"]
+    print(f"{options.vaults} vaults, {options.latency * 1000:.0f} ms for each request, --parallel {options.parallel}")
+    print(f"{'':10}{'dynamic':>10}{'plugin':>10}{'ratio':>8}")
+    for name, dynamic_s in dynamic.seconds.items():
+        print(f"{name:10}{dynamic_s:>8.1f} s{plugin.seconds[name]:>8.1f} s{dynamic_s / plugin.seconds[name]:>8.1f}")
+    print(f"{'requests':10}{dynamic.requests:>10}{plugin.requests:>10}   of the up")
+    print(f"{'state':10}{dynamic.bytes_each:>8} B{plugin.bytes_each:>8} B   for each vault")
+    ratio = dynamic.seconds["up"] / plugin.seconds["up"]
+    if ratio < AT_LEAST:
+        print(f"the plugin's up is {ratio:.1f} times as fast; {AT_LEAST:.0f} is what it must be", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
