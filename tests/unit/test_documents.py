@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_qoder_vault import CredentialArgs, Vault, settings
+from pulumi_qoder_vault import Credential, CredentialArgs, Vault, settings
+from pulumi_qoder_vault.lifecycle.credential import AUTH
 
 REPOSITORY = Path(__file__).parent.parent.parent
 README = (REPOSITORY / "README.md").read_text()
@@ -30,6 +31,7 @@ def test_the_readme_shows_the_quickstart_as_it_is() -> None:
     quickstart = REPOSITORY / "examples" / "quickstart"
     assert (quickstart / "__main__.py").read_text() in blocks("python")
     assert (quickstart / "Pulumi.yaml").read_text() in blocks("yaml")
+    assert (REPOSITORY / "examples" / "quickstart-yaml" / "Pulumi.yaml").read_text() in blocks("yaml")
 
 
 def test_the_two_commands_stand_before_everything_else() -> None:
@@ -67,6 +69,12 @@ def test_every_argument_and_output_is_in_the_readme() -> None:
     arguments = set(inspect.signature(Vault.__init__).parameters) - {"self"}
     assert arguments | set(CredentialArgs.__annotations__) == named["Arguments"]
     assert {"id", *Vault.__annotations__} == named["Outputs"]
+    own = set(
+        re.findall(r"`(\w+)`", next(part for part in README.split("\n## ") if part.startswith("A credential of")))
+    )
+    own |= set(re.findall(r"(\w+)=", next(text for text in blocks("python") if "docs = Credential(" in text)))
+    assert set(Credential.__annotations__) <= own
+    assert set(AUTH) <= own
 
 
 @each_document
