@@ -317,9 +317,7 @@ def test_each_answer_has_its_code_and_one_line(plugin: Plugin, qoder: Emulator, 
         plugin.invoke("getVault", id=resource.id)
 
     assert code == caught.value.code
-    assert caught.value.line.startswith(
-        f"GET /vaults/{resource.id}: No, not today ({status} {type_}, request_id req_"
-    )
+    assert caught.value.line.startswith(f"GET /vaults/{resource.id}: No, not today ({status} {type_}, request_id req_")
     assert caught.value.line.isprintable()
 
 
