@@ -182,10 +182,11 @@ def _check(inputs: Inputs, imported: Inputs) -> Iterator[Problem]:
     if not isinstance(type_, str) or type_ not in AUTH:
         yield from check_choice("type", type_, tuple(AUTH))
         return
-    yield from check_keys("", inputs, (*OWN_KEYS[:3], *AUTH[type_], *OWN_KEYS[3:]))
+    known = (*OWN_KEYS[:3], *AUTH[type_], *OWN_KEYS[3:])
+    yield from check_keys("", inputs, known)
     yield from _check_fields("", inputs, AUTH[type_], imported if _is_same(inputs, imported) else {})
     yield from _check_together(inputs, imported if _is_same(inputs, imported) else {})
-    yield from _check_exposure(inputs)
+    yield from _check_exposure({name: value for name, value in inputs.items() if name in known})
 
 
 def _check_fields(path: str, given: Inputs, fields: Mapping[str, Field], imported: Inputs) -> Iterator[Problem]:

@@ -116,7 +116,8 @@ _CREDENTIAL_INPUTS: Properties = {
     "accessToken": _text(
         "What that server takes as a bearer token. Required unless it is an `environment_variable`.", secret=True
     ),
-    "protocol": {**_PROTOCOL, "description": f"{_PROTOCOL['description']} For `static_bearer` only."},
+    # Without a default: an SDK would send it with the other types, too.
+    "protocol": _text(f"{_PROTOCOL['description']} For `static_bearer` only: `streamable_http` if absent."),
     "expiresAt": _text("When the access token of an `mcp_oauth` expires: RFC 3339."),
     "refresh": _of(
         "OAuthRefresh",
