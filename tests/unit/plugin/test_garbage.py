@@ -50,10 +50,8 @@ SOUND: dict[str, list[dict[str, Any]]] = {
         },
     ],
 }
-KEYS = st.sampled_from(
-    [*map(names.path, ((name,) for name in names.NAMES)), *names.NAMES, "credentials", "metadata", "refresh", "type"]
-    + ["protocol", "networking", "header", "body", "scope", "resource", "status", "rotations", "__provider", ""]
-)
+OTHER_KEYS = ["credentials", "metadata", "refresh", "type", "protocol", "networking", "scope", "status", "rotations"]
+KEYS = st.sampled_from([*(names.path((name,)) for name in names.NAMES), *names.NAMES, *OTHER_KEYS, "__provider", ""])
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
     [UNKNOWN, URL, "http://[", "https://a:b@c", TOKEN, "static_bearer", "mcp_oauth", "environment_variable", "none"]
 )
