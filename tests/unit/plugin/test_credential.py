@@ -758,6 +758,21 @@ def test_a_lost_answer_makes_no_second_one_of_any_type(shared: Callable[..., Sha
     assert [made.outputs["credentialId"]] == [item.id for item in there.credentials]
 
 
+@pytest.mark.parametrize("keys", [True, False], ids=["keys honoured", "keys ignored"])
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_an_answer_that_is_lost_while_qoder_is_at_work(
+    shared: Callable[..., Shared], fake_time: Any, revision: str, keys: bool
+) -> None:
+    """The first sending appears after the first look: the second one is refused, and it is found."""
+    there = shared(revision, idempotency=keys)
+    fake_time.really_s = 0.05
+    there.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_COMMIT_LATER, delay_s=0.12)
+
+    made = there.create(BEARER)
+
+    assert [(made.outputs["credentialId"], TOKEN)] == [(item.id, item.access_token) for item in there.credentials]
+
+
 def test_a_lost_answer_does_not_adopt_what_was_there(shared: Callable[..., Shared]) -> None:
     """A foreign credential under the same URL is older than the create."""
     there = shared(unique_url=False)
@@ -909,6 +924,28 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_secrets(item) for name, item in value.items() if name not in hidden}
     return value
+
+
+@pytest.mark.parametrize(
+    ("type_", "what"),
+    [
+        ("static_bearer", f"{URL} is gone, and its access token is not known: fill in accessToken"),
+        ("environment_variable", "API_KEY is gone, and its value is not known: fill in secretValue"),
+    ],
+)
+def test_what_was_imported_and_is_gone_cannot_be_made_again(
+    shared: Callable[..., Shared], type_: str, what: str
+) -> None:
+    """Without its secret; the line says what to fill in."""
+    there = shared()
+    found = there.plugin.find(there.create(TYPES[type_]).id)
+    assert found is not None
+    there.plugin.delete(found)
+
+    with pytest.raises(Failed) as caught:
+        there.update(found, without_secrets(TYPES[type_]), metadata={"team": "tools"})
+
+    assert f"the credential for {what}" == caught.value.line
 
 
 def test_a_change_of_what_was_imported_sends_what_changed(shared: Callable[..., Shared]) -> None:

@@ -122,9 +122,8 @@ def test_a_secret_is_not_in_a_problem(plugin: Plugin) -> None:
     """Also one that reads like the name of a property; and of inputs that are refused, each one is marked."""
     token = "canary-access_token-canary"
     url = f"https://example.com/{token}"
-    answer = plugin.call(
-        "Check", urn=plugin.urn, olds={}, news=vault(credential(url, token), credential(url, token), onDelete=token)
-    )
+    news = {**vault(credential(url, token), credential(url, token), onDelete=token), token: 1}
+    answer = plugin.call("Check", urn=plugin.urn, olds={}, news=news)
 
     assert answer.failures
     assert [] == [failure.reason for failure in answer.failures if "canary" in failure.reason]
