@@ -404,4 +404,4 @@ def _holds_mark(value: Any) -> bool:
 
 
 def _secret(value: Any) -> dict[str, Any]:
-    return value if _is_marked(value) else {**properties.SECRET_SIGNATURE, "value": value}
+    return {**properties.SECRET_SIGNATURE, "value": value}

@@ -820,6 +820,25 @@ def test_a_change_that_nobody_knows_of_is_made_again(shared: Callable[..., Share
     assert NONE == there.diff(after, OAUTH).changes
 
 
+def test_a_refresh_does_not_forget_that_nobody_knows(shared: Callable[..., Shared]) -> None:
+    """It cannot find out which access token Qoder has: the inputs show none, and the next `up` sends the program's."""
+    there = shared()
+    made = there.create(BEARER)
+    there.qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.BAD_GATEWAY_AFTER_COMMIT, times=None)
+    with pytest.raises(Failed) as caught:
+        there.update(made, BEARER, accessToken=NEW_TOKEN)
+    there.qoder.clear_faults()
+
+    kept = Resource(made.id, made.inputs, received(caught.value.partial.properties))
+    refreshed = there.plugin.refresh(kept)
+
+    assert refreshed is not None
+    assert not {"accessToken", "unfinished"} & (refreshed.inputs.keys() | refreshed.outputs.keys())
+    assert "ADD" == there.diff(refreshed, BEARER).kinds["accessToken"]
+    there.update(refreshed, BEARER)
+    assert [TOKEN] == there.tokens
+
+
 # Refresh and drift
 
 
