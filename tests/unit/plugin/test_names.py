@@ -29,8 +29,9 @@ def test_names_come_back(tree: Any) -> None:
 
 
 def keys(value: Any) -> list[str]:
+    """All of ours: those of ids are the user's."""
     if isinstance(value, dict):
-        return [*value, *(key for item in value.values() for key in keys(item))]
+        return [*value, *(key for name, item in value.items() if name != "credentialIds" for key in keys(item))]
     return [key for item in value for key in keys(item)] if isinstance(value, list) else []
 
 
