@@ -72,9 +72,10 @@ def _nested_credential(credential: Credential) -> Json:
 def update_body(before: Credential, after: Credential) -> Json:
     """Give the merge patch that changes a credential in place (``2026-07`` only): what is absent stays.
 
-    Where the access token is not known, as after an update whose answer was lost, all that may change is sent.
+    Where the access token is not known, as after an update whose answer was lost, all that may change is sent; not
+    where none is given either, as for a credential that was imported.
     """
-    is_sure = before.access_token is not None
+    is_sure = before.access_token is not None or after.access_token is None
     auth: dict[str, Any] = {"type": after.type}
     if after.access_token is not None and after.access_token != before.access_token:
         auth[TOKEN[after.type]] = _revealed(after.access_token)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,7 @@ Check = Callable[[str, Any], Iterator[Problem]]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_NO_SECRET = Secret("")
 _VAULT_ID = re.compile(r"vault_[0-9A-Za-z]{1,64}", re.ASCII)
 
 
@@ -53,6 +54,7 @@ class Field:
         may_change: True if it changes in place; anything else makes another credential.
         is_secret: True if Qoder never returns it: after an import it may be missing.
         fields: those of a nested object; each has rules of its own.
+        if_missing: what is said where it is required.
     """
 
     check: Check | None = None
@@ -60,6 +62,7 @@ class Field:
     may_change: bool = False
     is_secret: bool = False
     fields: Mapping[str, Field] | None = None
+    if_missing: str = "is required"
 
 
 def _text(path: str, value: Any) -> Iterator[Problem]:
@@ -104,7 +107,7 @@ _SECRET = Field(check_secret, is_required=True, may_change=True, is_secret=True)
 AUTH: Mapping[str, Mapping[str, Field]] = {
     STATIC_BEARER: {
         "mcp_server_url": _URL,
-        "access_token": _SECRET,
+        "access_token": replace(_SECRET, if_missing=NO_ACCESS_TOKEN),
         "protocol": Field(_one_of(*PROTOCOLS), may_change=True),
     },
     MCP_OAUTH: {
@@ -176,13 +179,14 @@ def _check(inputs: Inputs, imported: Inputs) -> Iterator[Problem]:
     yield from check_metadata(inputs.get("metadata"), at_most=CREDENTIAL_METADATA_PAIRS)
     if isinstance(type_, Unknown):
         return
-    if type_ not in AUTH:
+    if not isinstance(type_, str) or type_ not in AUTH:
         yield from check_choice("type", type_, tuple(AUTH))
         return
-    yield from check_keys("", inputs, (*OWN_KEYS[:3], *AUTH[type_], *OWN_KEYS[3:]))
+    known = (*OWN_KEYS[:3], *AUTH[type_], *OWN_KEYS[3:])
+    yield from check_keys("", inputs, known)
     yield from _check_fields("", inputs, AUTH[type_], imported if _is_same(inputs, imported) else {})
-    yield from _check_together(inputs)
-    yield from _check_exposure(inputs)
+    yield from _check_together(inputs, imported if _is_same(inputs, imported) else {})
+    yield from _check_exposure({name: value for name, value in inputs.items() if name in known})
 
 
 def _check_fields(path: str, given: Inputs, fields: Mapping[str, Field], imported: Inputs) -> Iterator[Problem]:
@@ -190,10 +194,10 @@ def _check_fields(path: str, given: Inputs, fields: Mapping[str, Field], importe
         at, value = f"{path}.{name}" if path else name, given.get(name)
         if isinstance(value, Unknown):
             continue
-        if value is None or value == "":
+        if not _is_given(value):
             may_lack = field.is_secret and bool(imported) and imported.get(name) is None
             if field.is_required and not may_lack:
-                yield Problem(at, NO_ACCESS_TOKEN if at == "access_token" else "is required")
+                yield Problem(at, field.if_missing)
         elif field.fields is not None:
             if isinstance(value, Mapping):
                 yield from check_keys(at, value, tuple(field.fields))
@@ -205,18 +209,30 @@ def _check_fields(path: str, given: Inputs, fields: Mapping[str, Field], importe
             yield from field.check(at, value)
 
 
-def _check_together(inputs: Inputs) -> Iterator[Problem]:
+def _check_together(inputs: Inputs, imported: Inputs) -> Iterator[Problem]:
     """Find what is missing, or too much, beside something else."""
-    networking, refresh = inputs.get("networking"), inputs.get("refresh")
+    networking = inputs.get("networking")
     if isinstance(networking, Mapping):
         is_limited, hosts = networking.get("type") == "limited", networking.get("allowed_hosts")
         if is_limited and hosts is None:
             yield Problem("networking.allowed_hosts", "is required for limited")
         if networking.get("type") == "unrestricted" and hosts is not None:
             yield Problem("networking.allowed_hosts", "is for limited only")
+    proof, at = _proof(inputs), "refresh.token_endpoint_auth.client_secret"
+    match proof.get("type"), _is_given(proof.get("client_secret")):
+        case "none", True:
+            yield Problem(at, "is not for type none")
+        case ("client_secret_basic" | "client_secret_post") as type_, False:
+            before = _proof(imported)
+            if before.get("type") != type_ or before.get("client_secret") is not None:
+                yield Problem(at, f"is required for {type_}")
+
+
+def _proof(inputs: Inputs) -> Inputs:
+    """Give how the client proves itself; nothing, where it does not."""
+    refresh = inputs.get("refresh")
     proof = refresh.get("token_endpoint_auth") if isinstance(refresh, Mapping) else None
-    if isinstance(proof, Mapping) and proof.get("type") == "none" and proof.get("client_secret") is not None:
-        yield Problem("refresh.token_endpoint_auth.client_secret", "is not for type none")
+    return proof if isinstance(proof, Mapping) else {}
 
 
 def _check_exposure(inputs: Inputs) -> Iterator[Problem]:
@@ -235,7 +251,7 @@ def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
         inputs: inputs without a problem.
         recorded: the inputs of the last deployment; empty for a new credential.
     """
-    given = {name: _without_none(value) for name, value in inputs.items() if value is not None}
+    given = {name: value if name == "metadata" else _given(value) for name, value in inputs.items() if _is_given(value)}
     completed = {"type": STATIC_BEARER, **given, "status": ACTIVE}
     if completed["type"] == STATIC_BEARER:
         completed.setdefault("protocol", DEFAULT_PROTOCOL)
@@ -252,7 +268,7 @@ def to_credential(inputs: Inputs) -> Credential:
         inputs.get("access_token") or inputs.get("secret_value"),
         inputs.get("protocol"),
         inputs.get("type") or STATIC_BEARER,
-        {name: _without_none(inputs[name]) for name in REST if inputs.get(name) is not None},
+        {name: _given(inputs[name]) for name in REST if _is_given(inputs.get(name))},
         inputs.get("metadata"),
     )
 
@@ -357,7 +373,12 @@ def _texts(path: tuple[str, ...], inputs: Inputs) -> Iterator[tuple[tuple[str, .
                 yield (*path, name), item
 
 
-def _without_none(value: Any) -> Any:
+def _is_given(value: Any) -> bool:
+    return value is not None and value != "" and value != _NO_SECRET
+
+
+def _given(value: Any) -> Any:
+    """Leave out what is not given, at any depth: to Qoder a null is a value, and an empty text no value at all."""
     if isinstance(value, Mapping):
-        return {name: _without_none(item) for name, item in value.items() if item is not None}
+        return {name: _given(item) for name, item in value.items() if _is_given(item)}
     return value

@@ -12,7 +12,16 @@ from dataclasses import replace
 
 from ..errors import AnswerLost, Conflict, NotFound, QoderError
 from .making import PAUSES_S
-from .model import ACTIVE, Credential, DesiredVault, ObservedCredential, RecordedVault, Revision, VaultsApi
+from .model import (
+    ACTIVE,
+    ENVIRONMENT_VARIABLE,
+    Credential,
+    DesiredVault,
+    ObservedCredential,
+    RecordedVault,
+    Revision,
+    VaultsApi,
+)
 from .plan import Op, Step
 
 
@@ -85,8 +94,9 @@ class Work:
     def _create(self, step: Step, pending: list[Step]) -> None:
         credential = _credential_of(step)
         if credential.access_token is None:  # imported, and gone since
+            what = "value" if credential.type == ENVIRONMENT_VARIABLE else "access token"
             raise QoderError(
-                f"the credential for {credential.key} is gone, and the program does not give its access token: add it"
+                f"the credential for {credential.key} is gone, and its {what} is not known: add it to the program"
             )
         try:
             made = self._add(credential)

@@ -74,7 +74,13 @@ def problems(token: str, arguments: Arguments) -> Iterable[tuple[str, str]]:
 
 
 def _no_vault(qoder: Qoder, vault_id: str, failure: NotFound) -> VaultNotFound:
-    return VaultNotFound(f"{failure}: there is no vault {vault_id} at {qoder.api().place}", is_absent=failure.genuine)
+    place = qoder.api().place
+    if failure.genuine:
+        return VaultNotFound(f"{failure}: there is no vault {vault_id} at {place}", is_absent=True)
+    return VaultNotFound(
+        f"{failure}: nothing proves that there is no vault {vault_id} at {place}; check qoder:baseUrl, "
+        "qoder:workspaceId and the proxy"
+    )
 
 
 def _active(credentials: Iterable[ObservedCredential]) -> list[ObservedCredential]:

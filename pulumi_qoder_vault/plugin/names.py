@@ -39,8 +39,10 @@ NAMES = (
 )
 _CAMEL = {name: re.sub("_(.)", lambda match: match[1].upper(), name) for name in NAMES}
 _SNAKE = {camel: name for name, camel in _CAMEL.items()}
-# A name within quotation marks belongs to the API's own sentences.
-_WORD = re.compile(rf"(?<!['\w/])(?:{'|'.join(sorted(NAMES, key=len, reverse=True))})(?!['\w/])")
+# A name within quotation marks belongs to the API's own sentences, one within a URL or a key to the user.
+_WORD = re.compile(
+    rf"""\w+://\S+|\["[^"]*"\]|(?<!['"\w/])(?:{"|".join(sorted(NAMES, key=len, reverse=True))})(?!['"\w/])"""
+)
 
 
 def to_schema(value: Any) -> Any:
@@ -76,7 +78,7 @@ def path(parts: Sequence[str | int]) -> str:
 
 def in_text(text: str) -> str:
     """Name properties in one of our sentences as the schema does."""
-    return _WORD.sub(lambda match: _CAMEL[match[0]], text)
+    return _WORD.sub(lambda match: _CAMEL.get(match[0], match[0]), text)
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

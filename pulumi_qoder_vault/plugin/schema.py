@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from ..lifecycle.check import MAX_DISPLAY_NAME, MAX_METADATA_KEY, MAX_METADATA_PAIRS, MAX_METADATA_VALUE
+from ..lifecycle.check import (
+    CREDENTIAL_METADATA_PAIRS,
+    MAX_DISPLAY_NAME,
+    MAX_METADATA_KEY,
+    MAX_METADATA_PAIRS,
+    MAX_METADATA_VALUE,
+)
 from ..settings import DEFAULT_BASE_URL
 
 VAULT = "qoder:index:Vault"
@@ -47,11 +53,16 @@ _PROTOCOL = _text(
     "`streamable_http` or `sse`. On API revision `2026-07` it is recorded and not sent, as the API has no such field.",
     default="streamable_http",
 )
-_METADATA = {
-    **_STRINGS,
-    "description": f"At most {MAX_METADATA_PAIRS} pairs; keys to {MAX_METADATA_KEY} characters, values to "
-    f"{MAX_METADATA_VALUE}. Stored by API revision `2026-07` only; elsewhere the create fails, and is taken back.",
-}
+
+
+def _metadata(at_most: int, elsewhere: str) -> Property:
+    return {
+        **_STRINGS,
+        "description": f"At most {at_most} pairs; keys to {MAX_METADATA_KEY} characters, values to "
+        f"{MAX_METADATA_VALUE}. Stored by API revision `2026-07` only; {elsewhere}",
+    }
+
+
 _CREATED = _text("When it was made: RFC 3339, UTC.")
 _UPDATED = _text("When it changed last, as Qoder says: RFC 3339, UTC.")
 _REVISION = _text("The revision of the API that answered: `2026-05` or `2026-07`.")
@@ -68,7 +79,9 @@ _VAULT_INPUTS: Properties = {
         "One or more, one for each URL; none at all only with `qoder:apiRevision` set to `2026-07`. A credential that "
         "is not declared here is left alone.",
     ),
-    "metadata": {**_METADATA, "description": f"{_METADATA['description']} A change replaces the vault."},
+    "metadata": _metadata(
+        MAX_METADATA_PAIRS, "elsewhere the create fails, and is taken back. A change replaces the vault."
+    ),
     "onDelete": _text(
         "`delete`, or `archive`: the vault is archived instead, and there is no way back from that.", default="delete"
     ),
@@ -121,7 +134,7 @@ _CREDENTIAL_INPUTS: Properties = {
         "InjectionLocation",
         "Where in a request an `environment_variable` may stand. A change replaces the credential.",
     ),
-    "metadata": _METADATA,
+    "metadata": _metadata(CREDENTIAL_METADATA_PAIRS, "elsewhere it is refused."),
 }
 
 _CREDENTIAL_OUTPUTS: Properties = {

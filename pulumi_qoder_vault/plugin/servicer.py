@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf import empty_pb2, json_format, struct_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from .. import connection, errors, properties, settings
@@ -36,6 +37,9 @@ from .functions import FUNCTIONS, problems
 from .schema import CREDENTIAL, VAULT, schema
 
 THREADS = 64
+STAYS_PLAIN = frozenset({"credentials", "rotations", "status"})  # whatever the program says
+# What the engine calls a default provider: with its version, if the program names one. Any other name is a program's.
+_DEFAULT_PROVIDER = re.compile(r"default(_.*)?")
 R = TypeVar("R")
 Kinds = provider_pb2.PropertyDiff
 
@@ -75,7 +79,9 @@ def one_clean_line(method: Callable[[Any, Any, Any], R]) -> Callable[[Any, Any, 
             return method(self, request, context)
         except Partial as failure:
             code, line = grpc.StatusCode.UNKNOWN, str(failure)
-            partial = (failure.id, _wire(properties.without_none(failure.outputs)))
+            # Create has the inputs as properties, Update as news.
+            given = getattr(request, "properties", None) or request.news
+            partial = (failure.id, _with_marks(_wire(failure.outputs), given))
         except errors.QoderError as failure:
             code, line = next(CODES[kind] for kind in type(failure).__mro__ if kind in CODES), str(failure)
         except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
@@ -158,9 +164,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """
         self._configured, self._recorded = _received(request.args), {}
         live = os.environ.get("PULUMI_CONFIG")
-        if live and (request.name or request.urn.rpartition("::")[2]).startswith("default"):
-            present = json.loads(live)
-            self._configured, self._recorded = {_key(name): value for name, value in present.items()}, self._configured
+        if live and _DEFAULT_PROVIDER.fullmatch(request.name or request.urn.rpartition("::")[2]):
+            self._configured, self._recorded = _live(live), self._configured
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
@@ -178,7 +183,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         secrets = properties.secrets(inputs)
         failures = [
             # The property stays empty: the engine would print its value.
-            provider_pb2.CheckFailure(property="", reason=one_line(names.in_text(problem), secrets, limit=3000))
+            provider_pb2.CheckFailure(property="", reason=names.in_text(one_line(problem, secrets, limit=3000)))
             for problem in found
         ]
         completed = inputs if failures else handler.complete(inputs, recorded)
@@ -321,14 +326,35 @@ def _setting(configured: Mapping[str, Any], name: str) -> Any:
     return None if value is UNKNOWN else value
 
 
+def _live(configuration: str) -> dict[str, Any]:
+    """Read the configuration of this moment. It may hold the API token: what cannot be read is not shown."""
+    try:
+        return {_key(name): value for name, value in json.loads(configuration).items()}
+    except (ValueError, AttributeError):
+        raise errors.SettingsError("PULUMI_CONFIG: must be a JSON object, as Pulumi writes it") from None
+
+
 def _received(message: struct_pb2.Struct) -> dict[str, Any]:
     """Read configuration: plain values, secrets unpacked, what is unknown as `UNKNOWN`."""
-    found = properties.to_inputs(json_format.MessageToDict(message))
-    return {_key(name): value for name, value in found.items()}
+    return {_key(name): value for name, value in properties.to_inputs(_read(message)).items()}
 
 
 def _inputs(message: struct_pb2.Struct) -> Inputs:
-    return properties.to_inputs(names.from_schema(json_format.MessageToDict(message)))
+    return properties.to_inputs(names.from_schema(_read(message)))
+
+
+def _read(message: struct_pb2.Struct) -> dict[str, Any]:
+    """Read properties as they are. JSON, which protobuf reads them as, has no word for a number that is none."""
+    return {key: _read_value(value) for key, value in message.fields.items()}
+
+
+def _read_value(value: struct_pb2.Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _read(value.struct_value)
+    if kind == "list_value":
+        return [_read_value(item) for item in value.list_value.values]
+    return getattr(value, kind) if kind in ("string_value", "number_value", "bool_value") else None
 
 
 def _wire(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -342,24 +368,39 @@ def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
 
 
 def _marked(values: Mapping[str, Any], given: struct_pb2.Struct) -> struct_pb2.Struct:
-    """Give properties for the engine. What the program gave as a secret stays one, be it only a name.
+    """Give properties for the engine, with the marks that the program set."""
+    return _struct(_with_marks(values, given))
+
+
+def _with_marks(values: Mapping[str, Any], given: struct_pb2.Struct) -> dict[str, Any]:
+    """Mark what the program gave as a secret, be it only a name.
 
     An access token is marked already, and its siblings are plain: they are keys of outputs that others read.
     """
-    secret = {name for name, value in names.from_schema(json_format.MessageToDict(given)).items() if _is_secret(value)}
-    keep_plain = {"credentials", "refresh", "rotations", "status"}
-    return _struct(
-        {
-            name: _secret(value) if names.snake(name) in secret - keep_plain and not _is_secret(value) else value
-            for name, value in values.items()
-        }
-    )
+    marks = names.to_schema(names.from_schema(_read(given)))
+    return {
+        name: value if name in STAYS_PLAIN else _marked_like(value, marks.get(name)) for name, value in values.items()
+    }
 
 
-def _is_secret(value: Any) -> bool:
+def _marked_like(value: Any, given: Any) -> Any:
+    if _is_marked(value) or not _holds_mark(given):
+        return value
+    if isinstance(value, Mapping) and (_holds_mark(value) or not _is_marked(given)):
+        # Leaf by leaf: the engine takes no secret within a secret.
+        parts = given if isinstance(given, Mapping) and not _is_marked(given) else dict.fromkeys(value, given)
+        return {key: _marked_like(item, parts.get(key)) for key, item in value.items()}
+    return _secret(value)
+
+
+def _is_marked(value: Any) -> bool:
+    return isinstance(value, Mapping) and properties.SECRET_SIGNATURE.items() <= value.items()
+
+
+def _holds_mark(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return properties.SECRET_SIGNATURE.items() <= value.items() or any(map(_is_secret, value.values()))
-    return isinstance(value, list) and any(map(_is_secret, value))
+        return _is_marked(value) or any(map(_holds_mark, value.values()))
+    return isinstance(value, list) and any(map(_holds_mark, value))
 
 
 def _secret(value: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ..errors import Unfinished, VaultNotFound
 from ..lifecycle import check as checks
 from ..lifecycle import diff as diffs
 from ..lifecycle import operations, plan
-from ..lifecycle.model import STATIC_BEARER, UNKNOWN, Inputs, Revision
+from ..lifecycle.model import DEFAULT_PROTOCOL, STATIC_BEARER, UNKNOWN, Inputs, Revision
 from ..settings import Settings
 from .handler import Found, Outputs, Partial
 
@@ -49,7 +49,11 @@ class VaultResource:
             raise
         if found is None:
             return None
-        declared = tuple(item for item in found.credentials if item.type == STATIC_BEARER)
+        declared = tuple(
+            replace(item, protocol=item.protocol or DEFAULT_PROTOCOL)  # 2026-07 has none
+            for item in found.credentials
+            if item.type == STATIC_BEARER
+        )
         urls = [item.mcp_server_url for item in declared]
         outputs = properties.to_outputs(
             replace(

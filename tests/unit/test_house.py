@@ -12,15 +12,23 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent.parent / "pulumi_qoder_vault"
 
+# The front of the house: what knows Pulumi.
+FRONT = {"dynamic", "dynamic_credential", "plugin", "resources", "guard", "properties", "connection"}
 # A room, and the rooms of this package that it must not know.
 WALLS = {
-    "lifecycle": {"api", "dynamic", "guard", "properties", "connection", "settings", "emulator"},
-    "api": {"dynamic", "guard", "properties", "connection", "emulator"},
-    "emulator": {"api", "lifecycle", "dynamic", "guard", "properties", "connection", "settings", "secret", "errors"},
-    "errors.py": {"api", "dynamic", "guard", "properties", "connection", "emulator", "settings"},
-    "properties.py": {"api", "dynamic", "guard", "connection", "emulator"},
-    "secret.py": {"api", "lifecycle", "dynamic", "guard", "properties", "connection", "settings", "emulator", "errors"},
-    "settings.py": {"api", "lifecycle", "dynamic", "guard", "properties", "connection", "emulator"},
+    "lifecycle": FRONT | {"api", "settings", "emulator"},
+    "api": FRONT | {"emulator"},
+    "emulator": FRONT | {"api", "lifecycle", "settings", "secret", "errors"},
+    "plugin": {"api", "dynamic", "dynamic_credential", "emulator"},
+    "dynamic.py": {"api", "plugin", "emulator"},
+    "dynamic_credential.py": {"api", "plugin", "emulator"},
+    "resources": {"api", "dynamic", "dynamic_credential", "plugin", "guard", "emulator"},
+    "connection.py": (FRONT - {"connection", "properties"}) | {"emulator"},
+    "guard.py": (FRONT - {"guard"}) | {"api", "lifecycle", "settings", "emulator"},
+    "errors.py": FRONT | {"api", "emulator", "settings"},
+    "properties.py": (FRONT - {"properties"}) | {"api", "emulator"},
+    "secret.py": FRONT | {"api", "lifecycle", "settings", "emulator", "errors"},
+    "settings.py": FRONT | {"api", "lifecycle", "emulator"},
 }
 # What the API may know of the lifecycle: its data, which is the Protocol between them.
 DATA = "lifecycle.model"
@@ -42,7 +50,7 @@ def imported(file: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("room", WALLS)
 def test_imports_go_one_way(room: str) -> None:
-    """`dynamic -> lifecycle -> (a Protocol) <- api`; the emulator knows nobody."""
+    """`dynamic, plugin -> resources -> lifecycle -> (a Protocol) <- api`; the emulator knows nobody."""
     found = {(file.name, module) for file in files(room) for module in imported(file)}
     assert [] == [(name, module) for name, module in sorted(found) if module.split(".")[0] in WALLS[room]]
 
@@ -53,13 +61,27 @@ def test_the_api_knows_the_data_of_the_lifecycle_only() -> None:
     assert {DATA} == found
 
 
+def test_the_plugin_is_the_affair_of_the_command_alone() -> None:
+    """Nobody but `python -m pulumi_qoder_vault` imports it: the Python resources work without it."""
+    outside = [file for file in sorted(PACKAGE.rglob("*.py")) if "plugin" not in file.relative_to(PACKAGE).parts]
+    found = {file.name for file in outside for module in imported(file) if module.split(".")[0] == "plugin"}
+    assert {"__main__.py"} == found
+
+
+def test_the_plugin_knows_no_more_than_it_needs() -> None:
+    """Of the rest of the package: what every front stands on."""
+    known = {module.split(".")[0] for file in files("plugin") for module in imported(file)}
+    wanted = {"plugin", "resources", "lifecycle", "properties", "connection", "guard", "settings", "errors", "secret"}
+    assert wanted == known
+
+
 def test_the_search_for_imports_finds_them() -> None:
     """A search that finds nothing proves something only if it can find."""
     assert {"api.transport", "lifecycle.detect", "settings"} <= set(imported(PACKAGE / "connection.py"))
 
 
 def test_importing_the_package_loads_neither_http_nor_a_server() -> None:
-    """A program that declares vaults starts as fast as one that does not."""
+    """A program that declares vaults starts as fast as one that does not; the plugin is a server, too."""
     program = (
         "import sys, pulumi; before = set(sys.modules); import pulumi_qoder_vault; print(*(set(sys.modules) - before))"
     )
@@ -74,5 +96,7 @@ def test_importing_the_package_loads_neither_http_nor_a_server() -> None:
         "socketserver",
         "pulumi_qoder_vault.api",
         "pulumi_qoder_vault.emulator",
+        "pulumi_qoder_vault.plugin",
+        "pulumi_qoder_vault.lifecycle.credentials",
         "pulumi_qoder_vault.lifecycle.operations",
     }

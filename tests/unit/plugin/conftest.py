@@ -1,0 +1,150 @@
+"""A real gRPC server with the plugin, an emulator over real HTTP, and waits that go by a clock of the test."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from engine_side import CREDENTIAL, VAULT, LoggingEngine, Plugin, Props
+from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
+
+from pulumi_qoder_vault import connection
+from pulumi_qoder_vault.api.transport import Transport
+from pulumi_qoder_vault.emulator import Emulator
+from pulumi_qoder_vault.lifecycle.detect import RevisionInUse
+from pulumi_qoder_vault.plugin.servicer import Servicer
+
+CONNECT = connection._connect.__wrapped__
+
+
+@pytest.fixture
+def over(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """What `Cancel` sets: one for each test."""
+    event = threading.Event()
+    monkeypatch.setattr(connection, "_OVER", event)
+    return event
+
+
+@pytest.fixture(autouse=True)
+def fake_waits(monkeypatch: pytest.MonkeyPatch, fake_time: Any, over: threading.Event) -> Iterator[None]:
+    """New connections for each test, whose waits go by the fake time."""
+    made: list[Transport] = []
+    clock = replace(fake_time.clock, is_over=over.is_set)
+
+    @functools.cache
+    def connect(settings: Any) -> tuple[Transport, RevisionInUse]:
+        made.append(Transport(settings, "unit-tests/1", clock))
+        return made[-1], RevisionInUse(settings.revision)
+
+    monkeypatch.setattr(connection, "_connect", connect)
+    yield
+    for transport in made:
+        transport.close()
+
+
+@pytest.fixture
+def true_waits(monkeypatch: pytest.MonkeyPatch, fake_waits: None) -> Iterator[None]:
+    """The connections of the plugin itself, by its own clock."""
+    made: list[Transport] = []
+
+    @functools.cache
+    def connect(settings: Any) -> Any:
+        pair = CONNECT(settings)
+        made.append(pair[0])
+        return pair
+
+    monkeypatch.setattr(connection, "_connect", connect)
+    yield
+    for transport in made:
+        transport.close()
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "PULUMI_CONFIG",
+        "QODER_ACCESS_TOKEN",
+        "QODER_PAT",
+        "QODER_MANAGED_BASE_URL",
+        "QODER_BASE_URL",
+        "QODER_API_REVISION",
+        "QODER_WORKSPACE_ID",
+        "QODER_MAX_WRITES_PER_SECOND",
+        "QODER_MAX_READS_PER_SECOND",
+        "QODER_TIMEOUT",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def serve(closing: ExitStack) -> Callable[..., Plugin]:
+    """Start a plugin that is not configured."""
+
+    def serve_one(engine_address: str | None = None) -> Plugin:
+        server = grpc.server(futures.ThreadPoolExecutor(8))
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine_address), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        closing.callback(lambda: server.stop(None).wait(5))
+        channel = closing.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}"))
+        return Plugin(provider_pb2_grpc.ResourceProviderStub(channel))
+
+    return serve_one
+
+
+@pytest.fixture(params=["2026-05", "2026-07"])
+def qoder(request: pytest.FixtureRequest, start: Callable[..., Emulator]) -> Emulator:
+    return start(request.param)
+
+
+@pytest.fixture
+def plugin(serve: Callable[..., Plugin], qoder: Emulator) -> Plugin:
+    """A plugin that is configured for the emulator of either revision."""
+    return serve().configure(qoder)
+
+
+@pytest.fixture
+def credentials(plugin: Plugin) -> Plugin:
+    return plugin.of(CREDENTIAL)
+
+
+@pytest.fixture
+def vault_plugin(start: Callable[..., Emulator], serve: Callable[..., Plugin]) -> Callable[..., Any]:
+    """Start an emulator of a revision, and a plugin for it."""
+
+    def begin(revision: str, type_: str = VAULT, settings: Props | None = None, **switches: Any) -> Any:
+        qoder = start(revision, **switches)
+        return qoder, serve().configure(qoder, **(settings or {})).of(type_)
+
+    return begin
+
+
+@pytest.fixture
+def somebody(closing: ExitStack) -> Callable[[Emulator], httpx.Client]:
+    """Somebody else, who speaks to the emulator directly."""
+
+    def connect(qoder: Emulator) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {qoder.api_token}"}
+        return closing.enter_context(httpx.Client(base_url=qoder.base_url, headers=headers, trust_env=False))
+
+    return connect
+
+
+@pytest.fixture
+def engine(closing: ExitStack) -> tuple[str, LoggingEngine]:
+    """An engine's address, and what is logged there."""
+    log = LoggingEngine()
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    engine_pb2_grpc.add_EngineServicer_to_server(log, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    closing.callback(lambda: server.stop(None).wait(5))
+    return f"127.0.0.1:{port}", log

@@ -1,0 +1,206 @@
+"""`getVault`, `listVaults`, `getCredentials` over the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from engine_side import UNKNOWN, Failed, Plugin, in_plain, secret
+
+from pulumi_qoder_vault.emulator import Emulator, Fault
+
+URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
+TOKEN = "mcp-canary-one-1111"
+VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
+
+
+def test_get_vault_reads_all_of_a_vault(plugin: Plugin, qoder: Emulator) -> None:
+    """Its active credentials among it, the oldest first; no secret, and no null."""
+    made = qoder.add_vault("theirs", metadata={"team": "tools"})
+    first = qoder.add_credential(made.id, OTHER_URL, TOKEN)
+    second = qoder.add_credential(made.id, URL, TOKEN)
+    third = qoder.add_credential(made.id, "https://example.com/archived", TOKEN)
+    qoder.archive_credential(made.id, third.id)
+
+    result = plugin.invoke("getVault", id=made.id)
+
+    times = {name: result.pop(name) for name in ("createdAt", "updatedAt")}
+    assert all(time.endswith("Z") for time in times.values())
+    protocol = {"protocol": "streamable_http"} if qoder.revision == "2026-05" else {}
+    shown = [{key: value for key, value in item.items() if key != "createdAt"} for item in result.pop("credentials")]
+    assert [
+        {"id": first.id, "type": "static_bearer", "mcpServerUrl": OTHER_URL, **protocol},
+        {"id": second.id, "type": "static_bearer", "mcpServerUrl": URL, **protocol},
+    ] == shown
+    assert {
+        "id": made.id,
+        "displayName": "theirs",
+        "metadata": {"team": "tools"},
+        "status": "active",
+        "credentialIds": {OTHER_URL: first.id, URL: second.id},
+        "apiRevision": qoder.revision,
+    } == result
+    assert [] == in_plain(result)
+
+
+def test_of_two_with_one_url_the_newest_counts(vault_plugin: Callable[..., Any]) -> None:
+    """As for an agent: the last one that was made."""
+    qoder, plugin = vault_plugin("2026-05", unique_url=False)
+    made = qoder.add_vault("theirs")
+    qoder.add_credential(made.id, URL, TOKEN)
+    newest = qoder.add_credential(made.id, URL, TOKEN)
+
+    assert {URL: newest.id} == plugin.invoke("getVault", id=made.id)["credentialIds"]
+
+
+def test_the_mark_of_a_create_is_not_shown(vault_plugin: Callable[..., Any]) -> None:
+    """It is the provider's own; programs would see another value for each vault."""
+    _, plugin = vault_plugin("2026-07")
+    made = plugin.create(
+        {
+            "displayName": "v",
+            "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}],
+            "metadata": {"team": "tools"},
+        }
+    )
+
+    assert {"team": "tools"} == plugin.invoke("getVault", id=made.id)["metadata"]
+    assert [{"team": "tools"}] == [item["metadata"] for item in plugin.invoke("listVaults")["vaults"]]
+
+
+def test_an_archived_vault_can_be_read(plugin: Plugin, qoder: Emulator) -> None:
+    """Its status says so."""
+    made = qoder.add_vault("old")
+    qoder.archive_vault(made.id)
+
+    assert "archived" == plugin.invoke("getVault", id=made.id)["status"]
+
+
+def test_get_credentials_lists_all_types(vault_plugin: Callable[..., Any], somebody: Any) -> None:
+    """A variable has a name in place of a URL. No secret, and no null."""
+    qoder, plugin = vault_plugin("2026-07")
+    made = qoder.add_vault("theirs")
+    client = somebody(qoder)
+    for auth in (
+        {"type": "mcp_oauth", "mcp_server_url": URL, "access_token": TOKEN},
+        {"type": "environment_variable", "secret_name": "API_KEY", "secret_value": TOKEN},
+    ):
+        client.post(f"/vaults/{made.id}/credentials", json={"auth": auth}).raise_for_status()
+
+    (oauth, variable) = plugin.invoke("getCredentials", vaultId=made.id)["credentials"]
+
+    assert {"id", "type", "mcpServerUrl", "createdAt"} == oauth.keys()
+    assert {"id", "type", "secretName", "createdAt"} == variable.keys()
+    assert ("mcp_oauth", URL, "environment_variable", "API_KEY") == (
+        oauth["type"],
+        oauth["mcpServerUrl"],
+        variable["type"],
+        variable["secretName"],
+    )
+    assert {URL: oauth["id"]} == plugin.invoke("getVault", id=made.id)["credentialIds"]
+
+
+@pytest.fixture
+def five(qoder: Emulator) -> list[str]:
+    """Five vaults, of which two are archived."""
+    made = [qoder.add_vault(name).id for name in ("Alpha tools", "beta", "ALPHA old", "straße", "gamma old")]
+    qoder.archive_vault(made[2])
+    qoder.archive_vault(made[4])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({}, ["Alpha tools", "beta", "straße"]),
+        ({"includeArchived": False}, ["Alpha tools", "beta", "straße"]),
+        ({"includeArchived": True}, ["Alpha tools", "beta", "ALPHA old", "straße", "gamma old"]),
+        ({"name": "alpha"}, ["Alpha tools"]),
+        ({"name": "OLD", "includeArchived": True}, ["ALPHA old", "gamma old"]),
+        ({"name": "STRASSE"}, ["straße"]),
+        ({"name": ""}, ["Alpha tools", "beta", "straße"]),
+        ({"name": "nothing"}, []),
+        ({"name": secret("beta")}, ["beta"]),
+    ],
+)
+def test_list_vaults(plugin: Plugin, five: list[str], arguments: dict[str, Any], names: list[str]) -> None:
+    """By a part of the name, in any case; archived ones only where they are asked for; the oldest first."""
+    found = plugin.invoke("listVaults", **arguments)["vaults"]
+
+    assert names == [item["displayName"] for item in found]
+    assert {"archived"} >= {item["status"] for item in found if "old" in item["displayName"]}
+
+
+def test_list_vaults_of_more_than_one_page(plugin: Plugin, qoder: Emulator) -> None:
+    """Each one once, archived ones too."""
+    made = [qoder.add_vault(f"v{number}").id for number in range(230)]
+    for vault_id in made[::2]:
+        qoder.archive_vault(vault_id)
+
+    found = [item["id"] for item in plugin.invoke("listVaults", includeArchived=True)["vaults"]]
+
+    assert made == found
+    assert made[1::2] == [item["id"] for item in plugin.invoke("listVaults")["vaults"]]
+
+
+def test_list_vaults_in_any_order_of_qoder(vault_plugin: Callable[..., Any]) -> None:
+    """Its order is not documented."""
+    qoder, plugin = vault_plugin("2026-07", newest_first=True)
+    made = [qoder.add_vault(f"v{number}").id for number in range(120)]
+
+    assert made == [item["id"] for item in plugin.invoke("listVaults")["vaults"]]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "failures"),
+    [
+        ("getVault", {}, [("id", "is required")]),
+        ("getVault", {"id": 7}, [("id", "must be a string")]),
+        ("getVault", {"id": UNKNOWN}, [("id", "must be a string")]),
+        ("getVault", {"id": VAULT_ID, "vaultId": "x"}, [("vaultId", "is not a known argument; known ones are id")]),
+        ("getCredentials", {"vaultId": None}, [("vaultId", "is required")]),
+        ("getCredentials", {"vaultId": ["x"]}, [("vaultId", "must be a string")]),
+        (
+            "getCredentials",
+            {"id": "x"},
+            [("id", "is not a known argument; known ones are vaultId"), ("vaultId", "is required")],
+        ),
+        ("listVaults", {"includeArchived": "yes"}, [("includeArchived", "must be true or false")]),
+        ("listVaults", {"name": False}, [("name", "must be a string")]),
+        ("listVaults", {"nam": "x"}, [("nam", "is not a known argument; known ones are name, includeArchived")]),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    plugin: Plugin, qoder: Emulator, function: str, arguments: dict[str, Any], failures: list[tuple[str, str]]
+) -> None:
+    """In the schema's spelling, before anything is asked."""
+    answer = plugin.call("Invoke", tok=f"qoder:index:{function}", args=arguments)
+
+    assert failures == [(failure.property, failure.reason) for failure in answer.failures]
+    assert [] == qoder.requests
+
+
+@pytest.mark.parametrize(("function", "name"), [("getVault", "id"), ("getCredentials", "vaultId")])
+def test_a_vault_that_does_not_exist_is_an_error(plugin: Plugin, qoder: Emulator, function: str, name: str) -> None:
+    """One line with id and place; a proxy's 404 proves nothing."""
+    with pytest.raises(Failed) as caught:
+        plugin.invoke(function, **{name: VAULT_ID})
+    assert grpc.StatusCode.NOT_FOUND == caught.value.code
+    assert caught.value.line.endswith(f": there is no vault {VAULT_ID} at {qoder.base_url}")
+
+    qoder.fail_next("GET", "/vaults/**", Fault.HTML_404)
+    with pytest.raises(Failed) as caught:
+        plugin.invoke(function, **{name: VAULT_ID})
+    assert f"nothing proves that there is no vault {VAULT_ID}" in caught.value.line
+
+
+@pytest.mark.parametrize(("function", "name"), [("getVault", "id"), ("getCredentials", "vaultId")])
+def test_what_is_no_id_leads_to_no_other_path(plugin: Plugin, qoder: Emulator, function: str, name: str) -> None:
+    """It comes from a program."""
+    with pytest.raises(Failed) as caught:
+        plugin.invoke(function, **{name: "../vaults?x=1"})
+
+    assert caught.value.line.startswith("the id is not one of a vault")
+    assert [] == qoder.requests

@@ -1,0 +1,265 @@
+"""The schema against what check knows, what a create gives, and what functions answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from engine_side import CREDENTIAL, VAULT, Plugin
+from pulumi.runtime.proto import provider_pb2
+
+from pulumi_qoder_vault import properties, settings
+from pulumi_qoder_vault.lifecycle import check, credential
+from pulumi_qoder_vault.plugin import functions, names
+from pulumi_qoder_vault.plugin.schema import schema
+
+URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
+TOKEN = "mcp-canary-one-1111"
+SCHEMA = schema()
+RESOURCES, TYPES, FUNCTIONS = SCHEMA["resources"], SCHEMA["types"], SCHEMA["functions"]
+
+
+def camel(keys: Any) -> set[str]:
+    return set(names.to_schema(dict.fromkeys(keys)))
+
+
+def every_property(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every property at any depth, with where it stands."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in ("properties", "inputProperties", "variables") and isinstance(item, Mapping):
+                yield from ((f"{path}.{name}", described) for name, described in item.items())
+            yield from every_property(item, f"{path}.{key}")
+
+
+def test_the_engine_gets_the_schema_as_json(serve: Callable[..., Plugin]) -> None:
+    """The same one, whole."""
+    assert SCHEMA == json.loads(serve().stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
+
+
+def test_a_vault_takes_what_check_knows() -> None:
+    """And check knows what the schema has, in a vault and in its credentials."""
+    assert camel(check.VAULT_KEYS) == RESOURCES[VAULT]["inputProperties"].keys()
+    assert camel(check.CREDENTIAL_KEYS) == TYPES["qoder:index:VaultCredential"]["properties"].keys()
+
+
+def test_a_credential_takes_what_check_knows() -> None:
+    """The fields of all types together."""
+    known = {*credential.OWN_KEYS[:3], *(name for fields in credential.AUTH.values() for name in fields)}
+
+    assert {"status", "rotations"} == set(credential.OWN_KEYS[3:])
+    assert camel(known) == RESOURCES[CREDENTIAL]["inputProperties"].keys()
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "name"),
+    [
+        ("mcp_oauth", ("refresh",), "OAuthRefresh"),
+        ("mcp_oauth", ("refresh", "token_endpoint_auth"), "TokenEndpointAuth"),
+        ("environment_variable", ("networking",), "Networking"),
+        ("environment_variable", ("injection_location",), "InjectionLocation"),
+    ],
+)
+def test_a_nested_object_takes_what_check_knows(type_: str, path: tuple[str, ...], name: str) -> None:
+    """It requires what check requires, but for secrets: after an import there are none."""
+    fields: Mapping[str, credential.Field] = credential.AUTH[type_]
+    for part in path:
+        fields = fields[part].fields or {}
+
+    shape = TYPES[f"qoder:index:{name}"]
+    assert camel(fields) == shape["properties"].keys()
+    required = {key for key, field in fields.items() if field.is_required and not field.is_secret}
+    assert camel(required) == set(shape.get("required", ()))
+    assert camel(key for key, field in fields.items() if field.is_secret) == {
+        key for key, item in shape["properties"].items() if item.get("secret")
+    }
+
+
+def test_what_may_not_change_says_so() -> None:
+    """Whoever reads a property's description learns that a change of it makes another credential."""
+    for fields, shown in (
+        *((fields, RESOURCES[CREDENTIAL]["inputProperties"]) for fields in credential.AUTH.values()),
+        (credential.AUTH["mcp_oauth"]["refresh"].fields or {}, TYPES["qoder:index:OAuthRefresh"]["properties"]),
+    ):
+        assert {name: not field.may_change for name, field in fields.items()} == {
+            name: "replaces the credential" in shown[camel([name]).pop()]["description"] for name in fields
+        }
+
+
+def test_what_is_required_is_so_for_check(plugin: Plugin) -> None:
+    """A program that gives no more than the schema requires is told of no missing key of another kind."""
+    assert ["displayName"] == RESOURCES[VAULT]["requiredInputs"]
+    assert ["vaultId"] == RESOURCES[CREDENTIAL]["requiredInputs"]
+    assert any(line.startswith("displayName: is required") for line in plugin.problems({}))
+    assert any(line.startswith("vaultId: is required") for line in plugin.of(CREDENTIAL).problems({}))
+
+
+def test_every_output_of_a_vault_comes(plugin: Plugin) -> None:
+    """And none that is not in the schema; what is required always comes."""
+    news = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]}
+
+    outputs = plugin.create(news).outputs
+
+    assert set(RESOURCES[VAULT]["required"]) == outputs.keys()
+    assert {"workspaceId"} == RESOURCES[VAULT]["properties"].keys() - outputs.keys()
+
+
+def test_a_workspace_comes_where_there_is_one(serve: Callable[..., Plugin], qoder: Any) -> None:
+    """The one output that may be missing."""
+    plugin = serve().configure(qoder, workspaceId="ws_1")
+    news = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]}
+
+    assert RESOURCES[VAULT]["properties"].keys() == plugin.create(news).outputs.keys()
+
+
+def test_every_output_of_a_credential_comes(vault_plugin: Callable[..., Any]) -> None:
+    """Of the three types together, each one that the schema has; what is required comes with each."""
+    qoder, plugin = vault_plugin("2026-07", CREDENTIAL, settings={"workspaceId": "ws_1"})
+    vault_id = qoder.add_vault("shared").id
+    seen: set[str] = set()
+    for given in (
+        {"mcpServerUrl": URL, "accessToken": TOKEN},
+        {
+            "type": "mcp_oauth",
+            "mcpServerUrl": OTHER_URL,
+            "accessToken": TOKEN,
+            "expiresAt": "2026-12-31T23:59:59Z",
+            "refresh": {
+                "clientId": "c",
+                "refreshToken": TOKEN,
+                "tokenEndpoint": URL,
+                "tokenEndpointAuth": {"type": "client_secret_post", "clientSecret": TOKEN},
+                "resource": "r",
+                "scope": "s",
+            },
+            "metadata": {"team": "tools"},
+        },
+        {
+            "type": "environment_variable",
+            "secretName": "KEY",
+            "secretValue": TOKEN,
+            "networking": {"type": "limited", "allowedHosts": ["a.example"]},
+            "injectionLocation": {"header": True, "body": True},
+        },
+    ):
+        outputs = plugin.create({"vaultId": vault_id, **given}).outputs
+        assert set(RESOURCES[CREDENTIAL]["required"]) <= outputs.keys()
+        seen |= outputs.keys()
+        for name, shape in (
+            ("refresh", "OAuthRefresh"),
+            ("networking", "Networking"),
+            ("injectionLocation", "InjectionLocation"),
+        ):
+            assert not outputs.get(name) or TYPES[f"qoder:index:{shape}"]["properties"].keys() == outputs[name].keys()
+
+    assert RESOURCES[CREDENTIAL]["properties"].keys() == seen
+
+
+def test_functions_answer_what_the_schema_says(plugin: Plugin, qoder: Any) -> None:
+    """Every output, and none more; every required one of a summary."""
+    made = qoder.add_vault("theirs")
+    qoder.add_credential(made.id, URL, TOKEN)
+    arguments = {"getVault": {"id": made.id}, "listVaults": {}, "getCredentials": {"vaultId": made.id}}
+
+    for name, given in arguments.items():
+        shape = FUNCTIONS[f"qoder:index:{name}"]
+        result = plugin.invoke(name, **given)
+        assert shape["outputs"]["properties"].keys() == result.keys()
+        assert set(shape["outputs"]["required"]) == result.keys()
+        for key, type_ in (("vaults", "VaultSummary"), ("credentials", "CredentialSummary")):
+            summary = TYPES[f"qoder:index:{type_}"]
+            for item in result.get(key, ()):
+                assert set(summary["required"]) <= item.keys() <= summary["properties"].keys()
+
+
+def test_functions_take_what_the_schema_says() -> None:
+    """Names and kinds of arguments, and which ones are required."""
+    kinds = {str: "string", bool: "boolean"}
+    assert FUNCTIONS.keys() == functions.ARGUMENTS.keys() == functions.FUNCTIONS.keys()
+    for token, arguments in functions.ARGUMENTS.items():
+        inputs = FUNCTIONS[token]["inputs"]
+        shown = {name: item["type"] for name, item in inputs["properties"].items()}
+        assert {camel([name.rstrip("?")]).pop(): kinds[kind] for name, kind in arguments.items()} == shown
+        assert camel(name for name in arguments if not name.endswith("?")) == set(inputs.get("required", ()))
+
+
+def test_configuration_is_what_settings_read() -> None:
+    """Each key, with the environment variables that the core takes, but none of them for an explicit provider.
+
+    An SDK would write its environment, with the API token in it, into the state.
+    """
+    environment = {
+        name: [*item.get("defaultInfo", {}).get("environment", ())]
+        for name, item in SCHEMA["config"]["variables"].items()
+    }
+
+    assert {name: [*variables] for name, variables in settings._ENVIRONMENT.items()} == environment
+    arguments = SCHEMA["provider"]["inputProperties"]
+    assert set(environment) == set(arguments)
+    assert [] == [name for name, item in arguments.items() if "defaultInfo" in item]
+    assert SCHEMA["config"]["variables"]["apiToken"]["secret"]
+
+
+def test_every_property_is_described() -> None:
+    """In a sentence, for whoever sees it in an editor; and every type, resource and function."""
+    found = dict(every_property(SCHEMA))
+
+    assert 80 < len(found)
+    assert [] == [path for path, item in found.items() if not item["description"].endswith((".", "`"))]
+    things = [*RESOURCES.values(), *TYPES.values(), *FUNCTIONS.values(), SCHEMA["provider"]]
+    assert [] == [thing for thing in things if not thing["description"]]
+
+
+def test_every_secret_is_marked() -> None:
+    """Wherever it stands; and nothing else is."""
+    secret = camel(properties.SECRETS) | {"apiToken"}
+
+    for path, item in every_property(SCHEMA):
+        assert (path.rpartition(".")[2] in secret) == bool(item.get("secret")), path
+
+
+def test_every_reference_leads_to_a_type() -> None:
+    """And every type is used."""
+    text = json.dumps(SCHEMA)
+    used = {part.partition('"')[0] for part in text.split('"#/types/')[1:]}
+
+    assert TYPES.keys() == used
+
+
+def test_defaults_are_those_of_check(plugin: Plugin) -> None:
+    """What an SDK fills in is what check would."""
+    news = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]}
+    checked = plugin.checked(news)
+    alone = plugin.of(CREDENTIAL).checked(
+        {"vaultId": "vault_019e3bb940277f0db05ab74291acf6ef", "mcpServerUrl": URL, "accessToken": TOKEN}
+    )
+
+    for shown, given in (
+        (RESOURCES[VAULT]["inputProperties"], checked),
+        (TYPES["qoder:index:VaultCredential"]["properties"], checked["credentials"][0]),
+    ):
+        defaults = {name: item["default"] for name, item in shown.items() if "default" in item}
+        assert defaults == {name: given[name] for name in defaults}
+    shown = RESOURCES[CREDENTIAL]["inputProperties"]
+    assert (shown["type"]["default"], "streamable_http") == (alone["type"], alone["protocol"])
+
+
+def test_a_default_fits_every_type_of_credential(plugin: Plugin) -> None:
+    """An SDK sends it with each: one that is for a single type would make the others impossible."""
+    defaults = {
+        name: item["default"] for name, item in RESOURCES[CREDENTIAL]["inputProperties"].items() if "default" in item
+    }
+    variable = {"type": "environment_variable", "secretName": "KEY", "secretValue": TOKEN}
+    oauth = {"type": "mcp_oauth", "mcpServerUrl": URL, "accessToken": TOKEN}
+
+    for given in (variable, oauth):
+        news = {"vaultId": "vault_019e3bb940277f0db05ab74291acf6ef", **defaults, **given}
+        assert [] == plugin.of(CREDENTIAL).problems(news)
+
+
+def test_the_types_of_the_dynamic_provider_are_aliases() -> None:
+    """A stack moves from one to the other without replacing anything."""
+    assert [{"type": "pulumi-python:dynamic/qoder:Vault"}] == RESOURCES[VAULT]["aliases"]
+    assert [{"type": "pulumi-python:dynamic/qoder:Credential"}] == RESOURCES[CREDENTIAL]["aliases"]
