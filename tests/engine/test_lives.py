@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from lives import Lives
@@ -82,7 +81,7 @@ class ShortLives(Lives):
 
     def make_engine(self) -> Any:
         self.folder = tempfile.TemporaryDirectory()
-        return CommandLine(Stack(Path(self.folder.name), self.qoder))
+        return CommandLine(Stack(Path(self.folder.name), self.qoder, front=self.front))
 
     crash = None
 
@@ -92,11 +91,11 @@ class ShortLives(Lives):
             self.folder.cleanup()
 
 
-@pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
-def test_a_short_life_with_the_real_cli(revision: str) -> None:
+def test_a_short_life_with_the_real_cli(world: str) -> None:
     """As in one process: what the engine there does is what Pulumi's engine does."""
+    revision, front = world.split()
     run_state_machine_as_test(
-        type("ShortLives", (ShortLives,), {"revision": revision}),
+        type("ShortLives", (ShortLives,), {"revision": revision, "front": front}),
         settings=settings(
             max_examples=2,
             stateful_step_count=16,

@@ -121,8 +121,9 @@ def assert_is_there(stack: Stack, qoder: Emulator, tokens: Mapping[str, str]) ->
 @pytest.mark.parametrize("life", CHOSEN)
 def test_the_next_command_makes_right_what_a_fault_left(tmp_path: Path, life: str) -> None:
     """At Qoder there is what is declared, the state knows it, no command sees a change, and each error is one line."""
-    with Emulator(revision=life.split(",")[0]) as qoder:
-        stack = Stack(tmp_path, qoder)
+    revision = life.split(",")[0]
+    with Emulator(revision=revision) as qoder:
+        stack = Stack(tmp_path, qoder, front="dynamic" if revision == "2026-05" else "plugin")
         tokens: Mapping[str, str] = {}
         for row in LIVES[life]:
             tokens = PROGRAMS[row.operation](tokens)
