@@ -27,17 +27,16 @@ from .. import connection, errors, properties, settings
 from ..connection import Qoder
 from ..guard import detailed_status, unforeseen
 from ..lifecycle.diff import Difference, Kind
-from ..lifecycle.model import UNKNOWN, Inputs
+from ..lifecycle.model import UNKNOWN
 from ..resources.credential import CredentialResource
 from ..resources.handler import Found, Partial, ResourceHandler
 from ..resources.vault import VaultResource
 from ..secret import one_line
-from . import names
+from . import names, wire
 from .functions import FUNCTIONS, problems
 from .schema import CREDENTIAL, VAULT, schema
 
 THREADS = 64
-STAYS_PLAIN = frozenset({"credentials", "rotations", "status"})  # whatever the program says
 # What the engine calls a default provider: with its version, if the program names one. Any other name is a program's.
 _DEFAULT_PROVIDER = re.compile(r"default(_.*)?")
 R = TypeVar("R")
@@ -81,7 +80,7 @@ def one_clean_line(method: Callable[[Any, Any, Any], R]) -> Callable[[Any, Any, 
             code, line = grpc.StatusCode.UNKNOWN, str(failure)
             # Create has the inputs as properties, Update as news.
             given = getattr(request, "properties", None) or request.news
-            partial = (failure.id, _with_marks(_wire(failure.outputs), given))
+            partial = (failure.id, wire.with_marks(wire.to_wire(failure.outputs), given))
         except errors.QoderError as failure:
             code, line = next(CODES[kind] for kind in type(failure).__mro__ if kind in CODES), str(failure)
         except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
@@ -144,7 +143,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             failures.append(provider_pb2.CheckFailure(property="", reason=str(failure)))
         inputs = properties.to_wire(given)
         if "apiToken" in inputs:
-            inputs["apiToken"] = _secret(inputs["apiToken"])
+            inputs["apiToken"] = wire.secret(inputs["apiToken"])
         return provider_pb2.CheckResponse(inputs=_marked(inputs, request.news), failures=failures)
 
     @one_clean_line
@@ -175,7 +174,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
         handler = _handler(request)
-        inputs, recorded = _inputs(request.news), _inputs(request.olds)
+        inputs, recorded = wire.read_inputs(request.news), wire.read_inputs(request.olds)
         try:
             found = [str(problem) for problem in handler.check(inputs, recorded, self._settings)]
         except errors.SettingsError as failure:
@@ -187,26 +186,26 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             for problem in found
         ]
         completed = inputs if failures else handler.complete(inputs, recorded)
-        return provider_pb2.CheckResponse(inputs=_marked(_wire(completed), request.news), failures=failures)
+        return provider_pb2.CheckResponse(inputs=_marked(wire.to_wire(completed), request.news), failures=failures)
 
     @one_clean_line
     def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
-        outputs = _inputs(request.olds)
-        difference = _handler(request).diff(request.id, outputs, _inputs(request.news))
+        outputs = wire.read_inputs(request.olds)
+        difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news))
         return _diff_response(difference, is_dynamic=properties.PROVIDER_KEY in request.olds.fields)
 
     @one_clean_line
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
-        handler, inputs = _handler(request), _inputs(request.properties)
+        handler, inputs = _handler(request), wire.read_inputs(request.properties)
         if request.preview:
             outputs = handler.foresee_create(self._settings, inputs)
-            return provider_pb2.CreateResponse(properties=_marked(_wire(outputs), request.properties))
+            return provider_pb2.CreateResponse(properties=_marked(wire.to_wire(outputs), request.properties))
         id_, outputs = handler.create(self._qoder(request), inputs)
-        return provider_pb2.CreateResponse(id=id_, properties=_marked(_wire(outputs), request.properties))
+        return provider_pb2.CreateResponse(id=id_, properties=_marked(wire.to_wire(outputs), request.properties))
 
     @one_clean_line
     def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
-        handler, outputs = _handler(request), _inputs(request.properties)
+        handler, outputs = _handler(request), wire.read_inputs(request.properties)
         is_recorded = "base_url" in outputs
         if is_recorded:
             found: Found | None = handler.read(self._qoder(request), request.id, outputs)
@@ -214,23 +213,23 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             found = handler.find(self._qoder(request), request.id)
         if found is None:
             return provider_pb2.ReadResponse()
-        inputs = request.inputs if found.inputs is None else _marked(_wire(found.inputs), request.inputs)
+        inputs = request.inputs if found.inputs is None else _marked(wire.to_wire(found.inputs), request.inputs)
         return provider_pb2.ReadResponse(
-            id=found.id, properties=_marked(_wire(found.outputs), request.properties), inputs=inputs
+            id=found.id, properties=_marked(wire.to_wire(found.outputs), request.properties), inputs=inputs
         )
 
     @one_clean_line
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
-        handler, recorded, inputs = _handler(request), _inputs(request.olds), _inputs(request.news)
+        handler, recorded, inputs = _handler(request), wire.read_inputs(request.olds), wire.read_inputs(request.news)
         if request.preview:
             outputs = handler.foresee_update(self._settings, request.id, recorded, inputs)
         else:
             outputs = handler.update(self._qoder(request), request.id, recorded, inputs)
-        return provider_pb2.UpdateResponse(properties=_marked(_wire(outputs), request.news))
+        return provider_pb2.UpdateResponse(properties=_marked(wire.to_wire(outputs), request.news))
 
     @one_clean_line
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
-        _handler(request).delete(self._qoder(request), request.id, _inputs(request.properties))
+        _handler(request).delete(self._qoder(request), request.id, wire.read_inputs(request.properties))
         return empty_pb2.Empty()
 
     # Functions
@@ -239,7 +238,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
         if request.tok not in FUNCTIONS:
             raise errors.SettingsError(f"{request.tok}: there is no such function; there are {', '.join(FUNCTIONS)}")
-        arguments = _inputs(request.args)
+        arguments = wire.read_inputs(request.args)
         failures = [
             provider_pb2.CheckFailure(property=_camel(name), reason=names.in_text(reason))
             for name, reason in problems(request.tok, arguments)
@@ -247,7 +246,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         response = provider_pb2.InvokeResponse(failures=failures)
         if not failures:
             result = FUNCTIONS[request.tok](Qoder(self._settings), arguments)
-            getattr(response, "return").CopyFrom(_struct(_wire(result)))
+            getattr(response, "return").CopyFrom(wire.write(wire.to_wire(result)))
         return response
 
     @property
@@ -336,72 +335,9 @@ def _live(configuration: str) -> dict[str, Any]:
 
 def _received(message: struct_pb2.Struct) -> dict[str, Any]:
     """Read configuration: plain values, secrets unpacked, what is unknown as `UNKNOWN`."""
-    return {_key(name): value for name, value in properties.to_inputs(_read(message)).items()}
-
-
-def _inputs(message: struct_pb2.Struct) -> Inputs:
-    return properties.to_inputs(names.from_schema(_read(message)))
-
-
-def _read(message: struct_pb2.Struct) -> dict[str, Any]:
-    """Read properties as they are. JSON, which protobuf reads them as, has no word for a number that is none."""
-    return {key: _read_value(value) for key, value in message.fields.items()}
-
-
-def _read_value(value: struct_pb2.Value) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return _read(value.struct_value)
-    if kind == "list_value":
-        return [_read_value(item) for item in value.list_value.values]
-    return getattr(value, kind) if kind in ("string_value", "number_value", "bool_value") else None
-
-
-def _wire(values: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(names.to_schema(properties.to_wire(properties.without_none(values))))
-
-
-def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
-    message = struct_pb2.Struct()
-    message.update(dict(values))
-    return message
+    return {_key(name): value for name, value in properties.to_inputs(wire.read(message)).items()}
 
 
 def _marked(values: Mapping[str, Any], given: struct_pb2.Struct) -> struct_pb2.Struct:
     """Give properties for the engine, with the marks that the program set."""
-    return _struct(_with_marks(values, given))
-
-
-def _with_marks(values: Mapping[str, Any], given: struct_pb2.Struct) -> dict[str, Any]:
-    """Mark what the program gave as a secret, be it only a name.
-
-    An access token is marked already, and its siblings are plain: they are keys of outputs that others read.
-    """
-    marks = names.to_schema(names.from_schema(_read(given)))
-    return {
-        name: value if name in STAYS_PLAIN else _marked_like(value, marks.get(name)) for name, value in values.items()
-    }
-
-
-def _marked_like(value: Any, given: Any) -> Any:
-    if _is_marked(value) or not _holds_mark(given):
-        return value
-    if isinstance(value, Mapping) and (_holds_mark(value) or not _is_marked(given)):
-        # Leaf by leaf: the engine takes no secret within a secret.
-        parts = given if isinstance(given, Mapping) and not _is_marked(given) else dict.fromkeys(value, given)
-        return {key: _marked_like(item, parts.get(key)) for key, item in value.items()}
-    return _secret(value)
-
-
-def _is_marked(value: Any) -> bool:
-    return isinstance(value, Mapping) and properties.SECRET_SIGNATURE.items() <= value.items()
-
-
-def _holds_mark(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return _is_marked(value) or any(map(_holds_mark, value.values()))
-    return isinstance(value, list) and any(map(_holds_mark, value))
-
-
-def _secret(value: Any) -> dict[str, Any]:
-    return {**properties.SECRET_SIGNATURE, "value": value}
+    return wire.write(wire.with_marks(values, given))
