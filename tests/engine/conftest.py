@@ -18,8 +18,8 @@ def real_cli() -> None:
     assert shutil.which("pulumi"), "there is no pulumi on PATH; `make test` puts one there"
 
 
-# Each revision and each front once. One core serves all, and `tests/faults` runs every pair in one process: the real CLI,
-# which takes seconds for each command, goes through all four only with QODER_ALL_WORLDS=1.
+# Each revision and each front once. One core serves all, and `tests/faults` runs every pair in one process. The real
+# CLI, which takes seconds for each command, goes through all four only with QODER_ALL_WORLDS=1.
 WORLDS = ["2026-05 dynamic", "2026-07 plugin"]
 if os.environ.get("QODER_ALL_WORLDS"):
     WORLDS += ["2026-07 dynamic", "2026-05 plugin"]
