@@ -57,6 +57,11 @@ def stop_waiting() -> None:
     _OVER.set()
 
 
+def start_waiting() -> None:
+    """Let waits be waits: another engine, or the next command of one, has attached to this process."""
+    _OVER.clear()
+
+
 def _to_qoder(settings: Settings) -> tuple[Transport, RevisionInUse]:
     """Give the process' connection to one Qoder: its limits, and what it learned, hold for all resources together."""
     with _CONNECTING:  # a cache alone would let threads that come together make one each

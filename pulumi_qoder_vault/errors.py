@@ -101,8 +101,8 @@ class Unauthorized(ApiError):
     """401: the API token is missing, wrong or revoked."""
 
     advice = (
-        "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT to a valid API token; refresh "
-        "and destroy use the one recorded at the last up, unless --run-program is given"
+        "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT to a valid API token; without the "
+        "plugin, refresh and destroy use the one recorded at the last up, unless --run-program is given"
     )
 
 

@@ -59,17 +59,12 @@ class Settings:
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
 
-def load(
-    configured: Callable[[str], Any],
-    environment: Mapping[str, str],
-    recorded: Callable[[str], Any] = lambda _: None,
-) -> Settings:
+def load(configured: Callable[[str], Any], environment: Mapping[str, str]) -> Settings:
     """Read all settings.
 
     Args:
         configured: gives the value of a stack configuration key such as ``qoder:apiToken``, or None.
         environment: the process' environment.
-        recorded: gives what was configured at the last ``up``, or None; it counts where nothing present does.
 
     Raises:
         SettingsError: a value cannot be read; one line that names the key and the forms it takes.
@@ -82,8 +77,7 @@ def load(
         for name in _ENVIRONMENT[key]:
             if environment.get(name, "").strip():
                 return parse(name, environment[name].strip())
-        value = recorded(f"qoder:{key}")
-        return default if value is None or not _text(value).strip() else parse(f"qoder:{key}", _text(value).strip())
+        return default
 
     return Settings(
         api_token=read("apiToken", _api_token, None),

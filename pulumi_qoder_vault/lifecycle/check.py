@@ -54,9 +54,11 @@ def check(inputs: Inputs, *, allows_empty: bool, imported: Inputs = MappingProxy
     Args:
         inputs: what the program gave; missing keys and None are the same.
         allows_empty: True if the API revision in use makes a vault without credentials (``2026-07``).
-        imported: the inputs of the last deployment: a credential that they hold without an access token, since Qoder
-            never returns one, needs none; it is left alone.
+        imported: the inputs of the last deployment. What an import found there is no problem: a credential without an
+            access token, which Qoder never returns, is left alone; no credential at all; a sixteenth pair of metadata.
     """
+    is_empty = bool(imported) and not imported.get("credentials")
+    pairs = len(imported.get("metadata") or ()) if isinstance(imported.get("metadata"), Mapping) else 0
     may_lack_token = {
         item["mcp_server_url"]
         for item in _list(imported.get("credentials"))
@@ -65,9 +67,9 @@ def check(inputs: Inputs, *, allows_empty: bool, imported: Inputs = MappingProxy
     return [
         *check_keys("", inputs, (*VAULT_KEYS, *COMPUTED_KEYS)),
         *_check_display_name(inputs.get("display_name")),
-        *check_metadata(inputs.get("metadata")),
+        *check_metadata(inputs.get("metadata"), at_most=max(MAX_METADATA_PAIRS, pairs)),
         *check_choice("on_delete", inputs.get("on_delete"), ON_DELETE),
-        *_check_credentials(inputs.get("credentials"), may_lack_token, allows_empty=allows_empty),
+        *_check_credentials(inputs.get("credentials"), may_lack_token, allows_empty=allows_empty or is_empty),
         *_check_exposure(inputs),
     ]
 
@@ -276,13 +278,14 @@ def check_secret(path: str, token: Any, *, if_missing: str = NO_ACCESS_TOKEN) ->
                 yield Problem(path, "holds a control character, such as a line break; strip it")
             elif value != value.strip():
                 yield Problem(path, "begins or ends with a blank; strip it")
-            elif not _is_unicode(value):
+            elif not is_unicode(value):
                 yield Problem(path, "is not Unicode text")
         case _:
             yield Problem(path, f"must be a string, not {kind(token)}")
 
 
-def _is_unicode(value: str) -> bool:
+def is_unicode(value: str) -> bool:
+    """Tell if a text can be written as UTF-8."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -22,6 +22,7 @@ from .check import (
     check_metadata,
     check_secret,
     check_url,
+    is_unicode,
     kind,
 )
 from .diff import Difference, Kind, Path
@@ -100,6 +101,17 @@ def _one_of(*choices: str) -> Check:
 
 
 _URL = Field(check_url, is_required=True)
+
+
+def _variable(path: str, value: Any) -> Iterator[Problem]:
+    """Judge a value that is no bearer token: a key in PEM has line breaks."""
+    text = value.reveal() if isinstance(value, Secret) else value
+    if not isinstance(text, str):
+        yield Problem(path, f"must be a string, not {kind(value)}")
+    elif not is_unicode(text):
+        yield Problem(path, "is not Unicode text")
+
+
 _SECRET = Field(check_secret, is_required=True, may_change=True, is_secret=True)
 
 # Qoder, Vault Credentials (read 2026-08): what each type takes, and what an update may change. UNVERIFIED: networking
@@ -138,7 +150,7 @@ AUTH: Mapping[str, Mapping[str, Field]] = {
     },
     ENVIRONMENT_VARIABLE: {
         "secret_name": Field(_name, is_required=True),
-        "secret_value": _SECRET,
+        "secret_value": replace(_SECRET, check=_variable),
         "networking": Field(
             fields={
                 "type": Field(_one_of("unrestricted", "limited"), is_required=True),
@@ -237,9 +249,10 @@ def _proof(inputs: Inputs) -> Inputs:
 
 def _check_exposure(inputs: Inputs) -> Iterator[Problem]:
     """Refuse a secret in a field that is stored and shown in plain text."""
-    hidden = [secret.reveal() for _, secret in _secrets((), inputs) if len(secret.reveal()) >= 8]
+    secrets = [(path, secret.reveal()) for path, secret in _secrets((), inputs) if len(secret.reveal()) >= 8]
     for path, text in _texts((), inputs):
-        if any(secret in text for secret in hidden):
+        # The value of a variable may be an ordinary word, and a part of others.
+        if any(secret == text if at == ("secret_value",) else secret in text for at, secret in secrets):
             yield Problem(".".join(path[:1]), "a secret stands in plain text here; it belongs in its own field only")
             return
 
@@ -317,12 +330,22 @@ def _compared(
     """Give each field that differs, what happens to it, and whether that can be done in place."""
     for name, field in fields.items():
         at, old, new = (*path, name), before.get(name), after.get(name)
-        if old == new or (new is None and field.is_secret):  # a secret that is not given is left alone
+        if _is_same_value(old, new) or (new is None and field.is_secret):  # a secret that is not given is left alone
             continue
         if field.fields is not None and isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from _compared(at, field.fields, old, new)
+        elif field.fields is not None and old is not None and isinstance(new, Unknown):
+            # It need not be what cannot change; a preview that says `replace` would frighten for nothing.
+            yield at, Kind.UPDATE, any(part.may_change for part in field.fields.values())
         else:
             yield at, Kind.ADD if old is None else Kind.DELETE if new is None else Kind.UPDATE, field.may_change
+
+
+def _is_same_value(one: Any, other: Any) -> bool:
+    """Compare values; hosts in another order are the same hosts."""
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(item in other for item in one)
+    return bool(one == other)
 
 
 def _compared_metadata(before: Inputs, after: Any) -> dict[Path, Kind]:
@@ -339,14 +362,14 @@ def _compared_metadata(before: Inputs, after: Any) -> dict[Path, Kind]:
 
 def as_seen(recorded: Inputs, seen: Inputs) -> dict[str, Any]:
     """Give recorded fields with the values that Qoder shows: what nobody asked for, and what it hides, is no drift."""
-    return {
-        name: as_seen(value, seen[name])
-        if isinstance(value, Mapping) and isinstance(seen.get(name), Mapping)
-        else value
-        if isinstance(value, Secret) or name == "expires_at" or seen.get(name) is None  # Qoder itself renews it
-        else seen[name]
-        for name, value in recorded.items()
-    }
+    return {name: _as_seen(name, value, seen.get(name)) for name, value in recorded.items()}
+
+
+def _as_seen(name: str, value: Any, seen: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(seen, Mapping):
+        return as_seen(value, seen)
+    is_hidden = isinstance(value, Secret) or seen is None
+    return value if is_hidden or name == "expires_at" or _is_same_value(value, seen) else seen  # Qoder renews the time
 
 
 def _is_same(inputs: Inputs, recorded: Inputs) -> bool:

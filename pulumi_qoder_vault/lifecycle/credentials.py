@@ -6,9 +6,10 @@ lost answers and work that stopped in the middle are thus the same as in a vault
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from ..errors import NotFound, QoderError, Unfinished, VaultNotFound
+from ..errors import NotFound, QoderError, Refused, Unfinished, VaultNotFound
 from .credential import as_seen
 from .detect import RevisionInUse
 from .model import (
@@ -23,7 +24,7 @@ from .model import (
     Revision,
     VaultsApi,
 )
-from .operations import is_gone, look, not_found
+from .operations import is_gone, look, no_vault, not_found
 from .operations import update as update_vault
 from .plan import STORES_CREDENTIAL_METADATA, TYPES, Op, Step
 from .work import Work
@@ -41,11 +42,24 @@ def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: RevisionI
     try:
         observed, revision = look(api, empty, in_use)
     except NotFound as failure:
-        raise _no_vault(api, vault_id, failure) from None
+        raise no_vault(api, vault_id, failure) from None
     _refuse_what_it_cannot_hold(desired, revision)
     work = Work(api, empty, _desired(desired, 0), observed, revision)
     work.carry_out([Step(Op.CREATE, desired)])
-    return replace(work.recorded(), unfinished=None, api_revision=revision)
+    made = replace(work.recorded(), unfinished=None, api_revision=revision)
+    return _surely_whole(api, made, desired) if desired.metadata else made
+
+
+def _surely_whole(api: VaultsApi, made: RecordedVault, desired: Credential) -> RecordedVault:
+    """Look whether the metadata was stored; if not, take the credential back. One read."""
+    credential_id = made.credential_ids[desired.key]
+    if api.get_credential(made.id, credential_id).metadata == desired.metadata:
+        return made
+    delete(api.recovering(), made)
+    raise Refused(
+        f"metadata: this Qoder does not store metadata with a credential; remove it from the program; credential "
+        f"{credential_id} was deleted again, nothing is left"
+    )
 
 
 def find(api: VaultsApi, vault_id: str, credential_id: str) -> RecordedVault:
@@ -84,7 +98,7 @@ def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None,
         credential,
         protocol=seen.protocol or credential.protocol,
         fields=as_seen(credential.fields, seen.fields),
-        metadata=(seen.metadata or None) if STORES_CREDENTIAL_METADATA[seen.revision] else credential.metadata,
+        metadata=_seen_metadata(credential, seen),
     )
     status = ACTIVE if seen.is_active else ARCHIVED
     is_drift = (
@@ -113,7 +127,12 @@ def update(
     Raises:
         Unfinished: some of the steps were carried out, and a later one failed.
     """
-    _refuse_what_it_cannot_hold(desired, in_use.for_vault(recorded.api_revision))
+    if not _can_hold(desired, in_use.for_vault(recorded.api_revision)):  # it may have moved on since
+        try:
+            _, revision = look(api, recorded, in_use)
+        except NotFound as failure:
+            raise not_found(api, recorded, failure) from None
+        _refuse_what_it_cannot_hold(desired, revision)
     try:
         return update_vault(api, recorded, _desired(desired, rotations), in_use)
     except Unfinished as failure:
@@ -161,6 +180,17 @@ def _with(api: VaultsApi, vault_id: str, seen: ObservedCredential | None, creden
     )
 
 
+def _seen_metadata(credential: Credential, seen: ObservedCredential) -> Mapping[str, str] | None:
+    """Give the recorded metadata as Qoder has it; what nobody asked for is no drift."""
+    if credential.metadata is None or not STORES_CREDENTIAL_METADATA[seen.revision]:
+        return credential.metadata
+    return {key: seen.metadata[key] for key in credential.metadata if key in seen.metadata}
+
+
+def _can_hold(credential: Credential, revision: Revision) -> bool:
+    return credential.type in TYPES[revision] and (not credential.metadata or STORES_CREDENTIAL_METADATA[revision])
+
+
 def _refuse_what_it_cannot_hold(credential: Credential, revision: Revision) -> None:
     if credential.type not in TYPES[revision]:
         raise QoderError(f"type: {credential.type} needs a Qoder of API revision {Revision.R2026_07.value}")
@@ -169,12 +199,3 @@ def _refuse_what_it_cannot_hold(credential: Credential, revision: Revision) -> N
             "metadata: this Qoder does not store metadata with a credential; remove it from the program, or use a "
             f"Qoder of API revision {Revision.R2026_07.value}"
         )
-
-
-def _no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:
-    if failure.genuine:
-        return VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True)
-    return VaultNotFound(
-        f"{failure}: nothing proves that there is no vault {vault_id} at {api.place}; check qoder:baseUrl, "
-        "qoder:workspaceId and the proxy"
-    )

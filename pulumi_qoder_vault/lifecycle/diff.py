@@ -63,7 +63,8 @@ def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
         details["status",] = Kind.UPDATE
     if (desired.get("on_delete") or "delete") != recorded.on_delete:
         details["on_delete",] = Kind.UPDATE if recorded.on_delete else Kind.ADD
-    details |= _credentials(recorded, desired.get("credentials"))
+    for path, kind in _credentials(recorded, desired.get("credentials")):
+        details[path] = Kind.UPDATE if path in details else kind  # one goes and another one takes its place
 
     is_change = bool(details) or recorded.unfinished is not None
     is_hidden = not replaces and recorded.unfinished is not None

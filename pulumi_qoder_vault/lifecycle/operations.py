@@ -119,12 +119,7 @@ def look_up(api: VaultsApi, vault_id: str, recorded: RecordedVault | None = None
             return None
         if recorded is not None:
             raise not_found(api, recorded, failure) from None
-        if failure.genuine:
-            raise VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True) from None
-        raise VaultNotFound(
-            f"{failure}: nothing proves that there is no vault {vault_id} at {api.place}; check qoder:baseUrl, "
-            "qoder:workspaceId and the proxy"
-        ) from None
+        raise no_vault(api, vault_id, failure) from None
     newest: dict[str, ObservedCredential] = {}
     # A time has as many digits as it needs: without the Z, a shorter one is the earlier one.
     for item in sorted(credentials, key=lambda item: item.created_at.removesuffix("Z")):
@@ -282,4 +277,14 @@ def not_found(api: VaultsApi, recorded: RecordedVault, failure: NotFound, what: 
     return VaultNotFound(
         f"{failure}: nothing proves that {what} {recorded.id} is gone; it was made at {recorded.place}, and this run "
         f"asked {api.place}; check qoder:baseUrl, qoder:workspaceId and the proxy"
+    )
+
+
+def no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:
+    """Say what a 404 proves of a vault that no state of ours holds."""
+    if failure.genuine:
+        return VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True)
+    return VaultNotFound(
+        f"{failure}: nothing proves that there is no vault {vault_id} at {api.place}; check qoder:baseUrl, "
+        "qoder:workspaceId and the proxy"
     )

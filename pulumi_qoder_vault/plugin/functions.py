@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..connection import Qoder
-from ..errors import NotFound, VaultNotFound
+from ..errors import NotFound
 from ..lifecycle.model import ObservedCredential, ObservedVault
+from ..lifecycle.operations import no_vault
 from ..properties import without_none
 from .schema import GET_CREDENTIALS, GET_VAULT, LIST_VAULTS
 
@@ -19,7 +20,7 @@ def _get_vault(qoder: Qoder, arguments: Arguments) -> dict[str, Any]:
     try:
         vault, credentials = api.get_vault(vault_id), api.list_credentials(vault_id)
     except NotFound as failure:
-        raise _no_vault(qoder, vault_id, failure) from None
+        raise no_vault(qoder.api(), vault_id, failure) from None
     active = _active(credentials)
     return _vault(vault) | {
         "credentials": [_credential(item) for item in active],
@@ -40,7 +41,7 @@ def _get_credentials(qoder: Qoder, arguments: Arguments) -> dict[str, Any]:
     try:
         credentials = qoder.api().list_credentials(vault_id)
     except NotFound as failure:
-        raise _no_vault(qoder, vault_id, failure) from None
+        raise no_vault(qoder.api(), vault_id, failure) from None
     return {"credentials": [_credential(item) for item in _active(credentials)]}
 
 
@@ -71,16 +72,6 @@ def problems(token: str, arguments: Arguments) -> Iterable[tuple[str, str]]:
                 yield name, "is required"
         elif not isinstance(value, kind):
             yield name, f"must be {'true or false' if kind is bool else 'a string'}"
-
-
-def _no_vault(qoder: Qoder, vault_id: str, failure: NotFound) -> VaultNotFound:
-    place = qoder.api().place
-    if failure.genuine:
-        return VaultNotFound(f"{failure}: there is no vault {vault_id} at {place}", is_absent=True)
-    return VaultNotFound(
-        f"{failure}: nothing proves that there is no vault {vault_id} at {place}; check qoder:baseUrl, "
-        "qoder:workspaceId and the proxy"
-    )
 
 
 def _active(credentials: Iterable[ObservedCredential]) -> list[ObservedCredential]:

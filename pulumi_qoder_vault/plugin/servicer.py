@@ -11,8 +11,10 @@ import functools
 import json
 import os
 import re
+import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent import futures
 from contextlib import suppress
@@ -29,16 +31,20 @@ from ..guard import detailed_status, unforeseen
 from ..lifecycle.diff import Difference, Kind
 from ..lifecycle.model import UNKNOWN
 from ..resources.credential import CredentialResource
-from ..resources.handler import Found, Partial, ResourceHandler
+from ..resources.handler import Partial, ResourceHandler
 from ..resources.vault import VaultResource
 from ..secret import one_line
 from . import names, wire
 from .functions import FUNCTIONS, problems
 from .schema import CREDENTIAL, VAULT, schema
 
-THREADS = 64
-# What the engine calls a default provider: with its version, if the program names one. Any other name is a program's.
-_DEFAULT_PROVIDER = re.compile(r"default(_.*)?")
+AT_A_TIME = 64  # operations on resources
+THREADS = 1024  # made when they are needed: operations that queue must not keep Cancel waiting
+# What the engine calls a default provider: with its version or its download URL, if the program names one. Any other
+# name is a program's.
+_DEFAULT_PROVIDER = re.compile(r"default(_\d+_\d+_\d+.*|_https?_.*)?")
+WATCH_EVERY_S = 2.0
+ENDS_WITHIN_S = 60.0
 R = TypeVar("R")
 Kinds = provider_pb2.PropertyDiff
 
@@ -100,13 +106,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._engine_address = engine_address
         self._engine: engine_pb2_grpc.EngineStub | None = None
         self._connecting = threading.Lock()
+        self._operating = threading.Semaphore(AT_A_TIME)
         self._configured: dict[str, Any] = {}
-        self._recorded: dict[str, Any] = {}
 
     # The protocol's own affairs
 
     @one_clean_line
     def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
+        connection.start_waiting()
         self._engine_address = request.engine_address or self._engine_address
         return provider_pb2.ProviderHandshakeResponse(
             accept_secrets=True, accept_resources=False, accept_outputs=False, supports_autonaming_configuration=False
@@ -114,6 +121,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @one_clean_line
     def Attach(self, request: Any, context: Any) -> empty_pb2.Empty:
+        connection.start_waiting()
         self._engine_address, self._engine = request.address, None
         return empty_pb2.Empty()
 
@@ -159,12 +167,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Keep the settings; what is wrong with one is said by the call that needs it.
 
         A refresh or destroy brings the configuration of the last `up`; the present one is in PULUMI_CONFIG, and comes
-        first, so that a revoked API token bricks nothing. An explicit provider has its own arguments instead.
+        first, so that a revoked API token bricks nothing. The environment comes last, as always: it may belong to
+        another account, whose 404 would say that everything is gone. An explicit provider has its own arguments only.
         """
-        self._configured, self._recorded = _received(request.args), {}
+        self._configured = _received(request.args)
         live = os.environ.get("PULUMI_CONFIG")
         if live and _DEFAULT_PROVIDER.fullmatch(request.name or request.urn.rpartition("::")[2]):
-            self._configured, self._recorded = _live(live), self._configured
+            self._configured |= _live(live)
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
@@ -200,17 +209,17 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             outputs = handler.foresee_create(self._settings, inputs)
             return provider_pb2.CreateResponse(properties=_marked(wire.to_wire(outputs), request.properties))
-        id_, outputs = handler.create(self._qoder(request), inputs)
+        with self._operating:
+            id_, outputs = handler.create(self._qoder(request), inputs)
         return provider_pb2.CreateResponse(id=id_, properties=_marked(wire.to_wire(outputs), request.properties))
 
     @one_clean_line
     def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
         handler, outputs = _handler(request), wire.read_inputs(request.properties)
         is_recorded = "base_url" in outputs
-        if is_recorded:
-            found: Found | None = handler.read(self._qoder(request), request.id, outputs)
-        else:
-            found = handler.find(self._qoder(request), request.id)
+        with self._operating:
+            qoder = self._qoder(request)
+            found = handler.read(qoder, request.id, outputs) if is_recorded else handler.find(qoder, request.id)
         if found is None:
             return provider_pb2.ReadResponse()
         inputs = request.inputs if found.inputs is None else _marked(wire.to_wire(found.inputs), request.inputs)
@@ -224,12 +233,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             outputs = handler.foresee_update(self._settings, request.id, recorded, inputs)
         else:
-            outputs = handler.update(self._qoder(request), request.id, recorded, inputs)
+            with self._operating:
+                outputs = handler.update(self._qoder(request), request.id, recorded, inputs)
         return provider_pb2.UpdateResponse(properties=_marked(wire.to_wire(outputs), request.news))
 
     @one_clean_line
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
-        _handler(request).delete(self._qoder(request), request.id, wire.read_inputs(request.properties))
+        with self._operating:
+            _handler(request).delete(self._qoder(request), request.id, wire.read_inputs(request.properties))
         return empty_pb2.Empty()
 
     # Functions
@@ -251,8 +262,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @property
     def _settings(self) -> settings.Settings:
-        present, recorded = (functools.partial(_setting, given) for given in (self._configured, self._recorded))
-        return settings.load(present, os.environ, recorded)
+        return settings.load(functools.partial(_setting, self._configured), os.environ)
 
     def _qoder(self, request: Any) -> Qoder:
         return Qoder(
@@ -283,7 +293,23 @@ def serve() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)  # noqa: T201 this is the protocol
-    server.wait_for_termination()
+    if engine_address is None:  # somebody runs it by hand, and engines attach to it
+        server.wait_for_termination()
+        return
+    while _is_there(engine_address):
+        time.sleep(WATCH_EVERY_S)
+    # The engine was killed. What waits gives up, and what was begun is ended as it can be.
+    connection.stop_waiting()
+    server.stop(grace=ENDS_WITHIN_S).wait()
+
+
+def _is_there(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=WATCH_EVERY_S):
+            return True
+    except OSError:
+        return False
 
 
 def _handler(request: Any) -> ResourceHandler:

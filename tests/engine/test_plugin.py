@@ -148,7 +148,10 @@ def test_a_stack_of_the_dynamic_provider_moves_to_the_plugin(tmp_path: Path, qod
 
 
 def test_a_revoked_api_token_does_not_brick_a_destroy(stack: Stack, qoder: Emulator) -> None:
-    """The present configuration counts, not that of the last `up`; and the environment before what was recorded."""
+    """The present configuration counts, not that of the last `up`.
+
+    What is recorded comes before the environment, which may belong to another account: its 404 would prove nothing.
+    """
     stack.write(v=vault(credential()), w=vault(credential()))
     stack.run("config", "set", "--secret", "qoder:apiToken", qoder.api_token)
     del stack.env["QODER_PAT"]
@@ -158,8 +161,12 @@ def test_a_revoked_api_token_does_not_brick_a_destroy(stack: Stack, qoder: Emula
     assert "(401" in stack.refresh(fails=True).text
     stack.run("config", "set", "--secret", "qoder:apiToken", "pt-the-new-one")
     stack.refresh("--expect-no-changes")
-    stack.run("config", "rm", "qoder:apiToken")
-    stack.destroy(QODER_PAT="pt-the-new-one")
+    with Emulator(revision=qoder.revision, api_token="pt-of-another-account") as elsewhere:
+        stack.run("config", "rm", "qoder:apiToken")
+        assert "(401" in stack.destroy(fails=True, QODER_PAT=elsewhere.api_token).text
+        assert 2 == len(stack.resources())
+    stack.run("config", "set", "--secret", "qoder:apiToken", "pt-the-new-one")
+    stack.destroy()
     assert [] == qoder.vaults
 
 

@@ -495,8 +495,8 @@ def envelope(type_: Any, message: Any, **fields: Any) -> bytes:
 
 PAGE = b"<!DOCTYPE html><html><body>\n<h1>503 <b>Service Unavailable</b></h1></body></html>"
 ADVICE_401 = (
-    "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT to a valid API token; refresh and "
-    "destroy use the one recorded at the last up, unless --run-program is given"
+    "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT to a valid API token; without "
+    "the plugin, refresh and destroy use the one recorded at the last up, unless --run-program is given"
 )
 ANSWERS = {
     400: (

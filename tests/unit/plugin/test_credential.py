@@ -10,6 +10,7 @@ import grpc
 import pytest
 from engine_side import CREDENTIAL, NONE, SOME, UNKNOWN, Failed, Plugin, Resource, in_plain, plain, received, secret
 
+from pulumi_qoder_vault.api import revisions
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
@@ -873,7 +874,10 @@ def test_what_is_gone_is_gone_from_the_state(shared: Callable[..., Shared], revi
 
 
 def test_drift_of_what_qoder_shows_stands_in_the_inputs(shared: Callable[..., Shared], somebody: Any) -> None:
-    """Scope and metadata that somebody changed: the inputs say so, secrets stay, and the next `up` mends both."""
+    """Scope and metadata that somebody changed: the inputs say so, secrets stay, and the next `up` mends both.
+
+    What somebody added, and nobody asked for, is no drift.
+    """
     there = shared()
     made = there.create(OAUTH, metadata={"team": "tools"})
     patch = {
@@ -888,18 +892,17 @@ def test_drift_of_what_qoder_shows_stands_in_the_inputs(shared: Callable[..., Sh
     assert refreshed is not None
     for properties in (refreshed.inputs, refreshed.outputs):
         assert "everything" == properties["refresh"]["scope"]
-        assert {"team": "theirs", "more": "x"} == properties["metadata"]
+        assert {"team": "theirs"} == properties["metadata"]
         assert secret(CLIENT_SECRET) == properties["refresh"]["tokenEndpointAuth"]["clientSecret"]
     assert refreshed.inputs.keys() == made.inputs.keys()
     change = there.diff(refreshed, OAUTH, metadata={"team": "tools"})
     assert {
         "refresh.scope": "UPDATE",
         'metadata["team"]': "UPDATE",
-        'metadata["more"]': "DELETE",
     } == change.kinds
     there.update(refreshed, OAUTH, metadata={"team": "tools"})
     (stored,) = there.credentials
-    assert ("read", {"team": "tools"}) == (stored.auth["refresh"]["scope"], stored.metadata)
+    assert ("read", {"team": "tools", "more": "x"}) == (stored.auth["refresh"]["scope"], stored.metadata)
 
 
 def test_what_qoder_renews_itself_is_no_drift(shared: Callable[..., Shared], somebody: Any) -> None:
@@ -1090,3 +1093,72 @@ def test_a_whole_block_that_was_given_as_a_secret_stays_one(shared: Callable[...
     assert {"type": secret("client_secret_basic"), "clientSecret": secret(CLIENT_SECRET)} == refresh[
         "tokenEndpointAuth"
     ]
+
+
+# What a fresh pair of eyes found
+
+
+def test_hosts_in_another_order_are_the_same_hosts(shared: Callable[..., Shared], somebody: Any) -> None:
+    """A server that sorts them makes no drift, and a program that sorts them no replacement."""
+    there = shared()
+    made = there.create(VARIABLE)
+    turned = changed(VARIABLE, "networking", "allowedHosts", to=["b.example", "a.example"])
+
+    assert NONE == there.diff(made, turned).changes
+    turned_state = Resource(
+        made.id, made.inputs, changed(made.outputs, "networking", "allowedHosts", to=["b.example", "a.example"])
+    )
+    refreshed = there.plugin.refresh(turned_state)
+    assert refreshed is not None
+    assert ["b.example", "a.example"] == refreshed.outputs["networking"]["allowedHosts"]
+
+
+def test_a_refresh_block_that_is_not_known_yet_does_not_threaten_to_replace(shared: Callable[..., Shared]) -> None:
+    """It may be a rotation; a block that is new is a replacement, whatever it holds."""
+    there = shared()
+    made = there.create(OAUTH)
+    unknown = changed(OAUTH, "refresh", to=UNKNOWN)
+    assert {"refresh": "UPDATE"} == there.diff(made, unknown).kinds
+
+    without = Shared.create(there, changed(changed(OAUTH, "refresh", to=None), "mcpServerUrl", to=OTHER_URL))
+    added = changed(unknown, "mcpServerUrl", to=OTHER_URL)
+    assert {"refresh": "ADD_REPLACE"} == there.diff(without, added).kinds
+
+
+def test_a_variable_may_be_a_key_of_many_lines_or_an_ordinary_word(shared: Callable[..., Shared]) -> None:
+    """It is no bearer token: what breaks a header is nothing to it, and other fields may hold the same word."""
+    there = shared()
+    key = "-----BEGIN KEY-----\nabc\n-----END KEY-----\n"
+    word = changed(VARIABLE, "networking", "allowedHosts", to=["api.example.com"])
+
+    assert [] == there.plugin.problems(there.given(VARIABLE, secretValue=key))
+    assert [] == there.plugin.problems(there.given(word, secretValue="api.example"))
+    (line,) = there.plugin.problems(there.given(word, secretValue="api.example.com"))
+    assert "networking: a secret stands in plain text here; it belongs in its own field only" == line
+
+
+def test_metadata_that_is_not_stored_takes_the_credential_back(
+    shared: Callable[..., Shared], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a vault: nothing that was asked for is dropped in silence."""
+    there = shared()
+    monkeypatch.setattr(revisions, "_metadata", lambda _: {})
+
+    with pytest.raises(Failed) as failed:
+        there.create(BEARER, metadata={"team": "tools"})
+
+    assert failed.value.line.startswith("metadata: this Qoder does not store metadata with a credential")
+    assert failed.value.line.endswith("was deleted again, nothing is left")
+    assert [] == there.credentials
+
+
+def test_a_service_that_moved_on_since_takes_what_it_can_take_now(shared: Callable[..., Shared]) -> None:
+    """The revision that answers counts, not the one of the last answer."""
+    there = shared("2026-05")
+    made = there.create(BEARER)
+    there.qoder.revision = "2026-07"
+
+    changed_ = there.update(made, BEARER, metadata={"team": "tools"})
+
+    (stored,) = there.credentials
+    assert {"team": "tools"} == stored.metadata == changed_.outputs["metadata"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,9 +27,10 @@ from engine_side import (
     plain,
     received,
     secret,
+    struct,
 )
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2
+from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
@@ -174,7 +178,7 @@ def test_diff_config_shows_what_changed_and_never_replaces(serve: Callable[..., 
     assert (SOME, ["apiToken", "baseUrl", "timeout"], []) == (other.changes, list(other.diffs), list(other.replaces))
 
 
-@pytest.mark.parametrize("name", ["default", "default_0_1_0"])
+@pytest.mark.parametrize("name", ["default", "default_0_1_0", "default_1_2_3_alpha_1", "default_https_//a.example"])
 def test_the_default_provider_uses_the_live_configuration(
     serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -201,7 +205,7 @@ def test_the_urn_tells_the_default_provider_too(
     assert 1 == len(qoder.vaults)
 
 
-@pytest.mark.parametrize("name", ["mine", "", "defaulted", "default-account"])
+@pytest.mark.parametrize("name", ["mine", "", "defaulted", "default-account", "default_eu", "default_2"])
 def test_an_explicit_provider_uses_its_own_arguments(
     serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -619,3 +623,82 @@ def test_after_cancel_what_was_begun_is_taken_back(vault_plugin: Callable[..., A
     assert "was deleted again, nothing is left" in failure.line
     assert [] == qoder.vaults
     assert ["POST", "DELETE"] == [request.method for request in qoder.writes]
+
+
+def test_an_engine_that_attaches_after_a_cancel_is_served(
+    serve: Callable[..., Plugin], start: Callable[..., Emulator], true_waits: None
+) -> None:
+    """A process that somebody runs by hand serves one command after another: what one ended, the next begins anew."""
+    qoder = start("2026-05")
+    plugin = serve()
+    beginnings = (
+        lambda: plugin.stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address="127.0.0.1:1"), timeout=5),
+        lambda: plugin.stub.Attach(plugin_pb2.PluginAttach(address="127.0.0.1:1"), timeout=5),
+    )
+    for begin in beginnings:
+        begin()
+        plugin.configure(qoder, maxWritesPerSecond="50")
+        for _ in range(3):
+            plugin.create({"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]})
+        plugin.stub.Cancel(empty_pb2.Empty(), timeout=5)
+    assert 6 == len(qoder.vaults)
+
+
+class Process:
+    """The plugin as a process of its own, and the engine that it was started by."""
+
+    def __init__(self, qoder: Emulator, **settings: str) -> None:
+        self.engine = socket.create_server(("127.0.0.1", 0))
+        command = [sys.executable, "-m", "pulumi_qoder_vault", f"127.0.0.1:{self.engine.getsockname()[1]}"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        port = int(self.process.stdout.readline())
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self.plugin = Plugin(provider_pb2_grpc.ResourceProviderStub(self.channel)).configure(qoder, **settings)
+
+    def begin_creates(self, count: int) -> list[Any]:
+        vault = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]}
+        inputs = struct(self.plugin.checked(vault))
+        request = provider_pb2.CreateRequest(urn=self.plugin.urn, properties=inputs)
+        return [self.plugin.stub.Create.future(request, timeout=60) for _ in range(count)]
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.channel.close()
+        self.engine.close()
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_cancel_gets_through_to_a_busy_plugin(start: Callable[..., Emulator]) -> None:
+    """However many operations there are at a time, and what waits is then not sent."""
+    qoder = start("2026-05")
+    with Process(qoder, apiRevision="2026-05", maxWritesPerSecond="4") as running:
+        creates = running.begin_creates(100)
+        assert in_time(lambda: len(qoder.vaults) >= 3, 20)
+
+        running.plugin.stub.Cancel(empty_pb2.Empty(), timeout=5)
+        failures = [create.exception() for create in creates]
+
+    made = len([failure for failure in failures if failure is None])
+    assert made == len(qoder.vaults), "what was made is recorded"
+    assert made < 20
+    lines = {failure.details() for failure in failures if failure is not None}
+    assert {"POST /vaults: not sent, since this run was cancelled"} == lines
+
+
+def test_a_plugin_whose_engine_was_killed_makes_no_more_and_ends(start: Callable[..., Emulator]) -> None:
+    """Nobody would record what it makes."""
+    qoder = start("2026-05")
+    with Process(qoder, apiRevision="2026-05", maxWritesPerSecond="4") as running:
+        creates = running.begin_creates(60)
+        assert in_time(lambda: len(qoder.vaults) >= 2, 20)
+
+        running.engine.close()
+        running.channel.close()
+
+        assert 0 == running.process.wait(20)
+        assert len(qoder.vaults) < 30
+        assert 60 == len(creates)

@@ -223,7 +223,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "another url": (
         vault(credential(OTHER_URL)),
         {
-            "credentials[0]": "DELETE",
+            "credentials[0]": "UPDATE",
             f'rotations["{URL}"]': "DELETE",
             f'rotations["{OTHER_URL}"]': "ADD",
         },
@@ -549,3 +549,15 @@ def test_a_change_of_a_state_of_the_dynamic_provider_is_carried_out(plugin: Plug
 
     assert {URL: 1} == after.outputs["rotations"]
     assert [NEW_TOKEN] == [item.access_token for item in qoder.vaults[0].credentials]
+
+
+def test_whatever_an_import_found_passes_check(vault_plugin: Callable[..., Any]) -> None:
+    """No credential at all, and as many pairs of metadata as Qoder allows; a program without the import may not."""
+    qoder, plugin = vault_plugin("2026-07")
+    metadata = {f"key{number}": "x" for number in range(16)}
+    found = plugin.find(qoder.add_vault("theirs", metadata=metadata).id)
+
+    program = {"displayName": "theirs", "metadata": metadata}
+    assert [] == plugin.problems(program, found.inputs)
+    assert NONE == plugin.diff(found, plugin.checked(program, found.inputs)).changes
+    assert 2 == len(plugin.problems(program))
