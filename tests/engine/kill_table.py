@@ -12,15 +12,15 @@ RUNS = 20  # of each signal
 HEAD = """\
 # What a kill leaves behind
 
-`pulumi up` of ten vaults with two credentials each, on both revisions, stopped at a moment that a seed chooses: twenty
+`pulumi up` of ten vaults with two credentials each, on both revisions and both fronts, stopped at a moment that a seed chooses: twenty
 times by SIGINT, twenty by SIGKILL. `make kills` runs them and writes this page; `make test` runs some. After each run
 one more `pulumi up` made everything that the program declares, and nothing was left but what had been in flight.
 
 A SIGINT (one Ctrl-C) loses nothing: every vault that was made is recorded. A SIGKILL leaves at most one orphan for each
 create in flight, of which these runs had up to four.
 
-| seed | revision | signal | what was seen |
-|---|---|---|---|
+| seed | revision | front | signal | what was seen |
+|---|---|---|---|---|
 """
 
 
@@ -28,15 +28,17 @@ def main() -> int:
     """Read the output of pytest, pass it on, and write the document if all runs are in it."""
     text = "".join(_passed_on())
     found = sorted(
-        (signal.split(" ")[0], int(seed), revision, signal, seen)
-        for signal, seed, revision, seen in re.findall(
-            r"^(SIG[^\n]*), seed (\d+), (\d{4}-\d\d): ([^\n]*)$", text, re.MULTILINE
+        (signal.split(" ")[0], int(seed), revision, front, signal, seen)
+        for signal, seed, revision, front, seen in re.findall(
+            r"^(SIG[^\n]*), seed (\d+), (\d{4}-\d\d), (\w+): ([^\n]*)$", text, re.MULTILINE
         )
     )
     if len(found) != 2 * RUNS:
         print(f"{len(found)} of {2 * RUNS} runs passed; docs/kills.md stays as it is", file=sys.stderr)
         return 1
-    lines = [f"| {seed} | {revision} | {signal} | {seen} |\n" for _, seed, revision, signal, seen in found]
+    lines = [
+        f"| {seed} | {revision} | {front} | {signal} | {seen} |\n" for _, seed, revision, front, signal, seen in found
+    ]
     DOCUMENT.write_text(HEAD + "".join(lines))
     return 0
 

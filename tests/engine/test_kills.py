@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from one_process import FRONTS
 from stacks import Stack, credential, vault
 
 from pulumi_qoder_vault.emulator import Emulator
@@ -84,7 +85,8 @@ class Up:
         return found
 
     def provider(self) -> int:
-        (found,) = (id_ for id_, command in self.processes().items() if "-m pulumi.dynamic" in command)
+        known = ("-m pulumi.dynamic", "pulumi-resource-qoder")
+        (found,) = (id_ for id_, command in self.processes().items() if any(name in command for name in known))
         return found
 
     def signal(self, process: int, number: signal.Signals) -> None:
@@ -110,6 +112,12 @@ class Up:
 def qoder(seed: int) -> Iterator[Emulator]:
     with Emulator(revision=REVISIONS[seed % 2], latency_s=LATENCY_S) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def front(seed: int) -> str:
+    """Either front on either revision, and each as either victim."""
+    return list(FRONTS)[(seed + seed // 2) % 2]
 
 
 @contextlib.contextmanager
@@ -165,7 +173,9 @@ def test_an_interrupted_up_loses_nothing(stack: Stack, qoder: Emulator, seed: in
         said = up.wait()
 
     there, recorded = at_qoder(qoder), in_state(stack)
-    print(f"SIGINT, seed {seed}, {qoder.revision}: {len(there)} of {len(VAULTS)} vaults made, {len(recorded)} recorded")
+    print(
+        f"SIGINT, seed {seed}, {qoder.revision}, {stack.front}: {len(there)} of {len(VAULTS)} vaults made, {len(recorded)} recorded"
+    )
     assert set(there) == set(recorded)
     assert {} == {id_: there[id_] for id_, resource in recorded.items() if not is_true(resource, there[id_])}
     assert "Traceback" not in said
@@ -199,7 +209,9 @@ def test_a_killed_up_leaves_no_more_than_was_in_flight(stack: Stack, qoder: Emul
     orphans = set(at_qoder(qoder)) - set(in_state(stack))
 
     how = f"{victim}{', while the provider finishes' if finishes else ''}"
-    print(f"SIGKILL of {how}, seed {seed}, {qoder.revision}: {len(in_flight)} in flight, {len(orphans)} orphans")
+    print(
+        f"SIGKILL of {how}, seed {seed}, {qoder.revision}, {stack.front}: {len(in_flight)} in flight, {len(orphans)} orphans"
+    )
     assert_all_is_there(stack, qoder)
     assert orphans <= in_flight
     assert len(in_flight) <= WORKERS
