@@ -12,9 +12,10 @@ RUNS = 20  # of each signal
 HEAD = """\
 # What a kill leaves behind
 
-`pulumi up` of ten vaults with two credentials each, on both revisions and both fronts, stopped at a moment that a seed chooses: twenty
-times by SIGINT, twenty by SIGKILL. `make kills` runs them and writes this page; `make test` runs some. After each run
-one more `pulumi up` made everything that the program declares, and nothing was left but what had been in flight.
+`pulumi up` of ten vaults with two credentials each, on both revisions and both fronts, stopped at a moment that a seed
+chooses: twenty times by SIGINT, twenty by SIGKILL. `make kills` runs them and writes this page; `make test` runs some.
+After each run one more `pulumi up` made everything that the program declares, and nothing was left but what had been in
+flight.
 
 A SIGINT (one Ctrl-C) loses nothing: every vault that was made is recorded. A SIGKILL leaves at most one orphan for each
 create in flight, of which these runs had up to four.
@@ -36,9 +37,8 @@ def main() -> int:
     if len(found) != 2 * RUNS:
         print(f"{len(found)} of {2 * RUNS} runs passed; docs/kills.md stays as it is", file=sys.stderr)
         return 1
-    lines = [
-        f"| {seed} | {revision} | {front} | {signal} | {seen} |\n" for _, seed, revision, front, signal, seen in found
-    ]
+    rows = [(seed, revision, front, signal, seen) for _, seed, revision, front, signal, seen in found]
+    lines = [f"| {' | '.join(map(str, row))} |\n" for row in rows]
     DOCUMENT.write_text(HEAD + "".join(lines))
     return 0
 

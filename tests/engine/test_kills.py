@@ -134,6 +134,10 @@ def up_to_a_moment(stack: Stack, qoder: Emulator, seed: int, *, parallel: int) -
         running.end()
 
 
+def told(stack: Stack, qoder: Emulator, seed: int) -> str:
+    return f"seed {seed}, {qoder.revision}, {stack.front}"
+
+
 def at_qoder(qoder: Emulator) -> dict[str, dict[str, str]]:
     """Credential ids by URL of every vault."""
     return {each.id: {str(item.mcp_server_url): item.id for item in each.credentials} for each in qoder.vaults}
@@ -173,9 +177,7 @@ def test_an_interrupted_up_loses_nothing(stack: Stack, qoder: Emulator, seed: in
         said = up.wait()
 
     there, recorded = at_qoder(qoder), in_state(stack)
-    print(
-        f"SIGINT, seed {seed}, {qoder.revision}, {stack.front}: {len(there)} of {len(VAULTS)} vaults made, {len(recorded)} recorded"
-    )
+    print(f"SIGINT, {told(stack, qoder, seed)}: {len(there)} of {len(VAULTS)} vaults made, {len(recorded)} recorded")
     assert set(there) == set(recorded)
     assert {} == {id_: there[id_] for id_, resource in recorded.items() if not is_true(resource, there[id_])}
     assert "Traceback" not in said
@@ -209,9 +211,7 @@ def test_a_killed_up_leaves_no_more_than_was_in_flight(stack: Stack, qoder: Emul
     orphans = set(at_qoder(qoder)) - set(in_state(stack))
 
     how = f"{victim}{', while the provider finishes' if finishes else ''}"
-    print(
-        f"SIGKILL of {how}, seed {seed}, {qoder.revision}, {stack.front}: {len(in_flight)} in flight, {len(orphans)} orphans"
-    )
+    print(f"SIGKILL of {how}, {told(stack, qoder, seed)}: {len(in_flight)} in flight, {len(orphans)} orphans")
     assert_all_is_there(stack, qoder)
     assert orphans <= in_flight
     assert len(in_flight) <= WORKERS
