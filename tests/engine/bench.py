@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from one_process import FRONTS
-from stacks import Stack, credential, vault
+from stacks import HERE, Stack
 
 from pulumi_qoder_vault.emulator import Emulator
 
@@ -34,9 +34,8 @@ class Figures:
 
 def measure(front: str, vaults: int, latency_s: float, parallel: int) -> Figures:
     with Emulator("2026-05", latency_s=latency_s) as qoder, tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder), qoder, front=front)
-        stack.env |= {"QODER_MAX_WRITES_PER_SECOND": "0", "QODER_MAX_READS_PER_SECOND": "0"}
-        stack.write(**{f"v{number}": vault(credential()) for number in range(vaults)})
+        stack = Stack(Path(folder), qoder, project=HERE / "program_bench", front=front)
+        stack.env |= {"QODER_MAX_WRITES_PER_SECOND": "0", "QODER_MAX_READS_PER_SECOND": "0", "VAULTS": str(vaults)}
         seconds: dict[str, float] = {}
         parallel_ = f"--parallel={parallel}"
         for name, command in {
