@@ -187,7 +187,7 @@ class Work:
         """Make a credential, once, also where the answer is lost: then look, and send it again if it is not there.
 
         Raises:
-            Conflict: the URL is taken, or there is no room.
+            Conflict: the URL is taken, or, of the first sending, there is no room.
             AnswerLost: whether it was made could not be found out.
         """
         key, url = str(uuid.uuid4()), credential.key
@@ -215,12 +215,12 @@ class Work:
                 found = self._new(api, url)
                 if found is not None:
                     return found
-            why = ""
+            why = f" ({conflict})" if conflict is not None else ""
         except QoderError as second:
             conflict = None
             why = f" ({second})"
-        if conflict is not None and (url in self._ids or _is_about_url(conflict)):
-            raise conflict  # of the credential that was there before
+        if conflict is not None and _is_about_url(conflict):
+            raise conflict  # of the credential that was there before; any other leaves the first sending in work
         raise AnswerLost(
             f"{lost}; whether it was done could not be found out{why}: vault {self._vault.id} may hold a credential "
             f"for {url} that is in no state; if the next pulumi up is refused, delete it"

@@ -544,6 +544,28 @@ def test_a_rotation_whose_refusal_is_lost_goes_on(founding: World, fault: Fault)
     assert tokens_of(NEW_ONE, TWO) == founding.active
 
 
+@pytest.mark.parametrize("unique_url", [True, False])
+def test_a_rotation_that_stays_in_work_removes_nothing(
+    world_of: Callable[..., World], fake_time: Any, unique_url: bool
+) -> None:
+    """A 409 because the first sending is still in work does not say that the URL is taken: the old one is kept."""
+    fake_time.really_s = 0.02
+    world = world_of("2026-05", unique_url=unique_url, fault_delay_s=1.0)
+    recorded = world.create(desired(ONE))
+    world.qoder.clear_requests()
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_COMMIT_LATER)
+
+    failure = failure_of(world.update, recorded, desired(NEW_ONE))
+
+    assert isinstance(failure, errors.AnswerLost)
+    assert "is still in work (409 conflict_error" in str(failure)
+    posts = [item for item in world.qoder.requests if item.method == "POST"]
+    assert {409} == {item.status for item in posts[1:]}
+    assert 1 == len({item.headers["idempotency-key"] for item in posts})
+    assert [] == [item for item in world.qoder.requests if item.method == "DELETE"]
+    assert tokens_of(ONE) == world.active
+
+
 def test_a_credential_that_cannot_be_found_out_is_said(world: World) -> None:
     """Qoder stays away after a credential was asked for: the error names the vault and the URL."""
     recorded = world.create(desired(ONE))
