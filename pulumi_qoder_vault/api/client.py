@@ -104,11 +104,14 @@ class Client:
             raise errors.AnswerLost(f"{request}: the answer is about another vault; check the proxy")
         return vault
 
-    def find_vaults(self, display_name: str, *, since_s: float, sending: Revision) -> tuple[ObservedVault, ...]:
-        """List the active vaults of a name that were made since a time of ``now_s``. One read for each hundred.
+    def find_vaults(
+        self, display_name: str, *, key: str, since_s: float, sending: Revision
+    ) -> tuple[ObservedVault, ...]:
+        """List the active vaults that a create's key marks, and those of its name that were made since a time.
 
-        Whatever the query did, names are compared here: Qoder's filter finds substrings, in any case. The time is
-        turned into Qoder's own by the ``Date`` of its answers.
+        One read for each hundred. Whatever the query did, names are compared here: Qoder's filter finds substrings, in
+        any case. The time, of ``now_s``, is turned into Qoder's own by the ``Date`` of its answers. The mark is worth
+        more than both: Qoder may write names in another form, and have clocks that differ.
 
         Source: Qoder, List Vaults (read 2026-08). ``after_id`` is understood by both revisions.
         """
@@ -117,9 +120,14 @@ class Client:
         return tuple(
             vault
             for vault in found
-            if vault.display_name == display_name
-            and vault.status == ACTIVE
-            and (not vault.created_at or vault.created_at.removesuffix("Z") >= since)
+            if vault.status == ACTIVE
+            and (
+                vault.create_id == key
+                or (
+                    vault.display_name == display_name
+                    and (not vault.created_at or vault.created_at.removesuffix("Z") >= since)
+                )
+            )
         )
 
     def list_vaults(self, *, includes_archived: bool) -> tuple[ObservedVault, ...]:

@@ -130,10 +130,17 @@ VAULT_BODY: Mapping[Revision, Callable[[str, Mapping[str, str] | None, Sequence[
     Revision.R2026_07: _marked_vault,
 }
 
+
+def _name_query(display_name: str) -> Mapping[str, str]:
+    """Ask for the longest part of a name that no server writes in another form, as it may spaces and accents."""
+    plain = max(re.findall(r"[0-9A-Za-z_.-]+", display_name, re.ASCII), key=len, default="")
+    return {"name": plain} if plain else {}
+
+
 # What a list of vaults is asked for, beside `limit` and `after_id`, to find those of one name.
 NAME_QUERY: Mapping[Revision, Callable[[str], Mapping[str, str]]] = {
     Revision.R2026_05: lambda _: {},
-    Revision.R2026_07: lambda name: {"name": name},
+    Revision.R2026_07: _name_query,
 }
 
 

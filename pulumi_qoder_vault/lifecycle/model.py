@@ -207,8 +207,10 @@ class VaultsApi(Protocol):
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read."""
 
-    def find_vaults(self, display_name: str, *, since_s: float, sending: Revision) -> tuple[ObservedVault, ...]:
-        """List the active vaults of a name that were made since a time of ``now_s``. One read for each hundred."""
+    def find_vaults(
+        self, display_name: str, *, key: str, since_s: float, sending: Revision
+    ) -> tuple[ObservedVault, ...]:
+        """List the active vaults that a create's key marks, and those of its name made since a time of ``now_s``."""
 
     def archive_vault(self, vault_id: str) -> None:
         """Archive a vault, for good. One write."""

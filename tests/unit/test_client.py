@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -458,6 +459,22 @@ def test_a_list_without_end_is_an_error_or_ends(client_of: Connect, start: Calla
     with suppress(errors.QoderError):
         client_of(qoder).list_credentials("vault_1")
     assert len(qoder.requests) <= 100
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [(" my  vault ", "My Vault"), ("保管庫\u3000vault", "保管庫 vault"), ("é", "e\u0301")]
+)
+def test_our_mark_is_found_under_a_name_in_another_form(
+    name: str, stored: str, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """A server may write spaces and accents of a name in another form: our mark counts, and no other vault's."""
+    qoder = start("2026-07")
+    ours = qoder.add_vault(stored, metadata={"pulumi_create_id": KEY})
+    qoder.add_vault(stored, metadata={"pulumi_create_id": "theirs"})
+
+    found = client_of(qoder).find_vaults(name, key=KEY, since_s=time.time() + 3600, sending=R07)
+
+    assert [ours.id] == [vault.id for vault in found]
 
 
 def test_where_this_run_asks(client_of: Connect, start: Callable[..., Emulator]) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ import pytest
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.emulator.faults import Commit, Ending
+from pulumi_qoder_vault.emulator.stamps import Stamps
 from pulumi_qoder_vault.errors import Answer
 from pulumi_qoder_vault.lifecycle import making, operations
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse, refuses_credentials_key
@@ -423,6 +426,58 @@ def test_an_older_vault_of_the_name_is_no_suspect(
     world.create(desired(ONE))
 
     assert 2 == len(world.qoder.vaults)
+
+
+@pytest.fixture
+def slow_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The times of vaults come from a clock that is half a minute behind the `Date` of the answers."""
+    now = Stamps.now
+    monkeypatch.setattr(Stamps, "now", lambda stamps: now(stamps) - timedelta(seconds=30))
+
+
+@pytest.mark.usefixtures("slow_stamps")
+@pytest.mark.parametrize("idempotency", [True, False])
+@EXPLICIT
+def test_qoders_own_clocks_may_differ(world_of: Callable[..., World], revision: str, idempotency: bool) -> None:
+    """Our mark counts whatever the time says; where there is none, the other vault is named, not missed."""
+    world = world_of(revision, revision, idempotency=idempotency)
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
+
+    if (revision, idempotency) == ("2026-05", False):
+        failure = failure_of(world.create, desired(ONE))
+        assert f"{world.qoder.vaults[0].id}, of the same name and time, is left alone" in str(failure)
+    else:
+        assert [world.create(desired(ONE)).id] == [vault.id for vault in world.qoder.vaults]
+
+
+def two_with_our_mark(world: World) -> None:
+    """The first sending is handled while the second one is, too."""
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER, delay_s=0.1)
+    slow = Effect("Handled, and the connection closes late.", Commit.FIRST, Ending.CLOSED, delay_s=0.4)
+    world.qoder.fail_next("POST", "/vaults", slow)
+
+
+def test_of_two_with_our_mark_one_is_kept(world_of: Callable[..., World]) -> None:
+    """Both are provably ours: the other is deleted again."""
+    world = world_of("2026-07", "2026-07", idempotency=False)
+    two_with_our_mark(world)
+
+    recorded = world.create(desired(ONE))
+
+    assert [recorded.id] == [vault.id for vault in world.qoder.vaults]
+    assert 1 == sum(line == "DELETE /vaults/V 200" for line in world.asked)
+
+
+def test_of_two_with_our_mark_the_one_that_stays_is_named(world_of: Callable[..., World]) -> None:
+    """Where the other cannot be deleted again, the `up` fails once and names it."""
+    world = world_of("2026-07", "2026-07", idempotency=False)
+    two_with_our_mark(world)
+    world.qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN)
+
+    failure = failure_of(world.create, desired(ONE))
+
+    kept, other = sorted(vault.id for vault in world.qoder.vaults)
+    assert (kept, True) == (failure.recorded.id, f"; {other}, of the same name" in str(failure))
 
 
 @pytest.mark.parametrize("idempotency", [True, False])
