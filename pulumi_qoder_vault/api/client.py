@@ -14,7 +14,7 @@ from .. import errors
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Place, Revision
 from ..secret import Secret
 from . import revisions
-from .transport import Request, Tell, Transport, rfc3339
+from .transport import NO_CONTENT, Request, Tell, Transport, rfc3339
 
 PAGE = 100  # the largest that the API gives (Qoder, List Vaults, read 2026-08)
 MAX_PAGES = 100
@@ -148,20 +148,23 @@ class Client:
         Raises:
             NotFound: see its ``genuine``.
             Conflict: it is archived already.
+            AnswerLost: the answer does not say that it is archived.
 
         Source: Qoder, Archive Vault (read 2026-08). The official client sends ``{}``.
         """
-        self._transport.send(self._request("POST", f"{_vault_path(vault_id)}/archive", body={}, is_repeatable=True))
+        path = f"{_vault_path(vault_id)}/archive"
+        self._write(path, {}, lambda answer: revisions.read_archived(answer, vault_id), is_repeatable=True)
 
     def delete_vault(self, vault_id: str) -> None:
         """Delete a vault and its credentials, for good. One write.
 
         Raises:
             NotFound: see its ``genuine``.
+            AnswerLost: the answer does not say that it is deleted.
 
         Source: Qoder, Delete Vault (read 2026-08). The official client sends ``{}``.
         """
-        self._transport.send(self._request("DELETE", _vault_path(vault_id), body={}, is_repeatable=True))
+        self._delete(_vault_path(vault_id), vault_id)
 
     def create_credential(
         self, vault_id: str, credential: Credential, *, sending: Revision, key: str
@@ -221,11 +224,11 @@ class Client:
 
         Raises:
             NotFound: see its ``genuine``.
+            AnswerLost: the answer does not say that it is deleted.
 
         Source: Qoder, Delete Vault Credential (read 2026-08).
         """
-        path = _credential_path(vault_id, credential_id)
-        self._transport.send(self._request("DELETE", path, body={}, is_repeatable=True))
+        self._delete(_credential_path(vault_id, credential_id), credential_id)
 
     def _request(self, method: str, path: str, **fields: Any) -> Request:
         return Request(
@@ -255,6 +258,12 @@ class Client:
     def _write(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T], **fields: Any) -> T:
         request = self._request("POST", path, body=body, **fields)
         return self._readable(request, read, self._transport.send(request))
+
+    def _delete(self, path: str, id_: str) -> None:
+        request = self._request("DELETE", path, body={}, is_repeatable=True)
+        answer = self._transport.send(request)
+        if answer is not NO_CONTENT:  # 2026-05
+            self._readable(request, lambda answer: revisions.read_deleted(answer, id_), answer)
 
     def _readable(self, request: Request, read: Callable[[Any], T], answer: Any) -> T:
         try:

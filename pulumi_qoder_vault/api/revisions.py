@@ -193,6 +193,27 @@ def read_credential(answer: Any) -> ObservedCredential:
     )
 
 
+def read_deleted(answer: Any, id_: str) -> None:
+    """Read that something is deleted, by its id.
+
+    Raises:
+        Unreadable: it does not say so.
+    """
+    if _object(answer, "answer").get("id") != id_:
+        raise Unreadable("it does not say what is deleted")
+
+
+def read_archived(answer: Any, vault_id: str) -> None:
+    """Read that a vault is archived.
+
+    Raises:
+        Unreadable: it does not say so.
+    """
+    vault = read_vault(answer)
+    if (vault.id, vault.status) != (vault_id, ARCHIVED):
+        raise Unreadable("it does not say that the vault is archived")
+
+
 def _shown(answer: Json, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Read known fields of the right kind; any other one is as if it were not there."""
     shown: dict[str, Any] = {}

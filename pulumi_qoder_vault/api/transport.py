@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import tenacity
@@ -25,6 +25,8 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 CONNECT_S = 10.0
 LONG_WAIT_S = 2.0  # a longer one is told
+
+NO_CONTENT: Final = object()  # what a 204 gives
 
 Tell = Callable[[str], None]
 
@@ -138,7 +140,9 @@ class Transport:
         self._clock.sleep(wait_s)
 
     def send(self, request: Request) -> Any:
-        """Send a request, and again where that cannot do it twice. Give the JSON of the answer; None for an empty one.
+        """Send a request, and again where that cannot do it twice. Give the JSON of the answer.
+
+        NO_CONTENT is given for a 204, None for any other empty answer, which may be a proxy's.
 
         Raises:
             NotSent: no API token, no connection, or no time before it was sent.
@@ -289,7 +293,9 @@ class Transport:
 
     def _read(self, request: Request, response: httpx.Response, body: bytes) -> Any:
         if response.is_success:
-            if response.status_code == 204 or not body:
+            if response.status_code == 204:
+                return NO_CONTENT
+            if not body:
                 return None
             try:
                 return json.loads(body)

@@ -429,6 +429,38 @@ def test_a_success_of_another_shape_is_a_lost_answer(
     assert f"POST /vaults: the answer is not what the Qoder API gives: {reason}" == str(caught.value)
 
 
+ENVELOPE = {"type": "error", "request_id": "req_1", "error": {"type": "api_error", "message": "x"}}
+OTHER_VAULT = {"id": "vault_1", "type": "vault", "status": "archived"}
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"{}", b"<html></html>", ENVELOPE, OTHER_VAULT], ids=str)
+@pytest.mark.parametrize("call", ["delete", "archive", "delete a credential"])
+@REVISIONS
+def test_a_success_that_does_not_say_what_was_done_is_a_lost_answer(
+    revision: Revision, call: str, body: Any, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """An empty 200, or one of a proxy, does not prove that a vault or a credential is gone, or archived."""
+    qoder = start(revision.value)
+    client = client_of(qoder)
+    ids = filled(client, revision)
+    qoder.fail_next("*", "/vaults/**", Effect("odd", status=200, body=body))
+
+    with pytest.raises(errors.AnswerLost):
+        REPEATABLE[call](client, *ids)
+
+    REPEATABLE[call](client, *ids)
+
+
+def test_an_active_vault_is_not_archived(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """The answer to an archiving must say that it was done."""
+    qoder = start()
+    vault_id, _ = filled(client_of(qoder), R05)
+    qoder.fail_next("POST", "/**", Effect("odd", status=200, body={"id": vault_id, "status": "active"}))
+
+    with pytest.raises(errors.AnswerLost, match="it does not say that the vault is archived"):
+        client_of(qoder).archive_vault(vault_id)
+
+
 @pytest.mark.parametrize(
     ("page", "reason"),
     [
