@@ -469,6 +469,8 @@ def test_an_active_vault_is_not_archived(client_of: Connect, start: Callable[...
         ({"data": [7]}, "the credential is not an object"),
         ({"data": [{"id": "vcred_1"}], "has_more": True}, "the list goes on, but says not where"),
         ({"data": [{"id": "vcred_1"}], "has_more": True, "last_id": "&x"}, "the list goes on, but says not where"),
+        ({"data": [], "has_more": True}, "the list goes on, but says not where"),
+        ({"data": [], "last_id": None, "next_page": "abc"}, "the list goes on, but says not where"),
     ],
 )
 def test_a_list_that_is_none(
@@ -480,6 +482,21 @@ def test_a_list_that_is_none(
 
     with pytest.raises(errors.AnswerLost, match=re.escape(reason)):
         client_of(qoder).list_credentials("vault_1")
+
+
+@pytest.mark.parametrize(
+    "more", [{"has_more": True}, {"has_more": False, "next_page": "x"}, {"next_page": "x"}], ids=str
+)
+def test_an_empty_page_does_not_end_a_list(
+    more: dict[str, Any], client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """What was on it may have been filtered out: the list goes on until nothing says that there is more."""
+    qoder = start()
+    qoder.fail_next("GET", "/**", Effect("empty", status=200, body={"data": [], "last_id": "vcred_1", **more}))
+    qoder.fail_next("GET", "/**", Effect("the last one", status=200, body={"data": [{"id": "vcred_2"}]}))
+
+    assert ["vcred_2"] == [item.id for item in client_of(qoder).list_credentials("vault_1")]
+    assert [None, "vcred_1"] == [request.query.get("after_id") for request in qoder.requests]
 
 
 def test_a_list_without_end_is_an_error_or_ends(client_of: Connect, start: Callable[..., Emulator]) -> None:
