@@ -1212,6 +1212,39 @@ def test_a_former_access_token_is_put_back(founding: World) -> None:
     assert tokens_of(NEW_ONE, TWO) == founding.active
 
 
+@pytest.mark.parametrize("idempotency", [True, False])
+@pytest.mark.parametrize("fault", [Fault.DROP_AFTER_COMMIT, Fault.DROP_BEFORE_COMMIT], ids=repr)
+def test_a_former_access_token_is_put_back_though_that_answer_is_lost(
+    world_of: Callable[..., World], fault: Fault, idempotency: bool
+) -> None:
+    """What was put back is recorded, so that the next `up` rotates it."""
+    world = world_of("2026-05", idempotency=idempotency)
+    recorded = world.create(desired(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+    world.qoder.fail_next("POST", "/vaults/*/credentials", fault, skip=2)
+
+    failure = failure_of(world.update, recorded, desired(NEW_ONE))
+
+    (credential,) = world.qoder.vaults[0].credentials
+    assert ({URL: credential.id}, (ONE,)) == (failure.recorded.credential_ids, failure.recorded.credentials)
+    world.update(failure.recorded, desired(NEW_ONE))
+    assert tokens_of(NEW_ONE) == world.active
+
+
+def test_what_is_found_may_be_the_successor(founding: World) -> None:
+    """Both answers were lost: which of the two access tokens Qoder has is not known, and the next `up` sends it."""
+    recorded = founding.create(desired(ONE))
+    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT, skip=1)
+    founding.qoder.fail_next("GET", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_AFTER_COMMIT, skip=2)
+
+    failure = failure_of(founding.update, recorded, desired(NEW_ONE))
+
+    assert (replace(ONE, access_token=None),) == failure.recorded.credentials
+    founding.update(failure.recorded, desired(NEW_ONE))
+    assert tokens_of(NEW_ONE) == founding.active
+
+
 def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) -> None:
     """The old one had to go first, and neither the new one nor the old one was taken: the record is without it."""
     recorded = founding.create(desired(ONE, TWO))
@@ -1221,7 +1254,11 @@ def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) ->
 
     assert isinstance(failure, errors.Unfinished)
     assert ((TWO,), {OTHER_URL}) == (failure.recorded.credentials, failure.recorded.credential_ids.keys())
-    assert f"done before: deleted {recorded.credential_ids[URL]}; vault {recorded.id} stays" in str(failure)
+    assert (
+        f"; done before: deleted {recorded.credential_ids[URL]}; the former access token for {URL} could not be put "
+        f"back (POST /vaults/{recorded.id}/credentials: The API token has no permission for this operation (403 "
+    ) in str(failure)
+    assert f"); vault {recorded.id} stays, and the next pulumi up does the rest" in str(failure)
 
     founding.update(failure.recorded, desired(NEW_ONE, TWO))
     assert tokens_of(NEW_ONE, TWO) == founding.active
