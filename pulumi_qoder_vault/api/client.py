@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from .. import errors
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Place, Revision
-from ..secret import Secret
+from ..secret import SHORTEST_PART, Secret, one_line
 from . import revisions
 from .transport import NO_CONTENT, Request, Tell, Transport, rfc3339
 
@@ -46,6 +46,9 @@ class Client:
     ) -> None:
         self._transport = transport
         self._secrets = tuple(secrets)
+        token = transport.settings.api_token
+        # A shorter one may stand in any id by chance.
+        self._telling = [item for item in (*secrets, token) if item and len(item.reveal()) >= SHORTEST_PART]
         self._deadline_s = deadline_s
         self._is_recovery = is_recovery
         self._tell = tell
@@ -267,9 +270,19 @@ class Client:
 
     def _readable(self, request: Request, read: Callable[[Any], T], answer: Any) -> T:
         try:
-            return read(answer)
+            seen = read(answer)
+            if any(one_line(id_, self._telling) != id_ for id_ in _ids(seen)):
+                raise revisions.Unreadable("an id holds a secret")
+            return seen
         except revisions.Unreadable as failure:
             raise errors.AnswerLost(f"{request}: the answer is not what the Qoder API gives: {failure}") from None
+
+
+def _ids(seen: Any) -> Sequence[str]:
+    """Give the ids in what was read: they go to plain outputs, and into errors."""
+    credentials = seen.credentials if isinstance(seen, ObservedVault) else ()
+    objects = [item for item in (seen, *credentials) if isinstance(item, ObservedVault | ObservedCredential)]
+    return [item.id for item in objects]
 
 
 def _vault_path(vault_id: str) -> str:

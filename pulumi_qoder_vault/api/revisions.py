@@ -12,8 +12,10 @@ from ..lifecycle.model import (
     ACTIVE,
     ARCHIVED,
     CREATE_ID_KEY,
+    CREDENTIAL_TYPES,
     ENVIRONMENT_VARIABLE,
     MCP_OAUTH,
+    PROTOCOLS,
     STATIC_BEARER,
     Credential,
     ObservedCredential,
@@ -183,8 +185,8 @@ def read_credential(answer: Any) -> ObservedCredential:
     return ObservedCredential(
         id=_id(credential, "vcred"),
         mcp_server_url=_text(fields.get("mcp_server_url")),
-        protocol=_text(fields.get("protocol")),
-        type=_text(fields.get("type")) or "",
+        protocol=_word(fields.get("protocol"), PROTOCOLS),
+        type=_word(fields.get("type"), CREDENTIAL_TYPES) or "",
         is_active=not is_archived,
         created_at=_time(credential.get("created_at")),
         revision=Revision.R2026_07 if isinstance(auth, dict) else Revision.R2026_05,
@@ -271,6 +273,11 @@ def _id(item: Json, kind: str) -> str:
 
 def _text(value: Any) -> str | None:
     return _unicode(value) if isinstance(value, str) else None
+
+
+def _word(value: Any, known: Sequence[str]) -> str | None:
+    """Read one of the known words. Any other one is as if it were not there: it could be an access token."""
+    return value if isinstance(value, str) and value in known else None
 
 
 def _unicode(text: str) -> str:

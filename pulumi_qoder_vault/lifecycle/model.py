@@ -33,6 +33,8 @@ class Revision(str, Enum):
 STATIC_BEARER: Final = "static_bearer"
 MCP_OAUTH: Final = "mcp_oauth"
 ENVIRONMENT_VARIABLE: Final = "environment_variable"
+CREDENTIAL_TYPES: Final = (STATIC_BEARER, MCP_OAUTH, ENVIRONMENT_VARIABLE)
+PROTOCOLS: Final = ("sse", "streamable_http")
 DEFAULT_PROTOCOL: Final = "streamable_http"
 CREATE_ID_KEY: Final = "pulumi_create_id"  # our mark in a vault's metadata; hidden from programs and outputs
 ACTIVE: Final = "active"
@@ -89,7 +91,8 @@ class ObservedCredential:
 
     Attributes:
         mcp_server_url: None for a type that has none.
-        protocol: None on ``2026-07``.
+        protocol: None on ``2026-07``, and for a word that nobody knows.
+        type: likewise empty.
         created_at: RFC 3339, UTC.
         fields: the rest of ``auth``, without secrets.
         metadata: empty on ``2026-05``.

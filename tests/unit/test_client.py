@@ -461,6 +461,60 @@ def test_an_active_vault_is_not_archived(client_of: Connect, start: Callable[...
         client_of(qoder).archive_vault(vault_id)
 
 
+ECHO = Credential(URL, Secret("canary0123456789"))
+ECHOED = {"id": "vcred_x", "mcp_server_url": URL, "protocol": "sse", "type": "static_bearer"}
+ID_WITH_SECRET = "vault_canary0123456789"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**CREATED, "id": ID_WITH_SECRET},
+        {**CREATED, "id": ID_WITH_SECRET.replace("canary", "CANARY")},
+        {**CREATED, "id": "vault_" + b"canary0123456789".hex()},
+        {**CREATED, "id": "vault_ptemulator0000000000"},
+        {**CREATED, "credentials": [{**ECHOED, "id": "vcred_canary0123456789x"}]},
+    ],
+    ids=str,
+)
+def test_an_id_that_holds_a_secret_is_refused(
+    body: dict[str, Any], client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """An id goes to plain outputs: an answer whose ids repeat a secret of the call is not Qoder's."""
+    qoder = start(api_token="ptemulator0000000000")
+    qoder.fail_next("POST", "/vaults", Effect("echo", status=201, body=body))
+
+    with pytest.raises(errors.AnswerLost, match=r"not what the Qoder API gives: an id holds a secret$"):
+        make(client_of(qoder, ECHO.access_token), ECHO)
+
+
+def test_a_short_secret_is_no_reason_to_refuse_an_id(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """A few letters stand in many an id by chance."""
+    client = client_of(start(), Secret("0"), Secret("vault"))
+
+    assert "my-mcp-vault" == make(client, SSE).display_name
+
+
+@pytest.mark.parametrize(
+    ("shown", "protocol", "type_"),
+    [
+        ({"protocol": "streamable_http", "type": "mcp_oauth"}, "streamable_http", "mcp_oauth"),
+        ({"protocol": "canary0123456789", "type": "canary0123456789"}, None, ""),
+        ({"protocol": 7, "type": ["sse"]}, None, ""),
+    ],
+)
+def test_only_known_words_are_read(
+    shown: dict[str, Any], protocol: str | None, type_: str, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """A protocol or a type goes to plain outputs: any other word is as if it were not there."""
+    qoder = start()
+    qoder.fail_next("GET", "/**", Effect("echo", status=200, body={"data": [{**ECHOED, **shown}]}))
+
+    (credential,) = client_of(qoder).list_credentials("vault_1")
+
+    assert (protocol, type_) == (credential.protocol, credential.type)
+
+
 @pytest.mark.parametrize(
     ("page", "reason"),
     [
