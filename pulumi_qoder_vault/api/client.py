@@ -19,6 +19,7 @@ from .transport import NO_CONTENT, Request, Tell, Transport, rfc3339
 PAGE = 100  # the largest that the API gives (Qoder, List Vaults, read 2026-08)
 MAX_PAGES = 100
 RECOVERY_S = 30.0
+LOOK_S = 3.0  # of it, for what is asked after a pause
 T = TypeVar("T")
 
 _ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -70,7 +71,10 @@ class Client:
         return self._transport.clock.now_s()
 
     def wait(self, wait_s: float) -> None:
-        """Let time pass, before a lost answer is looked for."""
+        """Let time pass, before a lost answer is looked for; never so much that none is left to look."""
+        if self._deadline_s is not None:
+            left_s = self._deadline_s - self._transport.clock.monotonic_s()
+            wait_s = max(0.0, min(wait_s, left_s - LOOK_S))
         self._transport.wait(wait_s, "an answer was lost: looking for what it did", self._tell)
 
     def create_vault(

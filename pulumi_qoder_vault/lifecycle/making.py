@@ -7,6 +7,7 @@ if Qoder answered our own request with it. Knows nothing of what happens to a va
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -131,11 +132,7 @@ class _Attempt:
             return MadeVault(ours[0], self.sending, left), {}
         urls = {item.mcp_server_url for item in self.desired.credentials}
         unmarked = [vault for vault in found if vault.create_id is None]
-        return None, {
-            vault.id: vault.created_at
-            for vault in unmarked
-            if {item.mcp_server_url for item in api.list_credentials(vault.id)} <= urls
-        }
+        return None, {vault.id: vault.created_at for vault in unmarked if _holds_only(api, vault.id, urls)}
 
     def _still_suspect(self, api: VaultsApi, suspects: dict[str, str], made: ObservedVault) -> tuple[str, ...]:
         """Give those that the first sending may have made, now that a second one was answered.
@@ -159,6 +156,16 @@ class _Attempt:
             f"{lost}; whether it was done could not be found out{why}: a vault named '{name}'{alike} may exist at "
             f"{api.place}: look for it, and delete it, before the next pulumi up makes another one"
         )
+
+
+def _holds_only(api: VaultsApi, vault_id: str, urls: Collection[str | None]) -> bool:
+    """Tell if a vault has no other credentials than these. One that is gone since it was listed has none of ours."""
+    try:
+        return {item.mcp_server_url for item in api.list_credentials(vault_id)} <= set(urls)
+    except NotFound as absent:
+        if not absent.genuine:
+            raise
+        return False
 
 
 def _is_deleted(api: VaultsApi, vault_id: str) -> bool:

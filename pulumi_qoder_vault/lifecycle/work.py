@@ -93,8 +93,13 @@ class Work:
 
     def _create(self, step: Step, pending: list[Step]) -> None:
         credential = _credential_of(step)
-        if credential.access_token is None:  # imported, and gone since
+        if credential.access_token is None:  # imported
             what = "value" if credential.type == ENVIRONMENT_VARIABLE else "access token"
+            if credential.key in self._ids:
+                raise QoderError(
+                    f"another credential for {credential.key} must take the place of {self._ids[credential.key]} to "
+                    f"change it, and its {what} is not known: add it to the program"
+                )
             raise QoderError(
                 f"the credential for {credential.key} is gone, and its {what} is not known: add it to the program"
             )

@@ -580,6 +580,16 @@ def test_our_mark_is_found_under_a_name_in_another_form(
     assert [ours.id] == [vault.id for vault in found]
 
 
+def test_a_pause_leaves_time_to_look(client_of: Connect, start: Callable[..., Emulator], fake_time: Any) -> None:
+    """Of the 30 s of a recovery three are left for what is asked after the last pause."""
+    client = client_of(start()).recovering()
+
+    for pause_s in (20.0, 12.0, 12.0):
+        client.wait(pause_s)
+
+    assert [20.0, 7.0, 0.0] == fake_time.slept_s
+
+
 def test_where_this_run_asks(client_of: Connect, start: Callable[..., Emulator]) -> None:
     """The place is the base URL and the workspace of the settings."""
     qoder = start()

@@ -428,6 +428,32 @@ def test_an_older_vault_of_the_name_is_no_suspect(
     assert 2 == len(world.qoder.vaults)
 
 
+def test_a_vault_that_vanishes_while_it_is_looked_at_is_no_suspect(world_of: Callable[..., World]) -> None:
+    """Somebody's vault of the name was listed, and is gone when its credentials are asked for: the create goes on."""
+    world = world_of("2026-05", "2026-05")
+    theirs = world.qoder.add_vault("my-mcp-vault")
+    gone = Effect(
+        "gone since",
+        status=404,
+        headers=JSON,
+        body={"type": "error", "error": {"type": "not_found_error", "message": "Vault was not found."}},
+    )
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
+    world.qoder.fail_next("GET", f"/vaults/{theirs.id}/credentials", gone)
+
+    assert {URL} == world.create(desired(ONE)).credential_ids.keys()
+
+
+def test_a_404_that_is_not_genuine_is_no_proof_that_a_vault_vanished(world_of: Callable[..., World]) -> None:
+    """A proxy's 404 does not clear a vault of suspicion."""
+    world = world_of("2026-05", "2026-05")
+    world.qoder.add_vault("my-mcp-vault")
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
+    world.qoder.fail_next("GET", "/vaults/*/credentials", Fault.HTML_404)
+
+    assert "could not be found out" in str(failure_of(world.create, desired(ONE)))
+
+
 @pytest.fixture
 def slow_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
     """The times of vaults come from a clock that is half a minute behind the `Date` of the answers."""
@@ -1021,6 +1047,29 @@ def test_a_protocol_is_only_recorded_where_there_is_none(current: World) -> None
     updated = current.update(recorded, desired(replace(ONE, protocol="sse")))
 
     assert ([], "sse") == (current.asked, updated.credentials[0].protocol)
+
+
+def test_an_imported_credential_whose_protocol_changes(founding: World) -> None:
+    """On 2026-05 another one must take its place, and its access token is not known: the line does not say "gone"."""
+    recorded = founding.create(desired(ONE))
+    imported = replace(recorded, credentials=(replace(ONE, access_token=None),))
+
+    assert (
+        f"another credential for {URL} must take the place of vcred_1 to change it, and its access token is not known: "
+        "add it to the program"
+    ) == line_of(founding.update, imported, desired(replace(ONE, access_token=None, protocol="sse")))
+    assert tokens_of(ONE) == founding.active
+
+
+def test_an_imported_credential_that_is_gone(founding: World) -> None:
+    """It cannot be made again without its access token."""
+    recorded = founding.create(desired(ONE))
+    imported = replace(recorded, credentials=(replace(ONE, access_token=None),))
+    founding.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
+
+    assert (f"the credential for {URL} is gone, and its access token is not known: add it to the program") == line_of(
+        founding.update, imported, desired(replace(ONE, access_token=None, protocol="sse"))
+    )
 
 
 @pytest.mark.parametrize("how", ["delete_credential", "archive_credential"])
