@@ -24,6 +24,7 @@ from .rate import Clock, Limiter
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 CONNECT_S = 10.0
+MOST_AHEAD_S = 24 * 3600.0  # no machine's clock is further off; such a ``Date`` is a proxy's, or nonsense
 LONG_WAIT_S = 2.0  # a longer one is told
 
 NO_CONTENT: Final = object()  # what a 204 gives
@@ -252,7 +253,9 @@ class Transport:
     def _learn_time(self, date: str | None) -> None:
         with suppress(TypeError, ValueError, OverflowError):
             # A date has whole seconds, and was written before it arrived: Qoder's clock shows this, or more.
-            self._ahead_s = _epoch_s(date or "") - self._clock.now_s()
+            ahead_s = _epoch_s(date or "") - self._clock.now_s()
+            if abs(ahead_s) <= MOST_AHEAD_S:
+                self._ahead_s = ahead_s
 
     def _headers(self, request: Request) -> dict[str, str]:
         token = self._settings.api_token
@@ -316,7 +319,7 @@ class Transport:
             kind(str(request), answer),
             # A 429 was refused before it was handled; after a 408 or 5xx only what is the same twice goes again.
             may_repeat=kind is errors.RateLimited or (kind is errors.ServerError and request.is_repeatable),
-            retry_after_s=_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s()),
+            retry_after_s=_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s() + self._ahead_s),
         )
 
 
