@@ -209,18 +209,23 @@ class Transport:
         limiter = self._reads if request.method == "GET" else self._writes
         # Where all is over nobody waits, so that no place is too late for what is to be taken back.
         is_last = self._clock.is_over() and request.is_recovery
-        pause_s = limiter.wait_s(math.inf if is_last else max(left_s(), 0.0))
-        if pause_s is None:
-            raise _Failed(
-                errors.NotSent(
-                    f"{request}: not sent, since the rate limit leaves no place within the time of {request.whose_time}"
-                ),
-                may_repeat=False,
-            )
-        if pause_s:
+        while True:
+            pause_s = limiter.wait_s(math.inf if is_last else max(left_s(), 0.0), goes_first=request.is_recovery)
+            if pause_s is None:
+                raise _Failed(
+                    errors.NotSent(
+                        f"{request}: not sent, since the rate limit leaves no place within the time of "
+                        f"{request.whose_time}"
+                    ),
+                    may_repeat=False,
+                )
+            if not pause_s:
+                break
             self.wait(pause_s, "keeping to the rate limit", request.tell)
             if self._clock.is_over() and not request.is_recovery:
                 raise _Failed(errors.NotSent(f"{request}: not sent, since this run was cancelled"), may_repeat=False)
+            if self._clock.is_over() or not limiter.is_paused():
+                break
         timeout = httpx.Timeout(max(left_s(), 0.1), connect=max(min(left_s(), CONNECT_S), 0.1))
         try:
             with self._http.stream(

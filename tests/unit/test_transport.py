@@ -783,10 +783,66 @@ def test_a_wait_for_the_limit_past_the_budget_fails_at_once(
         transport, CREATE
     )
     own = replace(CREATE, deadline_s=fake_time.clock.monotonic_s() + 5, is_recovery=True)
+    failure_of(transport, own)  # it goes before the queue, but not before the likes of it
     assert "POST /vaults: not sent, since the rate limit leaves no place within the time of its own" == line_of(
         transport, own
     )
-    assert (1, 0.0) == (len(qoder.requests), fake_time.passed_s)
+    assert (2, 0.0) == (len(qoder.requests), fake_time.passed_s)
+
+
+def test_a_recovery_goes_before_the_queue(fake_time: Any) -> None:
+    """What is taken back does not wait behind what is still to be made; that moves on by one place."""
+    limiter = Limiter(10, fake_time.clock)
+    for _ in range(100):
+        limiter.wait_s(60)
+
+    assert [0.0, pytest.approx(0.105), pytest.approx(0.21)] == [limiter.wait_s(30, goes_first=True) for _ in range(3)]
+    assert pytest.approx(103 * 0.105) == limiter.wait_s(60)
+
+
+def test_a_recovery_waits_for_a_pause(fake_time: Any) -> None:
+    """A 429 stops it, too, but does not make it slower."""
+    limiter = Limiter(10, fake_time.clock)
+    for _ in range(100):
+        limiter.wait_s(60)
+    limiter.slow_down(3.0)
+
+    assert [3.0, pytest.approx(3.105)] == [limiter.wait_s(30, goes_first=True) for _ in range(2)]
+
+
+@pytest.mark.parametrize("is_recovery", [False, True])
+def test_a_request_of_a_recovery_is_known_by_it(
+    qoder: Emulator, connect_to: Callable[..., Transport], fake_time: Any, is_recovery: bool
+) -> None:
+    """Only what looks for, or takes back, what was done goes first."""
+    transport = connect_to(qoder, max_reads_per_second=0.1)
+    transport.send(GET)
+
+    transport.send(replace(GET, is_recovery=is_recovery))
+
+    assert ([] if is_recovery else [pytest.approx(10.5)]) == fake_time.slept_s
+
+
+def test_who_has_a_place_waits_for_a_pause_too(
+    qoder: Emulator, connect_to: Callable[..., Transport], fake_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 429 that comes while a request waits for its place stops it: it takes another one, after the pause."""
+    paused: list[float] = []
+
+    def refused_meanwhile(limiter: Limiter) -> bool:
+        if not paused:
+            paused.append(5.0)
+            limiter.slow_down(5.0)
+        return is_paused(limiter)
+
+    is_paused = Limiter.is_paused
+    monkeypatch.setattr(Limiter, "is_paused", refused_meanwhile)
+    transport = connect_to(qoder, max_reads_per_second=1.0)
+
+    for _ in range(2):
+        transport.send(GET)
+
+    assert [pytest.approx(1.05), pytest.approx(5.0)] == fake_time.slept_s
 
 
 # Slower after a 429
