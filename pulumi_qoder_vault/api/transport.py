@@ -25,6 +25,7 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 CONNECT_S = 10.0
 MOST_AHEAD_S = 24 * 3600.0  # no machine's clock is further off; such a ``Date`` is a proxy's, or nonsense
+LEAST_S = 5.0  # what a wait leaves for a request that must not be sent twice, or a tenth of its time if that is less
 LONG_WAIT_S = 2.0  # a longer one is told
 
 NO_CONTENT: Final = object()  # what a 204 gives
@@ -152,6 +153,7 @@ class Transport:
         """
         began_s = self._clock.monotonic_s()
         deadline_s = began_s + self._settings.timeout_s if request.deadline_s is None else request.deadline_s
+        least_s = 0.0 if request.is_repeatable else max(min(LEAST_S, (deadline_s - began_s) / 10), 0.0)
         may_be_done = False
         why = ""
 
@@ -172,7 +174,7 @@ class Transport:
         def attempt() -> Any:
             nonlocal may_be_done
             try:
-                return self._attempt(request, left_s)
+                return self._attempt(request, left_s, least_s)
             except _Failed as failed:
                 may_be_done |= failed.error.may_be_done
                 raise
@@ -180,7 +182,7 @@ class Transport:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda failure: isinstance(failure, _Failed) and failure.may_repeat),
             wait=wait_s,
-            stop=lambda state: state.upcoming_sleep >= left_s() or self._clock.is_over(),
+            stop=lambda state: state.upcoming_sleep >= left_s() - least_s or self._clock.is_over(),
             before_sleep=before_sleep,
             sleep=lambda wait_s: self.wait(wait_s, why, request.tell),
             reraise=True,
@@ -201,16 +203,19 @@ class Transport:
                     passed_s,
                     tried,
                     "the end of this run" if self._clock.is_over() else budget,
+                    is_tight=not self._clock.is_over() and (failed.retry_after_s or 0.0) < left_s(),
                 )
         raise error
 
-    def _attempt(self, request: Request, left_s: Any) -> Any:
+    def _attempt(self, request: Request, left_s: Any, least_s: float) -> Any:
         headers = self._headers(request)
         limiter = self._reads if request.method == "GET" else self._writes
         # Where all is over nobody waits, so that no place is too late for what is to be taken back.
         is_last = self._clock.is_over() and request.is_recovery
         while True:
-            pause_s = limiter.wait_s(math.inf if is_last else max(left_s(), 0.0), goes_first=request.is_recovery)
+            pause_s = limiter.wait_s(
+                math.inf if is_last else max(left_s() - least_s, 0.0), goes_first=request.is_recovery
+            )
             if pause_s is None:
                 raise _Failed(
                     errors.NotSent(
@@ -421,11 +426,18 @@ def _seconds(duration_s: float) -> str:
 
 
 def _add_waiting(
-    error: errors.QoderError, retry_after_s: float | None, passed_s: float, attempts: int, budget: str
+    error: errors.QoderError,
+    retry_after_s: float | None,
+    passed_s: float,
+    attempts: int,
+    budget: str,
+    *,
+    is_tight: bool,
 ) -> None:
     """Say in an error why it was not tried again."""
     if retry_after_s is not None:
-        error.args = (f"{error}; Qoder asks to wait {_seconds(retry_after_s)}, more than is left of {budget}",)
+        much = "which leaves too little" if is_tight else "more than is left"
+        error.args = (f"{error}; Qoder asks to wait {_seconds(retry_after_s)}, {much} of {budget}",)
         return
     tried = f"{_seconds(passed_s)} and {attempts} attempt{'s' if attempts > 1 else ''}"
     error.args = (f"{error}; gave up after {tried}, since the next wait would pass {budget}",)

@@ -277,6 +277,45 @@ def test_a_wait_past_the_budget_fails_at_once(
     assert re.search(r"; Qoder asks to wait \d+ s, more than is left of the 120 s of qoder:timeout$", line), line
 
 
+@pytest.mark.parametrize(("timeout_s", "longest_s"), [(120.0, 114), (30.0, 26), (4.3, 3)])
+def test_a_wait_leaves_time_for_what_must_not_be_sent_twice(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, timeout_s: float, longest_s: int
+) -> None:
+    """A create is not sent in the last 5 s, or the last tenth: its answer could be lost, where a 429 is harmless."""
+    transport = connect_to(qoder, timeout_s=timeout_s)
+    for wait_s in (longest_s, longest_s + 1):
+        qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, retry_after=wait_s)
+        failure = failure_of(transport, CREATE)
+        assert isinstance(failure, errors.BadRequest if wait_s == longest_s else errors.RateLimited)
+
+    assert str(failure).endswith(
+        f"; Qoder asks to wait {longest_s + 1} s, which leaves too little of the {timeout_s:g} s of qoder:timeout"
+    )
+    assert [longest_s] == fake_time.slept_s
+
+
+def test_what_is_repeatable_may_be_sent_in_the_last_moment(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any
+) -> None:
+    """If its answer is lost it is sent again."""
+    qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED, retry_after=119)
+
+    connect_to(qoder, timeout_s=120.0).send(GET)
+
+    assert [119.0] == fake_time.slept_s
+
+
+def test_a_place_in_the_last_moment_is_none_for_a_create(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any
+) -> None:
+    """The rate limit leaves as much time."""
+    transport = connect_to(qoder, timeout_s=11.0, max_writes_per_second=0.1)  # a place each 10.5 s
+    failure_of(transport, CREATE)
+
+    assert isinstance(failure_of(transport, CREATE), errors.NotSent)
+    assert [] == fake_time.slept_s
+
+
 @pytest.mark.parametrize("timeout_s", [0.5, 1.2, 10.0, 120.0])
 @pytest.mark.parametrize(
     "fault", [Fault.DROP_BEFORE_COMMIT, Fault.RATE_LIMITED_SILENT, Fault.RATE_LIMITED, Fault.UNAVAILABLE_BEFORE_COMMIT]
