@@ -5,15 +5,18 @@ Knows nothing of vaults, HTTP or Pulumi.
 
 import base64
 import html
+import itertools
 import json
 import re
 import unicodedata
 import urllib.parse
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 HIDDEN = "***"
+SHORTEST_PART = 8  # of a secret that a server cut short
 DEEPEST = 5  # so many times over a text is decoded
 
 # What a terminal obeys or does not show: controls, formats (zero-width, bidirectional), surrogates, separators.
@@ -26,6 +29,8 @@ _ESCAPE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+# What follows where a server cut a secret short: an ellipsis, a quotation mark, or nothing.
+_CUT = re.compile(r"""\.\.\.|[\u2026"'`\xab\xb4\xbb\u2018\u2019\u201c\u201d]|\Z""")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -53,7 +58,8 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
     """Make somebody else's text fit to be shown: one line, no control characters, every secret replaced by ``***``.
 
     A secret is found also in another case, broken up by characters that a terminal does not show, as base64 or hex,
-    and with the escapes of URLs, JSON and HTML. The text is cut to ``limit`` characters after that.
+    with the escapes of URLs, JSON and HTML, and cut short after eight characters or more. The text is cut to ``limit``
+    characters after that.
     """
     obeyed = {position for sequence in _CONTROL_SEQUENCE.finditer(text) for position in range(*sequence.span())}
     visible = _units(text)
@@ -128,14 +134,23 @@ def _meant(escape: re.Match[str]) -> str:
 
 
 def _hidden(units: list[_Unit], forms: Collection[str]) -> set[int]:
-    """Give the positions in the text at which, read in these units, one of these forms stands."""
+    """Give the positions in the text at which, read in these units, one of these forms stands, or begins and is cut."""
     folded = _read(units).translate(_LOWER)
+    cuts = [cut.start() for cut in _CUT.finditer(folded)]
     hidden: set[int] = set()
     for form in filter(None, forms):
         start = folded.find(form)
         while start >= 0:
             hidden.update(range(units[start].start, units[start + len(form) - 1].end))
             start = folded.find(form, start + 1)
+        part = form[:SHORTEST_PART]
+        start = folded.find(part) if len(form) > SHORTEST_PART else -1
+        while start >= 0:
+            for cut in itertools.islice(cuts, bisect_left(cuts, start + SHORTEST_PART), None):
+                if not form.startswith(folded[start : min(cut, start + len(form) + 1)]):
+                    break
+                hidden.update(range(units[start].start, units[cut - 1].end))
+            start = folded.find(part, start + 1)
     return hidden
 
 

@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 
 from .. import errors
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Place, Revision
-from ..secret import Secret
+from ..secret import SHORTEST_PART, Secret, one_line
 from . import revisions
-from .transport import Request, Tell, Transport, rfc3339
+from .transport import NO_CONTENT, Request, Tell, Transport, rfc3339
 
 PAGE = 100  # the largest that the API gives (Qoder, List Vaults, read 2026-08)
 MAX_PAGES = 100
 RECOVERY_S = 30.0
+LOOK_S = 3.0  # of it, for what is asked after a pause
 T = TypeVar("T")
 
 _ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -46,6 +47,9 @@ class Client:
     ) -> None:
         self._transport = transport
         self._secrets = tuple(secrets)
+        token = transport.settings.api_token
+        # A shorter one may stand in any id by chance.
+        self._telling = [item for item in (*secrets, token) if item and len(item.reveal()) >= SHORTEST_PART]
         self._deadline_s = deadline_s
         self._is_recovery = is_recovery
         self._tell = tell
@@ -67,7 +71,10 @@ class Client:
         return self._transport.clock.now_s()
 
     def wait(self, wait_s: float) -> None:
-        """Let time pass, before a lost answer is looked for."""
+        """Let time pass, before a lost answer is looked for; never so much that none is left to look."""
+        if self._deadline_s is not None:
+            left_s = self._deadline_s - self._transport.clock.monotonic_s()
+            wait_s = max(0.0, min(wait_s, left_s - LOOK_S))
         self._transport.wait(wait_s, "an answer was lost: looking for what it did", self._tell)
 
     def create_vault(
@@ -104,11 +111,14 @@ class Client:
             raise errors.AnswerLost(f"{request}: the answer is about another vault; check the proxy")
         return vault
 
-    def find_vaults(self, display_name: str, *, since_s: float, sending: Revision) -> tuple[ObservedVault, ...]:
-        """List the active vaults of a name that were made since a time of ``now_s``. One read for each hundred.
+    def find_vaults(
+        self, display_name: str, *, key: str, since_s: float, sending: Revision
+    ) -> tuple[ObservedVault, ...]:
+        """List the active vaults that a create's key marks, and those of its name that were made since a time.
 
-        Whatever the query did, names are compared here: Qoder's filter finds substrings, in any case. The time is
-        turned into Qoder's own by the ``Date`` of its answers.
+        One read for each hundred. Whatever the query did, names are compared here: Qoder's filter finds substrings, in
+        any case. The time, of ``now_s``, is turned into Qoder's own by the ``Date`` of its answers. The mark is worth
+        more than both: Qoder may write names in another form, and have clocks that differ.
 
         Source: Qoder, List Vaults (read 2026-08). ``after_id`` is understood by both revisions.
         """
@@ -117,9 +127,14 @@ class Client:
         return tuple(
             vault
             for vault in found
-            if vault.display_name == display_name
-            and vault.status == ACTIVE
-            and (not vault.created_at or vault.created_at.removesuffix("Z") >= since)
+            if vault.status == ACTIVE
+            and (
+                vault.create_id == key
+                or (
+                    vault.display_name == display_name
+                    and (not vault.created_at or vault.created_at.removesuffix("Z") >= since)
+                )
+            )
         )
 
     def list_vaults(self, *, includes_archived: bool) -> tuple[ObservedVault, ...]:
@@ -140,20 +155,23 @@ class Client:
         Raises:
             NotFound: see its ``genuine``.
             Conflict: it is archived already.
+            AnswerLost: the answer does not say that it is archived.
 
         Source: Qoder, Archive Vault (read 2026-08). The official client sends ``{}``.
         """
-        self._transport.send(self._request("POST", f"{_vault_path(vault_id)}/archive", body={}, is_repeatable=True))
+        path = f"{_vault_path(vault_id)}/archive"
+        self._write(path, {}, lambda answer: revisions.read_archived(answer, vault_id), is_repeatable=True)
 
     def delete_vault(self, vault_id: str) -> None:
         """Delete a vault and its credentials, for good. One write.
 
         Raises:
             NotFound: see its ``genuine``.
+            AnswerLost: the answer does not say that it is deleted.
 
         Source: Qoder, Delete Vault (read 2026-08). The official client sends ``{}``.
         """
-        self._transport.send(self._request("DELETE", _vault_path(vault_id), body={}, is_repeatable=True))
+        self._delete(_vault_path(vault_id), vault_id)
 
     def create_credential(
         self, vault_id: str, credential: Credential, *, sending: Revision, key: str
@@ -213,11 +231,11 @@ class Client:
 
         Raises:
             NotFound: see its ``genuine``.
+            AnswerLost: the answer does not say that it is deleted.
 
         Source: Qoder, Delete Vault Credential (read 2026-08).
         """
-        path = _credential_path(vault_id, credential_id)
-        self._transport.send(self._request("DELETE", path, body={}, is_repeatable=True))
+        self._delete(_credential_path(vault_id, credential_id), credential_id)
 
     def _request(self, method: str, path: str, **fields: Any) -> Request:
         return Request(
@@ -248,11 +266,27 @@ class Client:
         request = self._request("POST", path, body=body, **fields)
         return self._readable(request, read, self._transport.send(request))
 
+    def _delete(self, path: str, id_: str) -> None:
+        request = self._request("DELETE", path, body={}, is_repeatable=True)
+        answer = self._transport.send(request)
+        if answer is not NO_CONTENT:  # 2026-05
+            self._readable(request, lambda answer: revisions.read_deleted(answer, id_), answer)
+
     def _readable(self, request: Request, read: Callable[[Any], T], answer: Any) -> T:
         try:
-            return read(answer)
+            seen = read(answer)
+            if any(one_line(id_, self._telling) != id_ for id_ in _ids(seen)):
+                raise revisions.Unreadable("an id holds a secret")
+            return seen
         except revisions.Unreadable as failure:
             raise errors.AnswerLost(f"{request}: the answer is not what the Qoder API gives: {failure}") from None
+
+
+def _ids(seen: Any) -> Sequence[str]:
+    """Give the ids in what was read: they go to plain outputs, and into errors."""
+    credentials = seen.credentials if isinstance(seen, ObservedVault) else ()
+    objects = [item for item in (seen, *credentials) if isinstance(item, ObservedVault | ObservedCredential)]
+    return [item.id for item in objects]
 
 
 def _vault_path(vault_id: str) -> str:

@@ -42,18 +42,31 @@ class Limiter:
         self._clock = clock
         self._lock = threading.Lock()
         self._next_s = 0.0
+        self._next_first_s = 0.0
+        self._not_before_s = 0.0
         self._factor = 1.0
         self._slowed_s = -RECOVERS_S
 
-    def wait_s(self, at_most_s: float) -> float | None:
-        """Take the next moment, and tell how long to wait for it; take none and give None if that is too long."""
+    def wait_s(self, at_most_s: float, *, goes_first: bool = False) -> float | None:
+        """Take the next moment, and tell how long to wait for it; take none and give None if that is too long.
+
+        What goes first, to take something back while there is time, waits only for a pause and for others like it; the
+        rest of the queue moves on by one place.
+        """
         with self._lock:
             now_s = self._clock.monotonic_s()
-            moment_s = max(now_s, self._next_s)
+            moment_s = max(now_s, *((self._next_first_s, self._not_before_s) if goes_first else (self._next_s,)))
             if moment_s - now_s > at_most_s:
                 return None
-            self._next_s = moment_s + self._interval_s * self._slower_by(now_s)
+            if goes_first:
+                self._next_first_s = moment_s + self._interval_s
+            self._next_s = max(moment_s, self._next_s) + self._interval_s * self._slower_by(now_s)
             return moment_s - now_s
+
+    def is_paused(self) -> bool:
+        """Tell if a 429 came that stops also what has a place already: it must take another one."""
+        with self._lock:
+            return self._clock.monotonic_s() < self._not_before_s
 
     def slow_down(self, pause_s: float) -> None:
         """Take a 429 into account: nothing starts for ``pause_s``, and then less often.
@@ -62,7 +75,8 @@ class Limiter:
         """
         with self._lock:
             now_s = self._clock.monotonic_s()
-            self._next_s = max(self._next_s, now_s + min(pause_s, LONGEST_PAUSE_S))
+            self._not_before_s = max(self._not_before_s, now_s + min(pause_s, LONGEST_PAUSE_S))
+            self._next_s = max(self._next_s, self._not_before_s)
             if now_s - self._slowed_s >= 1.0:
                 self._factor = min(2 * self._slower_by(now_s), SLOWEST)
                 self._slowed_s = now_s

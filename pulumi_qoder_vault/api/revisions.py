@@ -12,8 +12,10 @@ from ..lifecycle.model import (
     ACTIVE,
     ARCHIVED,
     CREATE_ID_KEY,
+    CREDENTIAL_TYPES,
     ENVIRONMENT_VARIABLE,
     MCP_OAUTH,
+    PROTOCOLS,
     STATIC_BEARER,
     Credential,
     ObservedCredential,
@@ -130,10 +132,17 @@ VAULT_BODY: Mapping[Revision, Callable[[str, Mapping[str, str] | None, Sequence[
     Revision.R2026_07: _marked_vault,
 }
 
+
+def _name_query(display_name: str) -> Mapping[str, str]:
+    """Ask for the longest part of a name that no server writes in another form, as it may spaces and accents."""
+    plain = max(re.findall(r"[0-9A-Za-z_.-]+", display_name, re.ASCII), key=len, default="")
+    return {"name": plain} if plain else {}
+
+
 # What a list of vaults is asked for, beside `limit` and `after_id`, to find those of one name.
 NAME_QUERY: Mapping[Revision, Callable[[str], Mapping[str, str]]] = {
     Revision.R2026_05: lambda _: {},
-    Revision.R2026_07: lambda name: {"name": name},
+    Revision.R2026_07: _name_query,
 }
 
 
@@ -176,14 +185,35 @@ def read_credential(answer: Any) -> ObservedCredential:
     return ObservedCredential(
         id=_id(credential, "vcred"),
         mcp_server_url=_text(fields.get("mcp_server_url")),
-        protocol=_text(fields.get("protocol")),
-        type=_text(fields.get("type")) or "",
+        protocol=_word(fields.get("protocol"), PROTOCOLS),
+        type=_word(fields.get("type"), CREDENTIAL_TYPES) or "",
         is_active=not is_archived,
         created_at=_time(credential.get("created_at")),
         revision=Revision.R2026_07 if isinstance(auth, dict) else Revision.R2026_05,
         fields=_shown(auth, SHOWN) if isinstance(auth, dict) else {},
         metadata=_metadata(credential.get("metadata")),
     )
+
+
+def read_deleted(answer: Any, id_: str) -> None:
+    """Read that something is deleted, by its id.
+
+    Raises:
+        Unreadable: it does not say so.
+    """
+    if _object(answer, "answer").get("id") != id_:
+        raise Unreadable("it does not say what is deleted")
+
+
+def read_archived(answer: Any, vault_id: str) -> None:
+    """Read that a vault is archived.
+
+    Raises:
+        Unreadable: it does not say so.
+    """
+    vault = read_vault(answer)
+    if (vault.id, vault.status) != (vault_id, ARCHIVED):
+        raise Unreadable("it does not say that the vault is archived")
 
 
 def _shown(answer: Json, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,6 +240,9 @@ def _metadata(given: Any) -> dict[str, str]:
 def read_page(answer: Any) -> tuple[list[Any], str | None]:
     """Read one page of a list: its items, and the id to ask for what comes after; None on the last page.
 
+    The last one is where neither revision's word says that there is more: an empty page may be one whose items were all
+    filtered out.
+
     Raises:
         Unreadable: it is not a list's envelope.
     """
@@ -218,7 +251,7 @@ def read_page(answer: Any) -> tuple[list[Any], str | None]:
     if not isinstance(items, list):
         raise Unreadable("the list has no data")
     last_id = page.get("last_id")
-    if not page.get("has_more") or not items:
+    if not page.get("has_more") and not page.get("next_page"):
         return items, None
     if not isinstance(last_id, str) or not any(pattern.fullmatch(last_id) for pattern in _ID.values()):
         raise Unreadable("the list goes on, but says not where")
@@ -240,6 +273,11 @@ def _id(item: Json, kind: str) -> str:
 
 def _text(value: Any) -> str | None:
     return _unicode(value) if isinstance(value, str) else None
+
+
+def _word(value: Any, known: Sequence[str]) -> str | None:
+    """Read one of the known words. Any other one is as if it were not there: it could be an access token."""
+    return value if isinstance(value, str) and value in known else None
 
 
 def _unicode(text: str) -> str:

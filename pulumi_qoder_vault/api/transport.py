@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import tenacity
@@ -24,7 +24,11 @@ from .rate import Clock, Limiter
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 CONNECT_S = 10.0
+MOST_AHEAD_S = 24 * 3600.0  # no machine's clock is further off; such a ``Date`` is a proxy's, or nonsense
+LEAST_S = 5.0  # what a wait leaves for a request that must not be sent twice, or a tenth of its time if that is less
 LONG_WAIT_S = 2.0  # a longer one is told
+
+NO_CONTENT: Final = object()  # what a 204 gives
 
 Tell = Callable[[str], None]
 
@@ -138,7 +142,9 @@ class Transport:
         self._clock.sleep(wait_s)
 
     def send(self, request: Request) -> Any:
-        """Send a request, and again where that cannot do it twice. Give the JSON of the answer; None for an empty one.
+        """Send a request, and again where that cannot do it twice. Give the JSON of the answer.
+
+        NO_CONTENT is given for a 204, None for any other empty answer, which may be a proxy's.
 
         Raises:
             NotSent: no API token, no connection, or no time before it was sent.
@@ -147,6 +153,7 @@ class Transport:
         """
         began_s = self._clock.monotonic_s()
         deadline_s = began_s + self._settings.timeout_s if request.deadline_s is None else request.deadline_s
+        least_s = 0.0 if request.is_repeatable else max(min(LEAST_S, (deadline_s - began_s) / 10), 0.0)
         may_be_done = False
         why = ""
 
@@ -167,7 +174,7 @@ class Transport:
         def attempt() -> Any:
             nonlocal may_be_done
             try:
-                return self._attempt(request, left_s)
+                return self._attempt(request, left_s, least_s)
             except _Failed as failed:
                 may_be_done |= failed.error.may_be_done
                 raise
@@ -175,7 +182,7 @@ class Transport:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda failure: isinstance(failure, _Failed) and failure.may_repeat),
             wait=wait_s,
-            stop=lambda state: state.upcoming_sleep >= left_s() or self._clock.is_over(),
+            stop=lambda state: state.upcoming_sleep >= left_s() - least_s or self._clock.is_over(),
             before_sleep=before_sleep,
             sleep=lambda wait_s: self.wait(wait_s, why, request.tell),
             reraise=True,
@@ -196,26 +203,34 @@ class Transport:
                     passed_s,
                     tried,
                     "the end of this run" if self._clock.is_over() else budget,
+                    is_tight=not self._clock.is_over() and (failed.retry_after_s or 0.0) < left_s(),
                 )
         raise error
 
-    def _attempt(self, request: Request, left_s: Any) -> Any:
+    def _attempt(self, request: Request, left_s: Any, least_s: float) -> Any:
         headers = self._headers(request)
         limiter = self._reads if request.method == "GET" else self._writes
         # Where all is over nobody waits, so that no place is too late for what is to be taken back.
         is_last = self._clock.is_over() and request.is_recovery
-        pause_s = limiter.wait_s(math.inf if is_last else max(left_s(), 0.0))
-        if pause_s is None:
-            raise _Failed(
-                errors.NotSent(
-                    f"{request}: not sent, since the rate limit leaves no place within the time of {request.whose_time}"
-                ),
-                may_repeat=False,
+        while True:
+            pause_s = limiter.wait_s(
+                math.inf if is_last else max(left_s() - least_s, 0.0), goes_first=request.is_recovery
             )
-        if pause_s:
+            if pause_s is None:
+                raise _Failed(
+                    errors.NotSent(
+                        f"{request}: not sent, since the rate limit leaves no place within the time of "
+                        f"{request.whose_time}"
+                    ),
+                    may_repeat=False,
+                )
+            if not pause_s:
+                break
             self.wait(pause_s, "keeping to the rate limit", request.tell)
             if self._clock.is_over() and not request.is_recovery:
                 raise _Failed(errors.NotSent(f"{request}: not sent, since this run was cancelled"), may_repeat=False)
+            if self._clock.is_over() or not limiter.is_paused():
+                break
         timeout = httpx.Timeout(max(left_s(), 0.1), connect=max(min(left_s(), CONNECT_S), 0.1))
         try:
             with self._http.stream(
@@ -248,7 +263,9 @@ class Transport:
     def _learn_time(self, date: str | None) -> None:
         with suppress(TypeError, ValueError, OverflowError):
             # A date has whole seconds, and was written before it arrived: Qoder's clock shows this, or more.
-            self._ahead_s = _epoch_s(date or "") - self._clock.now_s()
+            ahead_s = _epoch_s(date or "") - self._clock.now_s()
+            if abs(ahead_s) <= MOST_AHEAD_S:
+                self._ahead_s = ahead_s
 
     def _headers(self, request: Request) -> dict[str, str]:
         token = self._settings.api_token
@@ -289,7 +306,9 @@ class Transport:
 
     def _read(self, request: Request, response: httpx.Response, body: bytes) -> Any:
         if response.is_success:
-            if response.status_code == 204 or not body:
+            if response.status_code == 204:
+                return NO_CONTENT
+            if not body:
                 return None
             try:
                 return json.loads(body)
@@ -310,7 +329,7 @@ class Transport:
             kind(str(request), answer),
             # A 429 was refused before it was handled; after a 408 or 5xx only what is the same twice goes again.
             may_repeat=kind is errors.RateLimited or (kind is errors.ServerError and request.is_repeatable),
-            retry_after_s=_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s()),
+            retry_after_s=_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s() + self._ahead_s),
         )
 
 
@@ -407,11 +426,18 @@ def _seconds(duration_s: float) -> str:
 
 
 def _add_waiting(
-    error: errors.QoderError, retry_after_s: float | None, passed_s: float, attempts: int, budget: str
+    error: errors.QoderError,
+    retry_after_s: float | None,
+    passed_s: float,
+    attempts: int,
+    budget: str,
+    *,
+    is_tight: bool,
 ) -> None:
     """Say in an error why it was not tried again."""
     if retry_after_s is not None:
-        error.args = (f"{error}; Qoder asks to wait {_seconds(retry_after_s)}, more than is left of {budget}",)
+        much = "which leaves too little" if is_tight else "more than is left"
+        error.args = (f"{error}; Qoder asks to wait {_seconds(retry_after_s)}, {much} of {budget}",)
         return
     tried = f"{_seconds(passed_s)} and {attempts} attempt{'s' if attempts > 1 else ''}"
     error.args = (f"{error}; gave up after {tried}, since the next wait would pass {budget}",)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..secret import Secret
-from .model import ACTIVE, CREATE_ID_KEY, DEFAULT_PROTOCOL, STATIC_BEARER, UNKNOWN, Inputs, Unknown
+from .model import ACTIVE, CREATE_ID_KEY, DEFAULT_PROTOCOL, PROTOCOLS, STATIC_BEARER, UNKNOWN, Inputs, Unknown
 
 # The API's own sentences: Qoder, Create Vault, error responses (read 2026-05-18).
 NO_CREDENTIAL = "At least one credential is required when creating a vault."
@@ -26,7 +26,6 @@ MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
 MAX_URL = 2048
 
-PROTOCOLS = ("sse", "streamable_http")
 ON_DELETE = ("delete", "archive")
 VAULT_KEYS = ("display_name", "credentials", "metadata", "on_delete")
 CREDENTIAL_KEYS = ("mcp_server_url", "access_token", "protocol", "type")

@@ -15,7 +15,6 @@ from ..secret import Secret
 from .check import (
     CREDENTIAL_METADATA_PAIRS,
     NO_ACCESS_TOKEN,
-    PROTOCOLS,
     Problem,
     check_choice,
     check_keys,
@@ -31,6 +30,7 @@ from .model import (
     DEFAULT_PROTOCOL,
     ENVIRONMENT_VARIABLE,
     MCP_OAUTH,
+    PROTOCOLS,
     STATIC_BEARER,
     Credential,
     Inputs,

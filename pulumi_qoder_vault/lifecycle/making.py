@@ -7,10 +7,12 @@ if Qoder answered our own request with it. Knows nothing of what happens to a va
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
-from ..errors import AnswerLost, BadRequest, Conflict, QoderError
+from ..errors import AnswerLost, BadRequest, Conflict, NotFound, QoderError
 from ..secret import one_line
 from .detect import RevisionInUse, refuses_credentials_key
 from .model import DesiredVault, ObservedVault, Revision, VaultsApi
@@ -18,6 +20,7 @@ from .plan import CREATES_WITH_VAULT
 
 # Before each look-up: the service may still be at work on what it never answered. They fit into the 30 s of recovering.
 PAUSES_S = (2.0, 4.0, 8.0, 12.0)
+SLACK_S = 60.0  # a vault's time and the ``Date`` that it is compared with may come from two clocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +93,19 @@ class _Attempt:
 
         A 409 says that the first sending is still in work, so that this one made nothing: it may be sent again.
         """
-        suspects: tuple[str, ...] = ()
+        suspects: dict[str, str] = {}
         try:
             for pause_s in PAUSES_S:
                 api.wait(pause_s)
                 ours, suspects = self._look_up(api)
                 if ours is not None:
-                    return MadeVault(ours, self.sending)
+                    return ours
                 with suppress(Conflict):
                     vault = self.send(api)
-                    return MadeVault(vault, self.sending, () if vault.id in suspects else suspects)
+                    return MadeVault(vault, self.sending, self._still_suspect(api, suspects, vault))
             ours, suspects = self._look_up(api)
             if ours is not None:
-                return MadeVault(ours, self.sending)
+                return ours
             second: QoderError = lost
         except BadRequest as refusal:
             if not suspects:
@@ -113,22 +116,36 @@ class _Attempt:
             with suppress(QoderError):
                 ours, suspects = self._look_up(api)
                 if ours is not None:
-                    return MadeVault(ours, self.sending)
-        raise self._unknown(api, lost, second, suspects) from None
+                    return ours
+        raise self._unknown(api, lost, second, tuple(suspects)) from None
 
-    def _look_up(self, api: VaultsApi) -> tuple[ObservedVault | None, tuple[str, ...]]:
-        """Give the vault with our mark; else the ids of those that could be ours: alike, new, and nobody's by mark."""
-        alike = api.find_vaults(self.desired.display_name, since_s=self.began_s, sending=self.sending)
-        for vault in alike:
-            if vault.create_id == self.key:
-                return vault, ()
+    def _look_up(self, api: VaultsApi) -> tuple[MadeVault | None, dict[str, str]]:
+        """Give the vault with our mark; else those that could be ours: alike, new, and nobody's by mark.
+
+        Of those, the times by id. Two with our mark are both ours, since both sendings were handled: one is kept.
+        """
+        since_s = self.began_s - SLACK_S
+        found = api.find_vaults(self.desired.display_name, key=self.key, since_s=since_s, sending=self.sending)
+        ours = sorted((vault for vault in found if vault.create_id == self.key), key=lambda vault: vault.id)
+        if ours:
+            left = tuple(vault.id for vault in ours[1:] if not _is_deleted(api, vault.id))
+            return MadeVault(ours[0], self.sending, left), {}
         urls = {item.mcp_server_url for item in self.desired.credentials}
-        unmarked = [vault.id for vault in alike if vault.create_id is None]
-        return None, tuple(
-            vault_id
-            for vault_id in unmarked
-            if {item.mcp_server_url for item in api.list_credentials(vault_id)} <= urls
-        )
+        unmarked = [vault for vault in found if vault.create_id is None]
+        return None, {vault.id: vault.created_at for vault in unmarked if _holds_only(api, vault.id, urls)}
+
+    def _still_suspect(self, api: VaultsApi, suspects: dict[str, str], made: ObservedVault) -> tuple[str, ...]:
+        """Give those that the first sending may have made, now that a second one was answered.
+
+        Its vault tells more than the clocks did: a replay is the first one's. And what is older than the new one by
+        more than has passed since we began was there before us.
+        """
+        if made.id in suspects:
+            return ()
+        passed_s = max(0.0, api.now_s() - self.began_s) + 1.0  # a time may have whole seconds
+        made_s = _moment_s(made.created_at)
+        moments_s = {id_: _moment_s(time) for id_, time in suspects.items()}
+        return tuple(id_ for id_, at_s in moments_s.items() if not at_s or not made_s or made_s - at_s <= passed_s)
 
     def _unknown(self, api: VaultsApi, lost: QoderError, second: QoderError, suspects: tuple[str, ...]) -> AnswerLost:
         secrets = [item.access_token for item in self.desired.credentials if item.access_token]
@@ -139,3 +156,32 @@ class _Attempt:
             f"{lost}; whether it was done could not be found out{why}: a vault named '{name}'{alike} may exist at "
             f"{api.place}: look for it, and delete it, before the next pulumi up makes another one"
         )
+
+
+def _holds_only(api: VaultsApi, vault_id: str, urls: Collection[str | None]) -> bool:
+    """Tell if a vault has no other credentials than these. One that is gone since it was listed has none of ours."""
+    try:
+        return {item.mcp_server_url for item in api.list_credentials(vault_id)} <= set(urls)
+    except NotFound as absent:
+        if not absent.genuine:
+            raise
+        return False
+
+
+def _is_deleted(api: VaultsApi, vault_id: str) -> bool:
+    try:
+        api.delete_vault(vault_id)
+    except NotFound as absent:
+        return absent.genuine
+    except QoderError:
+        return False
+    return True
+
+
+def _moment_s(time: str) -> float | None:
+    """Read a time of Qoder, which is UTC; None for none, and for one that says otherwise."""
+    whole, _, fraction = time.removesuffix("Z").partition(".")
+    try:
+        return datetime.fromisoformat(whole).replace(tzinfo=timezone.utc).timestamp() + float(f"0.{fraction or 0}")
+    except (ValueError, OverflowError):
+        return None

@@ -33,6 +33,8 @@ class Revision(str, Enum):
 STATIC_BEARER: Final = "static_bearer"
 MCP_OAUTH: Final = "mcp_oauth"
 ENVIRONMENT_VARIABLE: Final = "environment_variable"
+CREDENTIAL_TYPES: Final = (STATIC_BEARER, MCP_OAUTH, ENVIRONMENT_VARIABLE)
+PROTOCOLS: Final = ("sse", "streamable_http")
 DEFAULT_PROTOCOL: Final = "streamable_http"
 CREATE_ID_KEY: Final = "pulumi_create_id"  # our mark in a vault's metadata; hidden from programs and outputs
 ACTIVE: Final = "active"
@@ -89,7 +91,8 @@ class ObservedCredential:
 
     Attributes:
         mcp_server_url: None for a type that has none.
-        protocol: None on ``2026-07``.
+        protocol: None on ``2026-07``, and for a word that nobody knows.
+        type: likewise empty.
         created_at: RFC 3339, UTC.
         fields: the rest of ``auth``, without secrets.
         metadata: empty on ``2026-05``.
@@ -207,8 +210,10 @@ class VaultsApi(Protocol):
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read."""
 
-    def find_vaults(self, display_name: str, *, since_s: float, sending: Revision) -> tuple[ObservedVault, ...]:
-        """List the active vaults of a name that were made since a time of ``now_s``. One read for each hundred."""
+    def find_vaults(
+        self, display_name: str, *, key: str, since_s: float, sending: Revision
+    ) -> tuple[ObservedVault, ...]:
+        """List the active vaults that a create's key marks, and those of its name made since a time of ``now_s``."""
 
     def archive_vault(self, vault_id: str) -> None:
         """Archive a vault, for good. One write."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import AnswerLost, Conflict, NotFound, QoderError
@@ -56,6 +55,7 @@ class Work:
         self._credentials = {item.key: item for item in recorded.credentials}
         self._rotations = dict(recorded.rotations)
         self._leftovers = {id_ for id_ in recorded.unfinished or () if id_ in active}
+        self._not_put_back = ""
         self.changed: list[str] = []
 
     def carry_out(self, steps: Iterable[Step]) -> None:
@@ -89,12 +89,17 @@ class Work:
     def account(self) -> str:
         """Say what was done, for an error."""
         done = f"done before: {', '.join(self.changed)}; " if self.changed else ""
-        return f"{done}vault {self._vault.id} stays, and the next pulumi up does the rest"
+        return f"{done}{self._not_put_back}vault {self._vault.id} stays, and the next pulumi up does the rest"
 
     def _create(self, step: Step, pending: list[Step]) -> None:
         credential = _credential_of(step)
-        if credential.access_token is None:  # imported, and gone since
+        if credential.access_token is None:  # imported
             what = "value" if credential.type == ENVIRONMENT_VARIABLE else "access token"
+            if credential.key in self._ids:
+                raise QoderError(
+                    f"another credential for {credential.key} must take the place of {self._ids[credential.key]} to "
+                    f"change it, and its {what} is not known: add it to the program"
+                )
             raise QoderError(
                 f"the credential for {credential.key} is gone, and its {what} is not known: add it to the program"
             )
@@ -115,8 +120,8 @@ class Work:
                 self._delete(item)
             try:
                 made = self._add(credential)
-            except QoderError:
-                self._put_back(next((item for item in room if _is_predecessor(item, step)), None))
+            except QoderError as failure:
+                self._put_back(next((item for item in room if _is_predecessor(item, step)), None), failure)
                 raise
         previous = self._ids.get(credential.key)
         if previous is not None:
@@ -170,15 +175,27 @@ class Work:
                 second.may_be_done = True
                 raise
 
-    def _put_back(self, deleted: Step | None) -> None:
+    def _put_back(self, deleted: Step | None, failure: QoderError) -> None:
         """Make the credential again that went first for its successor, which then was not taken."""
         former = deleted.credential if deleted else None
-        if former is None or former.access_token is None:
+        if former is None:
             return
-        with suppress(QoderError):
-            made = self._send(self._api.recovering(), former, str(uuid.uuid4()))
-            self._ids[former.key] = made.id
-            self.changed.append(f"put the former access token for {former.key} back, as {made.id}")
+        token, key, api = former.access_token, str(uuid.uuid4()), self._api.recovering()
+        try:
+            if token is None:
+                raise QoderError("it is not known")
+            try:
+                made = self._send(api, former, key)
+            except QoderError as lost:
+                made = self._find_or_repeat(former, key, lost)
+                if failure.may_be_done:
+                    token = None  # what was found may be the successor, too
+        except QoderError as second:
+            self._not_put_back = f"the former access token for {former.key} could not be put back ({second}); "
+            return
+        self._ids[former.key] = made.id
+        self._credentials[former.key] = replace(former, access_token=token)
+        self.changed.append(f"put the former access token for {former.key} back, as {made.id}")
 
     def _send(self, api: VaultsApi, credential: Credential, key: str) -> ObservedCredential:
         return api.create_credential(self._vault.id, credential, sending=self._revision, key=key)
@@ -187,17 +204,20 @@ class Work:
         """Make a credential, once, also where the answer is lost: then look, and send it again if it is not there.
 
         Raises:
-            Conflict: the URL is taken, or there is no room.
+            Conflict: the URL is taken, or, of the first sending, there is no room.
             AnswerLost: whether it was made could not be found out.
         """
-        key, url = str(uuid.uuid4()), credential.key
+        key = str(uuid.uuid4())
         try:
             return self._send(self._api, credential, key)
         except QoderError as failure:
-            if not failure.may_be_done:
-                raise
             lost = failure
-        api = self._api.recovering()
+        return self._find_or_repeat(credential, key, lost)
+
+    def _find_or_repeat(self, credential: Credential, key: str, lost: QoderError) -> ObservedCredential:
+        if not lost.may_be_done:
+            raise lost
+        api, url = self._api.recovering(), credential.key
         conflict: Conflict | None = None
         try:
             for pause_s in PAUSES_S:
@@ -215,12 +235,12 @@ class Work:
                 found = self._new(api, url)
                 if found is not None:
                     return found
-            why = ""
+            why = f" ({conflict})" if conflict is not None else ""
         except QoderError as second:
             conflict = None
             why = f" ({second})"
-        if conflict is not None and (url in self._ids or _is_about_url(conflict)):
-            raise conflict  # of the credential that was there before
+        if conflict is not None and _is_about_url(conflict):
+            raise conflict  # of the credential that was there before; any other leaves the first sending in work
         raise AnswerLost(
             f"{lost}; whether it was done could not be found out{why}: vault {self._vault.id} may hold a credential "
             f"for {url} that is in no state; if the next pulumi up is refused, delete it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -428,6 +429,92 @@ def test_a_success_of_another_shape_is_a_lost_answer(
     assert f"POST /vaults: the answer is not what the Qoder API gives: {reason}" == str(caught.value)
 
 
+ENVELOPE = {"type": "error", "request_id": "req_1", "error": {"type": "api_error", "message": "x"}}
+OTHER_VAULT = {"id": "vault_1", "type": "vault", "status": "archived"}
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"{}", b"<html></html>", ENVELOPE, OTHER_VAULT], ids=str)
+@pytest.mark.parametrize("call", ["delete", "archive", "delete a credential"])
+@REVISIONS
+def test_a_success_that_does_not_say_what_was_done_is_a_lost_answer(
+    revision: Revision, call: str, body: Any, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """An empty 200, or one of a proxy, does not prove that a vault or a credential is gone, or archived."""
+    qoder = start(revision.value)
+    client = client_of(qoder)
+    ids = filled(client, revision)
+    qoder.fail_next("*", "/vaults/**", Effect("odd", status=200, body=body))
+
+    with pytest.raises(errors.AnswerLost):
+        REPEATABLE[call](client, *ids)
+
+    REPEATABLE[call](client, *ids)
+
+
+def test_an_active_vault_is_not_archived(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """The answer to an archiving must say that it was done."""
+    qoder = start()
+    vault_id, _ = filled(client_of(qoder), R05)
+    qoder.fail_next("POST", "/**", Effect("odd", status=200, body={"id": vault_id, "status": "active"}))
+
+    with pytest.raises(errors.AnswerLost, match="it does not say that the vault is archived"):
+        client_of(qoder).archive_vault(vault_id)
+
+
+ECHO = Credential(URL, Secret("canary0123456789"))
+ECHOED = {"id": "vcred_x", "mcp_server_url": URL, "protocol": "sse", "type": "static_bearer"}
+ID_WITH_SECRET = "vault_canary0123456789"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**CREATED, "id": ID_WITH_SECRET},
+        {**CREATED, "id": ID_WITH_SECRET.replace("canary", "CANARY")},
+        {**CREATED, "id": "vault_" + b"canary0123456789".hex()},
+        {**CREATED, "id": "vault_ptemulator0000000000"},
+        {**CREATED, "credentials": [{**ECHOED, "id": "vcred_canary0123456789x"}]},
+    ],
+    ids=str,
+)
+def test_an_id_that_holds_a_secret_is_refused(
+    body: dict[str, Any], client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """An id goes to plain outputs: an answer whose ids repeat a secret of the call is not Qoder's."""
+    qoder = start(api_token="ptemulator0000000000")
+    qoder.fail_next("POST", "/vaults", Effect("echo", status=201, body=body))
+
+    with pytest.raises(errors.AnswerLost, match=r"not what the Qoder API gives: an id holds a secret$"):
+        make(client_of(qoder, ECHO.access_token), ECHO)
+
+
+def test_a_short_secret_is_no_reason_to_refuse_an_id(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """A few letters stand in many an id by chance."""
+    client = client_of(start(), Secret("0"), Secret("vault"))
+
+    assert "my-mcp-vault" == make(client, SSE).display_name
+
+
+@pytest.mark.parametrize(
+    ("shown", "protocol", "type_"),
+    [
+        ({"protocol": "streamable_http", "type": "mcp_oauth"}, "streamable_http", "mcp_oauth"),
+        ({"protocol": "canary0123456789", "type": "canary0123456789"}, None, ""),
+        ({"protocol": 7, "type": ["sse"]}, None, ""),
+    ],
+)
+def test_only_known_words_are_read(
+    shown: dict[str, Any], protocol: str | None, type_: str, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """A protocol or a type goes to plain outputs: any other word is as if it were not there."""
+    qoder = start()
+    qoder.fail_next("GET", "/**", Effect("echo", status=200, body={"data": [{**ECHOED, **shown}]}))
+
+    (credential,) = client_of(qoder).list_credentials("vault_1")
+
+    assert (protocol, type_) == (credential.protocol, credential.type)
+
+
 @pytest.mark.parametrize(
     ("page", "reason"),
     [
@@ -436,6 +523,8 @@ def test_a_success_of_another_shape_is_a_lost_answer(
         ({"data": [7]}, "the credential is not an object"),
         ({"data": [{"id": "vcred_1"}], "has_more": True}, "the list goes on, but says not where"),
         ({"data": [{"id": "vcred_1"}], "has_more": True, "last_id": "&x"}, "the list goes on, but says not where"),
+        ({"data": [], "has_more": True}, "the list goes on, but says not where"),
+        ({"data": [], "last_id": None, "next_page": "abc"}, "the list goes on, but says not where"),
     ],
 )
 def test_a_list_that_is_none(
@@ -449,6 +538,21 @@ def test_a_list_that_is_none(
         client_of(qoder).list_credentials("vault_1")
 
 
+@pytest.mark.parametrize(
+    "more", [{"has_more": True}, {"has_more": False, "next_page": "x"}, {"next_page": "x"}], ids=str
+)
+def test_an_empty_page_does_not_end_a_list(
+    more: dict[str, Any], client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """What was on it may have been filtered out: the list goes on until nothing says that there is more."""
+    qoder = start()
+    qoder.fail_next("GET", "/**", Effect("empty", status=200, body={"data": [], "last_id": "vcred_1", **more}))
+    qoder.fail_next("GET", "/**", Effect("the last one", status=200, body={"data": [{"id": "vcred_2"}]}))
+
+    assert ["vcred_2"] == [item.id for item in client_of(qoder).list_credentials("vault_1")]
+    assert [None, "vcred_1"] == [request.query.get("after_id") for request in qoder.requests]
+
+
 def test_a_list_without_end_is_an_error_or_ends(client_of: Connect, start: Callable[..., Emulator]) -> None:
     """A server whose list never ends cannot keep the provider for ever."""
     qoder = start()
@@ -458,6 +562,32 @@ def test_a_list_without_end_is_an_error_or_ends(client_of: Connect, start: Calla
     with suppress(errors.QoderError):
         client_of(qoder).list_credentials("vault_1")
     assert len(qoder.requests) <= 100
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [(" my  vault ", "My Vault"), ("保管庫\u3000vault", "保管庫 vault"), ("é", "e\u0301")]
+)
+def test_our_mark_is_found_under_a_name_in_another_form(
+    name: str, stored: str, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """A server may write spaces and accents of a name in another form: our mark counts, and no other vault's."""
+    qoder = start("2026-07")
+    ours = qoder.add_vault(stored, metadata={"pulumi_create_id": KEY})
+    qoder.add_vault(stored, metadata={"pulumi_create_id": "theirs"})
+
+    found = client_of(qoder).find_vaults(name, key=KEY, since_s=time.time() + 3600, sending=R07)
+
+    assert [ours.id] == [vault.id for vault in found]
+
+
+def test_a_pause_leaves_time_to_look(client_of: Connect, start: Callable[..., Emulator], fake_time: Any) -> None:
+    """Of the 30 s of a recovery three are left for what is asked after the last pause."""
+    client = client_of(start()).recovering()
+
+    for pause_s in (20.0, 12.0, 12.0):
+        client.wait(pause_s)
+
+    assert [20.0, 7.0, 0.0] == fake_time.slept_s
 
 
 def test_where_this_run_asks(client_of: Connect, start: Callable[..., Emulator]) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ import pytest
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.emulator.faults import Commit, Ending
+from pulumi_qoder_vault.emulator.stamps import Stamps
 from pulumi_qoder_vault.errors import Answer
 from pulumi_qoder_vault.lifecycle import making, operations
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse, refuses_credentials_key
@@ -425,6 +428,84 @@ def test_an_older_vault_of_the_name_is_no_suspect(
     assert 2 == len(world.qoder.vaults)
 
 
+def test_a_vault_that_vanishes_while_it_is_looked_at_is_no_suspect(world_of: Callable[..., World]) -> None:
+    """Somebody's vault of the name was listed, and is gone when its credentials are asked for: the create goes on."""
+    world = world_of("2026-05", "2026-05")
+    theirs = world.qoder.add_vault("my-mcp-vault")
+    gone = Effect(
+        "gone since",
+        status=404,
+        headers=JSON,
+        body={"type": "error", "error": {"type": "not_found_error", "message": "Vault was not found."}},
+    )
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
+    world.qoder.fail_next("GET", f"/vaults/{theirs.id}/credentials", gone)
+
+    assert {URL} == world.create(desired(ONE)).credential_ids.keys()
+
+
+def test_a_404_that_is_not_genuine_is_no_proof_that_a_vault_vanished(world_of: Callable[..., World]) -> None:
+    """A proxy's 404 does not clear a vault of suspicion."""
+    world = world_of("2026-05", "2026-05")
+    world.qoder.add_vault("my-mcp-vault")
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
+    world.qoder.fail_next("GET", "/vaults/*/credentials", Fault.HTML_404)
+
+    assert "could not be found out" in str(failure_of(world.create, desired(ONE)))
+
+
+@pytest.fixture
+def slow_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The times of vaults come from a clock that is half a minute behind the `Date` of the answers."""
+    now = Stamps.now
+    monkeypatch.setattr(Stamps, "now", lambda stamps: now(stamps) - timedelta(seconds=30))
+
+
+@pytest.mark.usefixtures("slow_stamps")
+@pytest.mark.parametrize("idempotency", [True, False])
+@EXPLICIT
+def test_qoders_own_clocks_may_differ(world_of: Callable[..., World], revision: str, idempotency: bool) -> None:
+    """Our mark counts whatever the time says; where there is none, the other vault is named, not missed."""
+    world = world_of(revision, revision, idempotency=idempotency)
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
+
+    if (revision, idempotency) == ("2026-05", False):
+        failure = failure_of(world.create, desired(ONE))
+        assert f"{world.qoder.vaults[0].id}, of the same name and time, is left alone" in str(failure)
+    else:
+        assert [world.create(desired(ONE)).id] == [vault.id for vault in world.qoder.vaults]
+
+
+def two_with_our_mark(world: World) -> None:
+    """The first sending is handled while the second one is, too."""
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER, delay_s=0.1)
+    slow = Effect("Handled, and the connection closes late.", Commit.FIRST, Ending.CLOSED, delay_s=0.4)
+    world.qoder.fail_next("POST", "/vaults", slow)
+
+
+def test_of_two_with_our_mark_one_is_kept(world_of: Callable[..., World]) -> None:
+    """Both are provably ours: the other is deleted again."""
+    world = world_of("2026-07", "2026-07", idempotency=False)
+    two_with_our_mark(world)
+
+    recorded = world.create(desired(ONE))
+
+    assert [recorded.id] == [vault.id for vault in world.qoder.vaults]
+    assert 1 == sum(line == "DELETE /vaults/V 200" for line in world.asked)
+
+
+def test_of_two_with_our_mark_the_one_that_stays_is_named(world_of: Callable[..., World]) -> None:
+    """Where the other cannot be deleted again, the `up` fails once and names it."""
+    world = world_of("2026-07", "2026-07", idempotency=False)
+    two_with_our_mark(world)
+    world.qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN)
+
+    failure = failure_of(world.create, desired(ONE))
+
+    kept, other = sorted(vault.id for vault in world.qoder.vaults)
+    assert (kept, True) == (failure.recorded.id, f"; {other}, of the same name" in str(failure))
+
+
 @pytest.mark.parametrize("idempotency", [True, False])
 @EXPLICIT
 def test_a_create_still_in_work_is_waited_for(
@@ -542,6 +623,28 @@ def test_a_rotation_whose_refusal_is_lost_goes_on(founding: World, fault: Fault)
     founding.update(recorded, desired(NEW_ONE, TWO))
 
     assert tokens_of(NEW_ONE, TWO) == founding.active
+
+
+@pytest.mark.parametrize("unique_url", [True, False])
+def test_a_rotation_that_stays_in_work_removes_nothing(
+    world_of: Callable[..., World], fake_time: Any, unique_url: bool
+) -> None:
+    """A 409 because the first sending is still in work does not say that the URL is taken: the old one is kept."""
+    fake_time.really_s = 0.02
+    world = world_of("2026-05", unique_url=unique_url, fault_delay_s=1.0)
+    recorded = world.create(desired(ONE))
+    world.qoder.clear_requests()
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_COMMIT_LATER)
+
+    failure = failure_of(world.update, recorded, desired(NEW_ONE))
+
+    assert isinstance(failure, errors.AnswerLost)
+    assert "is still in work (409 conflict_error" in str(failure)
+    posts = [item for item in world.qoder.requests if item.method == "POST"]
+    assert {409} == {item.status for item in posts[1:]}
+    assert 1 == len({item.headers["idempotency-key"] for item in posts})
+    assert [] == [item for item in world.qoder.requests if item.method == "DELETE"]
+    assert tokens_of(ONE) == world.active
 
 
 def test_a_credential_that_cannot_be_found_out_is_said(world: World) -> None:
@@ -946,6 +1049,29 @@ def test_a_protocol_is_only_recorded_where_there_is_none(current: World) -> None
     assert ([], "sse") == (current.asked, updated.credentials[0].protocol)
 
 
+def test_an_imported_credential_whose_protocol_changes(founding: World) -> None:
+    """On 2026-05 another one must take its place, and its access token is not known: the line does not say "gone"."""
+    recorded = founding.create(desired(ONE))
+    imported = replace(recorded, credentials=(replace(ONE, access_token=None),))
+
+    assert (
+        f"another credential for {URL} must take the place of vcred_1 to change it, and its access token is not known: "
+        "add it to the program"
+    ) == line_of(founding.update, imported, desired(replace(ONE, access_token=None, protocol="sse")))
+    assert tokens_of(ONE) == founding.active
+
+
+def test_an_imported_credential_that_is_gone(founding: World) -> None:
+    """It cannot be made again without its access token."""
+    recorded = founding.create(desired(ONE))
+    imported = replace(recorded, credentials=(replace(ONE, access_token=None),))
+    founding.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
+
+    assert (f"the credential for {URL} is gone, and its access token is not known: add it to the program") == line_of(
+        founding.update, imported, desired(replace(ONE, access_token=None, protocol="sse"))
+    )
+
+
 @pytest.mark.parametrize("how", ["delete_credential", "archive_credential"])
 def test_a_credential_that_somebody_removed_is_made_again(world: World, how: str) -> None:
     """Rotating what is no longer there makes it anew."""
@@ -1135,6 +1261,39 @@ def test_a_former_access_token_is_put_back(founding: World) -> None:
     assert tokens_of(NEW_ONE, TWO) == founding.active
 
 
+@pytest.mark.parametrize("idempotency", [True, False])
+@pytest.mark.parametrize("fault", [Fault.DROP_AFTER_COMMIT, Fault.DROP_BEFORE_COMMIT], ids=repr)
+def test_a_former_access_token_is_put_back_though_that_answer_is_lost(
+    world_of: Callable[..., World], fault: Fault, idempotency: bool
+) -> None:
+    """What was put back is recorded, so that the next `up` rotates it."""
+    world = world_of("2026-05", idempotency=idempotency)
+    recorded = world.create(desired(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+    world.qoder.fail_next("POST", "/vaults/*/credentials", fault, skip=2)
+
+    failure = failure_of(world.update, recorded, desired(NEW_ONE))
+
+    (credential,) = world.qoder.vaults[0].credentials
+    assert ({URL: credential.id}, (ONE,)) == (failure.recorded.credential_ids, failure.recorded.credentials)
+    world.update(failure.recorded, desired(NEW_ONE))
+    assert tokens_of(NEW_ONE) == world.active
+
+
+def test_what_is_found_may_be_the_successor(founding: World) -> None:
+    """Both answers were lost: which of the two access tokens Qoder has is not known, and the next `up` sends it."""
+    recorded = founding.create(desired(ONE))
+    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT, skip=1)
+    founding.qoder.fail_next("GET", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_AFTER_COMMIT, skip=2)
+
+    failure = failure_of(founding.update, recorded, desired(NEW_ONE))
+
+    assert (replace(ONE, access_token=None),) == failure.recorded.credentials
+    founding.update(failure.recorded, desired(NEW_ONE))
+    assert tokens_of(NEW_ONE) == founding.active
+
+
 def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) -> None:
     """The old one had to go first, and neither the new one nor the old one was taken: the record is without it."""
     recorded = founding.create(desired(ONE, TWO))
@@ -1144,7 +1303,11 @@ def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) ->
 
     assert isinstance(failure, errors.Unfinished)
     assert ((TWO,), {OTHER_URL}) == (failure.recorded.credentials, failure.recorded.credential_ids.keys())
-    assert f"done before: deleted {recorded.credential_ids[URL]}; vault {recorded.id} stays" in str(failure)
+    assert (
+        f"; done before: deleted {recorded.credential_ids[URL]}; the former access token for {URL} could not be put "
+        f"back (POST /vaults/{recorded.id}/credentials: The API token has no permission for this operation (403 "
+    ) in str(failure)
+    assert f"); vault {recorded.id} stays, and the next pulumi up does the rest" in str(failure)
 
     founding.update(failure.recorded, desired(NEW_ONE, TWO))
     assert tokens_of(NEW_ONE, TWO) == founding.active

@@ -158,3 +158,24 @@ def test_a_secret_is_neither_printed_nor_pickled() -> None:
     assert SECRET == secret.reveal()
     with pytest.raises(TypeError, match="a Secret is not pickled"):
         pickle.dumps(secret)
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        ("invalid token '***...'", "invalid token 'mcp-canary-one-111...'"),
+        ("invalid token ***…", "invalid token mcp-canary…"),
+        ('a "***" b', 'a "MCP-CANA" b'),
+        ("token \u201c***\u201d", "token \u201cmcp-canary-o\u201d"),
+        ("ends with ***", "ends with mcp-canary-one-1"),
+        ("***... and ***...", "mcp-canary... and mcp-canary-one..."),
+        (r"in JSON: \"***\"", r"in JSON: \"mcp-canary-on\""),
+        ("base64 '***'", f"base64 '{base64.b64encode(b'mcp-canary-one-1111').decode()[:14]}'"),
+        ("too short: 'mcp-can'", "too short: 'mcp-can'"),
+        ("another one: mcp-canary-two...", "another one: mcp-canary-two..."),
+        ("not cut: mcp-canary-one-11, or so", "not cut: mcp-canary-one-11, or so"),
+    ],
+)
+def test_a_secret_that_a_server_cut_short_is_hidden(expected: str, text: str) -> None:
+    """Eight characters of it or more, before an ellipsis, a quotation mark or the end of the text."""
+    assert expected == one_line(text, [Secret("mcp-canary-one-1111")])
