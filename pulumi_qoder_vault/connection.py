@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import properties
+from .errors import NotSent
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ class Qoder:
 def stop_waiting() -> None:
     """End every wait of the process, and let no other one begin: what is under way is ended as it can be."""
     _OVER.set()
+
+
+def refuse_if_over() -> None:
+    """Let nothing begin once this run is over.
+
+    Raises:
+        NotSent: it is.
+    """
+    if _OVER.is_set():
+        raise NotSent("not begun, since this run was cancelled")
 
 
 def start_waiting() -> None:

@@ -95,7 +95,7 @@ class Client:
         Source: Qoder, Create Vault (read 2026-05-18, and 2026-08).
         """
         body = revisions.VAULT_BODY[sending](display_name, metadata, credentials, key)
-        return self._write("/vaults", body, revisions.read_vault, idempotency_key=key)
+        return self._write("/vaults", body, revisions.read_vault, idempotency_key=key, begins=True)
 
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read.
@@ -213,7 +213,7 @@ class Client:
         return credential
 
     def update_credential(
-        self, vault_id: str, credential_id: str, before: Credential, after: Credential
+        self, vault_id: str, credential_id: str, before: Credential, after: Credential, *, is_sure: bool = True
     ) -> ObservedCredential:
         """Change the access token, and what else may change, in place (``2026-07``). One write.
 
@@ -223,7 +223,7 @@ class Client:
 
         Source: Qoder, Update Vault Credential (read 2026-08): a merge patch, so that it may be sent twice.
         """
-        path, body = _credential_path(vault_id, credential_id), revisions.update_body(before, after)
+        path, body = _credential_path(vault_id, credential_id), revisions.update_body(before, after, is_sure=is_sure)
         return self._write(path, body, revisions.read_credential, is_repeatable=True)
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:

@@ -38,6 +38,8 @@ class Unreadable(Exception):
 # What `auth` calls the secret of each type; the one place where it is revealed to Qoder is `_revealed`.
 TOKEN = {STATIC_BEARER: "token", MCP_OAUTH: "access_token", ENVIRONMENT_VARIABLE: "secret_value"}
 
+CLEARABLE = {"expires_at", "scope"}  # by null; what else is taken away makes another credential
+
 # The rest of `auth`, without secrets, as answers show it; a nested object has its own fields.
 SHOWN: Mapping[str, Any] = {
     "expires_at": str,
@@ -71,23 +73,19 @@ def _nested_credential(credential: Credential) -> Json:
     return body if credential.metadata is None else {**body, "metadata": dict(credential.metadata)}
 
 
-def update_body(before: Credential, after: Credential) -> Json:
+def update_body(before: Credential, after: Credential, *, is_sure: bool = True) -> Json:
     """Give the merge patch that changes a credential in place (``2026-07`` only): what is absent stays.
 
-    Where the access token is not known, as after an update whose answer was lost, all that may change is sent; not
-    where none is given either, as for a credential that was imported.
+    Where it is not sure what Qoder has, since the answer to an update was lost, all that may change is sent.
     """
-    is_sure = before.access_token is not None or after.access_token is None
     auth: dict[str, Any] = {"type": after.type}
     if after.access_token is not None and after.access_token != before.access_token:
         auth[TOKEN[after.type]] = _revealed(after.access_token)
-    auth |= _patch(before.fields, after.fields, ("expires_at",), is_sure=is_sure)
-    refresh = _patch(
-        before.fields.get("refresh") or {},
-        after.fields.get("refresh") or {},
-        ("refresh_token", "scope", "token_endpoint_auth"),
-        is_sure=is_sure,
-    )
+    if after.type == MCP_OAUTH:
+        auth |= _patch(before.fields, after.fields, ("expires_at",), is_sure=is_sure)
+    was, is_ = (item.fields.get("refresh") or {} for item in (before, after))
+    names = ("refresh_token", "scope", "token_endpoint_auth")
+    refresh = _patch(was, is_, names, is_sure=is_sure) if is_ else {}
     body: dict[str, Any] = {"auth": auth | {"refresh": refresh} if refresh else auth}
     wanted, had = after.metadata or {}, before.metadata or {}
     if wanted != had:
@@ -96,9 +94,10 @@ def update_body(before: Credential, after: Credential) -> Json:
 
 
 def _patch(before: Json, after: Json, names: Sequence[str], *, is_sure: bool) -> dict[str, Any]:
-    changed = [name for name in names if after.get(name) is not None]
-    patch = {name: _revealed(after[name]) for name in changed if not is_sure or after[name] != before.get(name)}
-    return patch | {name: None for name in names if before.get(name) is not None and after.get(name) is None}
+    given = [name for name in names if after.get(name) is not None]
+    patch = {name: _revealed(after[name]) for name in given if not is_sure or after[name] != before.get(name)}
+    gone = [name for name in CLEARABLE & set(names) - set(given) if before.get(name) is not None or not is_sure]
+    return patch | dict.fromkeys(gone)
 
 
 def _revealed(value: Any) -> Any:

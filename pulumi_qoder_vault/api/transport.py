@@ -64,6 +64,7 @@ class Request:
         deadline_s: when its time is over, by the clock's ``monotonic_s``; None gives it the time in ``qoder:timeout``.
         is_recovery: True if it looks for, or takes back, what an earlier one did: it is sent though all is over.
         tell: is told of every long wait, in one line.
+        begins: True if nothing was done before it: once all is over, it is not sent any more.
     """
 
     method: str
@@ -75,6 +76,7 @@ class Request:
     deadline_s: float | None = None
     is_recovery: bool = False
     tell: Tell | None = None
+    begins: bool = False
     idempotency_key: str | None = None
 
     def __str__(self) -> str:
@@ -231,6 +233,11 @@ class Transport:
                 raise _Failed(errors.NotSent(f"{request}: not sent, since this run was cancelled"), may_repeat=False)
             if self._clock.is_over() or not limiter.is_paused():
                 break
+        if request.begins and self._clock.is_over() and not request.is_recovery:
+            raise _Failed(errors.NotSent(f"{request}: not sent, since this run was cancelled"), may_repeat=False)
+        if left_s() <= 0 and not request.is_recovery:
+            line = f"{request}: not sent, since no time is left of {request.whose_time}"
+            raise _Failed(errors.NotSent(line), may_repeat=False)
         timeout = httpx.Timeout(max(left_s(), 0.1), connect=max(min(left_s(), CONNECT_S), 0.1))
         try:
             with self._http.stream(
@@ -339,7 +346,7 @@ class _TooMuch(Exception):
 
 def _http_client(settings: Settings, user_agent: str) -> httpx.Client:
     headers = {"User-Agent": user_agent, "Accept": "application/json"}
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     try:
         if settings.is_loopback:
             # A transport of its own keeps httpx from looking for a proxy.

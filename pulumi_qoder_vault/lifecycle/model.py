@@ -233,9 +233,12 @@ class VaultsApi(Protocol):
         """Read one credential, archived or not. One read."""
 
     def update_credential(
-        self, vault_id: str, credential_id: str, before: Credential, after: Credential
+        self, vault_id: str, credential_id: str, before: Credential, after: Credential, *, is_sure: bool = True
     ) -> ObservedCredential:
-        """Change the access token, and what else may change, in place (``2026-07``). One write."""
+        """Change the access token, and what else may change, in place (``2026-07``). One write.
+
+        ``is_sure`` is False where nobody knows if Qoder has what is recorded.
+        """
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write."""

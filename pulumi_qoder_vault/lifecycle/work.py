@@ -133,8 +133,11 @@ class Work:
         credential, credential_id = _credential_of(step), step.credential_id or ""
         url = credential.key
         before = self._credentials[url]
+        is_sure = before.access_token is not None or self._vault.unfinished is None
         try:
-            self._surely(lambda api: api.update_credential(self._vault.id, credential_id, before, credential))
+            self._surely(
+                lambda api: api.update_credential(self._vault.id, credential_id, before, credential, is_sure=is_sure)
+            )
         except QoderError as failure:
             if failure.may_be_done:
                 # Nobody knows which access token Qoder has. None is no program's, so the next `up` rotates.

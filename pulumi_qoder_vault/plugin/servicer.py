@@ -210,6 +210,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             outputs = handler.foresee_create(self._settings, inputs)
             return provider_pb2.CreateResponse(properties=_marked(wire.to_wire(outputs), request.properties))
         with self._operating:
+            connection.refuse_if_over()
             id_, outputs = handler.create(self._qoder(request), inputs)
         return provider_pb2.CreateResponse(id=id_, properties=_marked(wire.to_wire(outputs), request.properties))
 
@@ -234,12 +235,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             outputs = handler.foresee_update(self._settings, request.id, recorded, inputs)
         else:
             with self._operating:
+                connection.refuse_if_over()
                 outputs = handler.update(self._qoder(request), request.id, recorded, inputs)
         return provider_pb2.UpdateResponse(properties=_marked(wire.to_wire(outputs), request.news))
 
     @one_clean_line
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
         with self._operating:
+            connection.refuse_if_over()
             _handler(request).delete(self._qoder(request), request.id, wire.read_inputs(request.properties))
         return empty_pb2.Empty()
 
