@@ -584,6 +584,7 @@ def test_after_cancel_a_recovery_still_finds_what_was_made(
     plugin: Plugin, qoder: Emulator, over: threading.Event
 ) -> None:
     """An answer that is lost while a run ends: the vault is looked for, and recorded."""
+    plugin.configure(qoder, apiRevision=qoder.revision)
     qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT, delay_s=0.4)
     creating = Later(lambda: plugin.create(vault()))
     time.sleep(0.2)
