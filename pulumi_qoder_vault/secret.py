@@ -5,7 +5,6 @@ Knows nothing of vaults, HTTP or Pulumi.
 
 import base64
 import html
-import itertools
 import json
 import re
 import unicodedata
@@ -146,10 +145,11 @@ def _hidden(units: list[_Unit], forms: Collection[str]) -> set[int]:
         part = form[:SHORTEST_PART]
         start = folded.find(part) if len(form) > SHORTEST_PART else -1
         while start >= 0:
-            for cut in itertools.islice(cuts, bisect_left(cuts, start + SHORTEST_PART), None):
-                if not form.startswith(folded[start : min(cut, start + len(form) + 1)]):
-                    break
-                hidden.update(range(units[start].start, units[cut - 1].end))
+            first = number = bisect_left(cuts, start + SHORTEST_PART)
+            while number < len(cuts) and form.startswith(folded[start : min(cuts[number], start + len(form) + 1)]):
+                number += 1
+            if number > first:
+                hidden.update(range(units[start].start, units[cuts[number - 1] - 1].end))
             start = folded.find(part, start + 1)
     return hidden
 

@@ -246,7 +246,7 @@ class Work:
             raise conflict  # of the credential that was there before; any other leaves the first sending in work
         raise AnswerLost(
             f"{lost}; whether it was done could not be found out{why}: vault {self._vault.id} may hold a credential "
-            f"for {url} that is in no state; if the next pulumi up is refused, delete it"
+            f"for {url} that is in no state: look for it, and delete it"
         ) from None
 
     def _new(self, api: VaultsApi, url: str) -> ObservedCredential | None:

@@ -655,7 +655,9 @@ def test_a_credential_that_cannot_be_found_out_is_said(world: World) -> None:
 
     failure = failure_of(world.update, recorded, desired(ONE, TWO))
 
-    assert f"vault {recorded.id} may hold a credential for {OTHER_URL} that is in no state" in str(failure)
+    assert str(failure).endswith(
+        f": vault {recorded.id} may hold a credential for {OTHER_URL} that is in no state: look for it, and delete it"
+    )
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.CONFLICT, Fault.HTML_404], ids=repr)

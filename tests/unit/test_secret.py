@@ -179,3 +179,13 @@ def test_a_secret_is_neither_printed_nor_pickled() -> None:
 def test_a_secret_that_a_server_cut_short_is_hidden(expected: str, text: str) -> None:
     """Eight characters of it or more, before an ellipsis, a quotation mark or the end of the text."""
     assert expected == one_line(text, [Secret("mcp-canary-one-1111")])
+
+
+@pytest.mark.parametrize("fill", ['mcp-cana"', "mcp-canary-one-1...", '"', "mcp-canary-one-1"])
+def test_parts_of_a_secret_are_looked_for_in_linear_time(fill: str) -> None:
+    """A hostile text of 64 KiB does not keep the provider."""
+    began_s = time.monotonic()
+
+    one_line(fill * (65536 // len(fill)), [Secret(f"mcp-canary-one-1{number:03}") for number in range(20)])
+
+    assert time.monotonic() - began_s < 5
