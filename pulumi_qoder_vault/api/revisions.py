@@ -239,8 +239,8 @@ def _metadata(given: Any) -> dict[str, str]:
 def read_page(answer: Any) -> tuple[list[Any], str | None]:
     """Read one page of a list: its items, and the id to ask for what comes after; None on the last page.
 
-    The last one is where neither revision's word says that there is more: an empty page may be one whose items were all
-    filtered out.
+    An empty page may be one whose items were all filtered out: what counts is ``has_more``, or, where that is missing,
+    ``next_page``.
 
     Raises:
         Unreadable: it is not a list's envelope.
@@ -250,7 +250,7 @@ def read_page(answer: Any) -> tuple[list[Any], str | None]:
     if not isinstance(items, list):
         raise Unreadable("the list has no data")
     last_id = page.get("last_id")
-    if not page.get("has_more") and not page.get("next_page"):
+    if not page.get("has_more", page.get("next_page")):
         return items, None
     if not isinstance(last_id, str) or not any(pattern.fullmatch(last_id) for pattern in _ID.values()):
         raise Unreadable("the list goes on, but says not where")

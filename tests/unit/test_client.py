@@ -539,7 +539,7 @@ def test_a_list_that_is_none(
 
 
 @pytest.mark.parametrize(
-    "more", [{"has_more": True}, {"has_more": False, "next_page": "x"}, {"next_page": "x"}], ids=str
+    "more", [{"has_more": True}, {"has_more": True, "next_page": None}, {"next_page": "x"}], ids=str
 )
 def test_an_empty_page_does_not_end_a_list(
     more: dict[str, Any], client_of: Connect, start: Callable[..., Emulator]
@@ -551,6 +551,15 @@ def test_an_empty_page_does_not_end_a_list(
 
     assert ["vcred_2"] == [item.id for item in client_of(qoder).list_credentials("vault_1")]
     assert [None, "vcred_1"] == [request.query.get("after_id") for request in qoder.requests]
+
+
+def test_a_list_ends_where_qoder_says_so(client_of: Connect, start: Callable[..., Emulator]) -> None:
+    """`has_more` counts: a `next_page` beside it may be there on the last page, too."""
+    qoder = start()
+    last = {"data": [{"id": "vcred_1"}], "has_more": False, "last_id": "vcred_1", "next_page": "x"}
+    qoder.fail_next("GET", "/**", Effect("the last one", status=200, body=last))
+
+    assert ["vcred_1"] == [item.id for item in client_of(qoder).list_credentials("vault_1")]
 
 
 def test_a_list_without_end_is_an_error_or_ends(client_of: Connect, start: Callable[..., Emulator]) -> None:
