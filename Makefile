@@ -16,6 +16,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # The environment comes first: Pulumi's Python host takes the `python3` that it finds on PATH.
 WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$pulumi:$$PATH"
 
+# Tests with the real CLI wait for it half of their time: two for each core, and no more than eight.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check faults kills bench clean
 
@@ -27,7 +30,7 @@ demo: $(READY) ## Create, rotate and destroy a vault with the real Pulumi CLI, a
 	@$(WITH_PULUMI) && python tools/demo.py $(ARGS)
 
 test: $(READY) ## Run all tests, those with the real Pulumi CLI too
-	@$(WITH_PULUMI) && pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(ARGS)
+	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(READY) ## Check style, types and the workflow; changes nothing
 	"$(BIN)/ruff" check
