@@ -1,6 +1,6 @@
 """`python -m pulumi_qoder_vault`: the plugin, as Pulumi runs it from source (see PulumiPlugin.yaml)."""
 
-from .plugin import main
+from .plugin.process import main
 
 if __name__ == "__main__":
     main()

@@ -14,6 +14,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, Resource
 from . import properties
 from .dynamic import QoderProvider
 from .guard import one_clean_line
+from .lifecycle.model import ENVIRONMENT_VARIABLE, MCP_OAUTH
 
 if TYPE_CHECKING:
     from .resources.handler import ResourceHandler
@@ -120,7 +121,7 @@ class CredentialProvider(QoderProvider):
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find what is wrong with the inputs, as for every resource; refuse the types that the plugin has."""
-        if news.get("type") in ("mcp_oauth", "environment_variable"):
+        if news.get("type") in (MCP_OAUTH, ENVIRONMENT_VARIABLE):
             line = f"type: must be 'static_bearer'; {news['type']} is a type of the plugin's qoder:index:Credential"
             return CheckResult(properties.to_wire(properties.to_inputs(news)), [CheckFailure("", line)])
         return super().check(_olds, news)

@@ -257,6 +257,13 @@ def _check_exposure(inputs: Inputs) -> Iterator[Problem]:
             return
 
 
+def exposes_secret(credential: Credential) -> bool:
+    """Tell if a secret stands in what is stored and shown in plain text, as a server that echoes it would have it."""
+    token = "secret_value" if credential.type == ENVIRONMENT_VARIABLE else "access_token"
+    inputs = {**credential.fields, token: credential.access_token, "metadata": credential.metadata}
+    return any(True for _ in _check_exposure(inputs))
+
+
 def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
     """Fill in defaults, and the two inputs in which drift and rotation show: ``status`` and ``rotations``.
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..errors import NotFound, QoderError, Refused, Unfinished, VaultNotFound
-from .credential import as_seen
+from .credential import as_seen, exposes_secret
 from .detect import RevisionInUse
 from .model import (
     ACTIVE,
@@ -34,6 +34,8 @@ def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: RevisionI
     """Add a credential to a vault. One read, which tells what was there before, and one write.
 
     Raises:
+        Refused: its metadata was not stored; nothing is left.
+        Unfinished: likewise, and it could not be deleted again.
         VaultNotFound: there is no such vault.
         Conflict: the vault is archived, or full.
         AnswerLost: whether it was made could not be found out.
@@ -47,19 +49,24 @@ def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: RevisionI
     work = Work(api, empty, _desired(desired, 0), observed, revision)
     work.carry_out([Step(Op.CREATE, desired)])
     made = replace(work.recorded(), unfinished=None, api_revision=revision)
-    return _surely_whole(api, made, desired) if desired.metadata else made
-
-
-def _surely_whole(api: VaultsApi, made: RecordedVault, desired: Credential) -> RecordedVault:
-    """Look whether the metadata was stored; if not, take the credential back. One read."""
-    credential_id = made.credential_ids[desired.key]
-    if api.get_credential(made.id, credential_id).metadata == desired.metadata:
+    if not desired.metadata or work.made[desired.key].metadata == desired.metadata:
         return made
-    delete(api.recovering(), made)
-    raise Refused(
-        f"metadata: this Qoder does not store metadata with a credential; remove it from the program; credential "
-        f"{credential_id} was deleted again, nothing is left"
-    )
+    raise _taken_back(api, made)
+
+
+def _taken_back(api: VaultsApi, made: RecordedVault) -> QoderError:
+    """Delete a credential whose metadata was not stored. Give the error that says what is left."""
+    (credential_id,) = made.credential_ids.values()
+    line = "metadata: this Qoder does not store metadata with a credential; remove it from the program"
+    try:
+        delete(api.recovering(), made)
+    except QoderError as second:
+        return Unfinished(
+            f"{line}; credential {credential_id} could not be deleted again ({second}), so it is recorded: the next "
+            "pulumi up goes on, pulumi destroy removes it",
+            replace(made, unfinished=()),
+        )
+    return Refused(f"{line}; credential {credential_id} was deleted again, nothing is left")
 
 
 def find(api: VaultsApi, vault_id: str, credential_id: str) -> RecordedVault:
@@ -100,6 +107,8 @@ def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None,
         fields=as_seen(credential.fields, seen.fields),
         metadata=_seen_metadata(credential, seen),
     )
+    if exposes_secret(now):  # an echo: it must not get into the state
+        now = replace(now, fields=credential.fields, metadata=credential.metadata)
     status = ACTIVE if seen.is_active else ARCHIVED
     is_drift = (
         (now.protocol, now.fields, now.metadata or {})

@@ -35,6 +35,7 @@ class Work:
 
     Attributes:
         changed: what was done so far, in words.
+        made: what was made, as Qoder showed it, by URL or name.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Work:
         self._leftovers = {id_ for id_ in recorded.unfinished or () if id_ in active}
         self._not_put_back = ""
         self.changed: list[str] = []
+        self.made: dict[str, ObservedCredential] = {}
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Send what each step says, in order.
@@ -127,6 +129,7 @@ class Work:
         if previous is not None:
             self._leftovers.add(previous)
         self._take(credential, made.id)
+        self.made[credential.key] = made
         self.changed.append(f"made {made.id} for {credential.key}")
 
     def _update(self, step: Step) -> None:

@@ -11,12 +11,8 @@ import functools
 import json
 import os
 import re
-import socket
-import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent import futures
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -39,12 +35,9 @@ from .functions import FUNCTIONS, problems
 from .schema import CREDENTIAL, VAULT, schema
 
 AT_A_TIME = 64  # operations on resources
-THREADS = 1024  # made when they are needed: operations that queue must not keep Cancel waiting
 # What the engine calls a default provider: with its version or its download URL, if the program names one. Any other
 # name is a program's.
 _DEFAULT_PROVIDER = re.compile(r"default(_\d+_\d+_\d+.*|_https?_.*)?")
-WATCH_EVERY_S = 2.0
-ENDS_WITHIN_S = 60.0
 R = TypeVar("R")
 Kinds = provider_pb2.PropertyDiff
 
@@ -283,36 +276,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             request = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=line)
             with suppress(grpc.RpcError):
                 self._engine.Log(request, timeout=1)
-
-
-def serve() -> None:
-    """Serve on a free port of this machine, and print it: the engine reads it from the first line."""
-    server = grpc.server(
-        futures.ThreadPoolExecutor(THREADS),
-        options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
-    )
-    engine_address = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine_address), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    print(port, flush=True)  # noqa: T201 this is the protocol
-    if engine_address is None:  # somebody runs it by hand, and engines attach to it
-        server.wait_for_termination()
-        return
-    while _is_there(engine_address):
-        time.sleep(WATCH_EVERY_S)
-    # The engine was killed. What waits gives up, and what was begun is ended as it can be.
-    connection.stop_waiting()
-    server.stop(grace=ENDS_WITHIN_S).wait()
-
-
-def _is_there(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), timeout=WATCH_EVERY_S):
-            return True
-    except OSError:
-        return False
 
 
 def _handler(request: Any) -> ResourceHandler:

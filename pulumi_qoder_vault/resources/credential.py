@@ -37,7 +37,10 @@ class CredentialResource:
 
     def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
         desired = credential.to_credential(inputs)
-        made = credentials.create(qoder.api(inputs), inputs["vault_id"], desired, qoder.revision_in_use)
+        try:
+            made = credentials.create(qoder.api(inputs), inputs["vault_id"], desired, qoder.revision_in_use)
+        except Unfinished as failure:
+            raise _partial(failure) from None
         return _id(made), properties.to_credential_outputs(made)
 
     def foresee_create(self, settings: Settings, inputs: Inputs) -> Outputs:
@@ -73,7 +76,7 @@ class CredentialResource:
         try:
             changed = credentials.update(api, recorded, desired, rotations, qoder.revision_in_use)
         except Unfinished as failure:
-            raise Partial(str(failure), id_, properties.to_credential_outputs(failure.recorded)) from None
+            raise _partial(failure) from None
         return properties.to_credential_outputs(changed)
 
     def foresee_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
@@ -86,6 +89,10 @@ class CredentialResource:
 
     def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> None:
         credentials.delete(qoder.api(outputs), properties.to_recorded_credential(outputs))
+
+
+def _partial(failure: Unfinished) -> Partial:
+    return Partial(str(failure), _id(failure.recorded), properties.to_credential_outputs(failure.recorded))
 
 
 def _id(recorded: RecordedVault) -> str:

@@ -1162,3 +1162,45 @@ def test_a_service_that_moved_on_since_takes_what_it_can_take_now(shared: Callab
 
     (stored,) = there.credentials
     assert {"team": "tools"} == stored.metadata == changed_.outputs["metadata"]
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_no_answer_loses_a_credential_whose_metadata_was_not_stored(
+    shared: Callable[..., Shared], monkeypatch: pytest.MonkeyPatch, is_deleted: bool
+) -> None:
+    """It is taken back without a look that could fail; where it cannot be deleted, the state has it."""
+    there = shared()
+    monkeypatch.setattr(revisions, "_metadata", lambda _: {})
+    there.qoder.fail_next("GET", "/vaults/*/credentials/*", Fault.FORBIDDEN, times=None)
+    if not is_deleted:
+        there.qoder.fail_next("DELETE", "/**", Fault.FORBIDDEN, times=None)
+
+    with pytest.raises(Failed) as failed:
+        there.create(BEARER, metadata={"team": "tools"})
+
+    left = [f"{there.vault_id}/{item.id}" for item in there.credentials]
+    assert left == ([] if is_deleted else [failed.value.partial.id])
+    assert TOKEN not in failed.value.line
+    if not is_deleted:
+        assert "could not be deleted again" in failed.value.line
+        assert [] == in_plain(received(failed.value.partial.properties))
+
+
+@pytest.mark.parametrize("place", ["metadata", "scope"])
+def test_an_echo_does_not_get_into_the_state(shared: Callable[..., Shared], somebody: Any, place: str) -> None:
+    """What a server shows is stored in plain, but for a secret: then what was recorded stays."""
+    there = shared()
+    made = there.create(OAUTH, metadata={"team": "tools"})
+    path = f"/vaults/{there.vault_id}/credentials/{made.outputs['credentialId']}"
+    shown = f"see {REFRESH_TOKEN}"
+    patch: dict[str, Any] = {"auth": {"type": "mcp_oauth"}}
+    if place == "metadata":
+        patch["metadata"] = {"team": shown}
+    else:
+        patch["auth"]["refresh"] = {"scope": shown}
+    somebody(there.qoder).post(path, json=patch).raise_for_status()
+
+    refreshed = there.plugin.refresh(made)
+
+    assert refreshed is not None
+    assert [] == in_plain(refreshed.inputs) + in_plain(refreshed.outputs)
