@@ -26,7 +26,7 @@ from pulumi.dynamic import (
 from . import properties
 from .connection import Qoder
 from .errors import SettingsError
-from .guard import Reported, one_clean_line
+from .guard import Reported, one_clean_line, warn
 from .resources.handler import Found, Partial
 from .secret import one_line
 from .settings import Settings, load
@@ -181,9 +181,13 @@ class QoderProvider(ResourceProvider):
         inputs = properties.to_inputs(news)
         try:
             # Nothing was imported here, so that nothing recorded excuses an access token that is missing.
-            found = [str(problem) for problem in self._handler.check(inputs, {}, self._settings())]
+            problems = self._handler.check(inputs, {}, self._settings())
         except SettingsError as failure:
             return CheckResult(properties.to_wire(inputs), [CheckFailure("", str(failure))])
+        for problem in problems:
+            if problem.is_warning:
+                warn(str(problem))
+        found = [str(problem) for problem in problems if not problem.is_warning]
         if found:
             secrets = properties.secrets(inputs)
             failures = [CheckFailure("", one_line(problem, secrets, limit=3000)) for problem in found]
@@ -194,6 +198,8 @@ class QoderProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare the state with the program. No request."""
         difference = self._handler.diff(_id, properties.to_inputs(_olds), properties.to_inputs(_news))
+        for line in difference.warnings:
+            warn(line)
         if not difference.is_change:
             return DiffResult(changes=False)
         return DiffResult(

@@ -9,17 +9,20 @@ Source: gRPC's `grpc-status-details-bin` and Pulumi's `ErrorResourceInitFailed` 
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from .error_reporting import EngineLog
 from .errors import QoderError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _UNKNOWN_CODE = 2
+_ADDRESS = re.compile(r"[\w.\-\[\]:]+:\d+", re.ASCII)
 
 
 class Reported(Exception):
@@ -67,10 +70,22 @@ def unforeseen(failure: Exception) -> str:
 
 
 def _tell_engine(reported: Reported) -> None:
-    context = _running_call()
+    context, _ = _running_call()
     if context is None:
         return
     context.set_trailing_metadata(detailed_status(str(reported), reported.partial))
+
+
+def warn(line: str) -> None:
+    """Show a warning under the resource of the running call."""
+    _, urn = _running_call()
+    _engine_log().warn(urn, line)
+
+
+@functools.cache
+def _engine_log() -> EngineLog:
+    """Return the log of the engine that started this process: its address is the last argument of a provider."""
+    return EngineLog(sys.argv[-1] if _ADDRESS.fullmatch(sys.argv[-1]) else None)
 
 
 def detailed_status(message: str, partial: tuple[str, Mapping[str, Any]] | None) -> tuple[tuple[str, bytes], ...]:
@@ -93,14 +108,14 @@ def _init_failed(reason: str, id_: str, properties: Mapping[str, Any]) -> Any:
     return provider_pb2.ErrorResourceInitFailed(id=id_, properties=struct, reasons=[reason])
 
 
-def _running_call() -> Any:
-    """Find the gRPC call that is being answered: the SDK does not hand it to a provider."""
+def _running_call() -> tuple[Any, str]:
+    """Find the gRPC call that is being answered, and the URN in it: the SDK does not hand them to a provider."""
     import grpc
 
     frame = sys._getframe(1)
     while frame is not None:
         for value in frame.f_locals.values():
             if isinstance(value, grpc.ServicerContext):
-                return value
+                return value, getattr(frame.f_locals.get("request"), "urn", "")
         frame = frame.f_back  # type: ignore[assignment]
-    return None
+    return None, ""

@@ -38,10 +38,14 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to be mended: ``path`` such as ``credentials[0].protocol``, and one line that says how."""
+    """One thing to be mended: ``path`` such as ``credentials[0].protocol``, and one line that says how.
+
+    ``is_warning`` is True if the program may go on with it.
+    """
 
     path: str
     reason: str
+    is_warning: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"

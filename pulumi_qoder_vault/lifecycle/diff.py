@@ -34,6 +34,7 @@ class Difference:
         is_hidden: True if the inputs of the last deployment need not show the change.
         deletes_first: True if there is no room for the new object beside the old one.
         details: every change by its path. An index is one of the new list, for a removal one of the old list.
+        warnings: what a person should know before this is carried out, each in one line without a secret.
     """
 
     is_change: bool
@@ -41,6 +42,7 @@ class Difference:
     is_hidden: bool = False
     deletes_first: bool = False
     details: Mapping[Path, Kind] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def diff(recorded: RecordedVault, desired: Inputs) -> Difference:

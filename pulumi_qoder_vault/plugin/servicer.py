@@ -13,16 +13,16 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from .. import connection, errors, properties, settings
 from ..connection import Qoder
+from ..error_reporting import EngineLog
 from ..guard import detailed_status, unforeseen
 from ..lifecycle.diff import Difference, Kind
 from ..lifecycle.model import UNKNOWN
@@ -96,9 +96,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """One provider: the default one of a stack, or an explicit one. The engine starts a process for each."""
 
     def __init__(self, engine_address: str | None = None) -> None:
-        self._engine_address = engine_address
-        self._engine: engine_pb2_grpc.EngineStub | None = None
-        self._connecting = threading.Lock()
+        self._engine = EngineLog(engine_address)
         self._operating = threading.Semaphore(AT_A_TIME)
         self._configured: dict[str, Any] = {}
 
@@ -107,7 +105,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
         connection.start_waiting()
-        self._engine_address = request.engine_address or self._engine_address
+        if request.engine_address:
+            self._engine = EngineLog(request.engine_address)
         return provider_pb2.ProviderHandshakeResponse(
             accept_secrets=True, accept_resources=False, accept_outputs=False, supports_autonaming_configuration=False
         )
@@ -115,7 +114,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Attach(self, request: Any, context: Any) -> empty_pb2.Empty:
         connection.start_waiting()
-        self._engine_address, self._engine = request.address, None
+        self._engine = EngineLog(request.address)
         return empty_pb2.Empty()
 
     @one_clean_line
@@ -178,7 +177,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         handler = _handler(request)
         inputs, recorded = wire.read_inputs(request.news), wire.read_inputs(request.olds)
         try:
-            found = [str(problem) for problem in handler.check(inputs, recorded, self._settings)]
+            problems_ = handler.check(inputs, recorded, self._settings)
+            found = [str(problem) for problem in problems_ if not problem.is_warning]
+            for problem in problems_:
+                if problem.is_warning:
+                    self._engine.warn(request.urn, names.in_text(str(problem)))
         except errors.SettingsError as failure:
             found = [str(failure)]
         secrets = properties.secrets(inputs)
@@ -194,6 +197,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         outputs = wire.read_inputs(request.olds)
         difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news))
+        for line in difference.warnings:
+            self._engine.warn(request.urn, names.in_text(line))
         return _diff_response(difference, is_dynamic=properties.PROVIDER_KEY in request.olds.fields)
 
     @one_clean_line
@@ -264,18 +269,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return Qoder(
             self._settings,
             timeout_s=getattr(request, "timeout", 0) or None,
-            tell=functools.partial(self._tell, request.urn),
+            tell=functools.partial(self._engine.info, request.urn),
         )
-
-    def _tell(self, urn: str, line: str) -> None:
-        """Write a line under the resource. The engine may be gone: then nobody reads it."""
-        with self._connecting:
-            if self._engine is None and self._engine_address:
-                self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(self._engine_address))
-        if self._engine is not None:
-            request = engine_pb2.LogRequest(severity=engine_pb2.INFO, urn=urn, message=line)
-            with suppress(grpc.RpcError):
-                self._engine.Log(request, timeout=1)
 
 
 def _handler(request: Any) -> ResourceHandler:
