@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import properties
 from .errors import NotSent
+from .secret import secrets_in
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Qoder:
         from .api.client import Client
 
         transport, _ = _to_qoder(self.settings)
-        secrets = {secret for item in inputs for secret in properties.secrets(properties.to_inputs(item))}
+        secrets = {secret for item in inputs for secret in secrets_in(properties.to_inputs(item))}
         deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
         return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell)
 

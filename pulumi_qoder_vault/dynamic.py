@@ -27,8 +27,9 @@ from . import properties
 from .connection import Qoder
 from .errors import SettingsError
 from .guard import Reported, one_clean_line, warn
+from .lifecycle.check import POSITION_IGNORED, is_position
+from .pulumi_values import from_plain, to_plain
 from .resources.handler import Found, Partial
-from .secret import one_line
 from .settings import Settings, load
 
 if TYPE_CHECKING:
@@ -108,26 +109,26 @@ class Vault(Resource, module="qoder", name="Vault"):
             resource_name: the resource's name in this program.
             opts: Pulumi's options.
             display_name: 1 to 255 characters. Required.
-            credentials: one or more, one for each URL. Required, but with ``qoder:apiRevision`` ``2026-07``.
+            credentials: any iterable of maps, one for each URL. Required, but with ``qoder:apiRevision`` ``2026-07``.
             metadata: at most 15 pairs; keys to 64 characters, values to 512. API revision ``2026-07`` only.
             on_delete: ``"delete"``, or ``"archive"`` to have the vault archived instead, for good.
 
         Raises:
-            pulumi.RunError: ``import_`` is among the options.
+            pulumi.RunError: the options have ``import_``, or a position of ``credentials`` in ``ignore_changes``.
         """
-        if opts is not None and opts.import_ is not None:
-            raise pulumi.RunError(
-                f"Vault '{resource_name}': Pulumi cannot import a dynamic resource; take import_ out, and use "
-                "Vault.get to read a vault that exists"
-            )
+        refuse_options(f"Vault '{resource_name}'", opts, imports_with="qoder:index:Vault of the plugin, which can")
+        if opts is not None:
+            for path in opts.ignore_changes or ():
+                if is_position(path, "credentials"):
+                    raise pulumi.RunError(f"Vault '{resource_name}': {POSITION_IGNORED}")
         super(Resource, self).__init__(  # Resource.__init__ would pickle the provider anew: see PICKLED_PROVIDER
             VAULT_TYPE,
             resource_name,
             {
-                "display_name": display_name,
-                "credentials": _with_secret_tokens(credentials),
-                "metadata": metadata,
-                "on_delete": on_delete if opts is None or opts.id is None else None,
+                "display_name": to_plain(display_name, "display_name"),
+                "credentials": to_plain(credentials, "credentials"),
+                "metadata": to_plain(metadata, "metadata"),
+                "on_delete": to_plain(on_delete, "on_delete") if opts is None or opts.id is None else None,
                 # Outputs are attributes only if they are named here.
                 "credential_ids": None,
                 "rotations": None,
@@ -141,6 +142,7 @@ class Vault(Resource, module="qoder", name="Vault"):
             },
             opts,
         )
+        warn_of_options(self, opts)
 
     @staticmethod
     def get(  # `id` is Pulumi's own name for it
@@ -178,10 +180,9 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
-        inputs = properties.to_inputs(news)
+        inputs, recorded = properties.to_inputs(from_plain(news)), properties.to_inputs(_olds)
         try:
-            # Nothing was imported here, so that nothing recorded excuses an access token that is missing.
-            problems = self._handler.check(inputs, {}, self._settings())
+            problems = self._handler.check(inputs, recorded, self._settings())
         except SettingsError as failure:
             return CheckResult(properties.to_wire(inputs), [CheckFailure("", str(failure))])
         for problem in problems:
@@ -189,10 +190,8 @@ class QoderProvider(ResourceProvider):
                 warn(str(problem))
         found = [str(problem) for problem in problems if not problem.is_warning]
         if found:
-            secrets = properties.secrets(inputs)
-            failures = [CheckFailure("", one_line(problem, secrets, limit=3000)) for problem in found]
-            return CheckResult(properties.to_wire(inputs), failures)
-        return CheckResult(properties.to_wire(self._handler.complete(inputs, properties.to_inputs(_olds))), [])
+            return CheckResult(properties.to_wire(inputs), [CheckFailure("", problem) for problem in found])
+        return CheckResult(properties.to_wire(self._handler.complete(inputs, recorded)), [])
 
     @one_clean_line
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -269,21 +268,33 @@ class VaultProvider(QoderProvider):
         return ReadResult(None, {}) if found is None else ReadResult(id_, properties.to_outputs(found))
 
 
-def _with_secret_tokens(credentials: Any) -> Any:
-    """Mark every access token as secret, so that logs and policy packs know it before the provider does."""
-    if isinstance(credentials, pulumi.Output):
-        return pulumi.Output.secret(credentials)
-    if not isinstance(credentials, list | tuple):
-        return credentials
-    return [_with_secret_token(item) for item in credentials]
+def refuse_options(resource_name: str, opts: pulumi.ResourceOptions | None, *, imports_with: str) -> None:
+    """Refuse options that a dynamic resource cannot have.
+
+    Args:
+        resource_name: the resource's type and name, for the error.
+        opts: Pulumi's options.
+        imports_with: what to do instead of ``import_``.
+
+    Raises:
+        pulumi.RunError: one line that says what to do.
+    """
+    if opts is None:
+        return
+    if not isinstance(opts, pulumi.ResourceOptions):
+        raise pulumi.RunError(f"{resource_name}: opts must be pulumi.ResourceOptions; inputs are keyword arguments")
+    if opts.import_ is not None:
+        raise pulumi.RunError(
+            f"{resource_name}: Pulumi cannot import a dynamic resource; take import_ out, and use {imports_with}"
+        )
 
 
-def _with_secret_token(credential: Any) -> Any:
-    if isinstance(credential, pulumi.Output):
-        return pulumi.Output.secret(credential)
-    if isinstance(credential, Mapping) and credential.get("access_token") is not None:
-        return {**credential, "access_token": pulumi.Output.secret(credential["access_token"])}
-    return credential
+def warn_of_options(resource: pulumi.Resource, opts: pulumi.ResourceOptions | None) -> None:
+    """Warn of an option that Pulumi does not hand to a dynamic provider."""
+    if opts is not None and opts.custom_timeouts is not None:
+        pulumi.log.warn(
+            "custom_timeouts: Pulumi does not hand them to a resource of this kind; set qoder:timeout instead", resource
+        )
 
 
 def _reported(failure: Partial, props: Mapping[str, Any]) -> Reported:

@@ -12,9 +12,10 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, Resource
 
 from . import properties
-from .dynamic import QoderProvider
+from .dynamic import QoderProvider, refuse_options, warn_of_options
 from .guard import one_clean_line
 from .lifecycle.model import ENVIRONMENT_VARIABLE, MCP_OAUTH
+from .pulumi_values import from_plain, to_plain
 
 if TYPE_CHECKING:
     from .resources.handler import ResourceHandler
@@ -82,20 +83,22 @@ class Credential(Resource, module="qoder", name="Credential"):
         Raises:
             pulumi.RunError: ``import_`` or an ``id`` is among the options.
         """
-        if opts is not None and (opts.import_ is not None or opts.id is not None):
+        named = f"Credential '{resource_name}'"
+        refuse_options(named, opts, imports_with="qoder:index:Credential of the plugin, which can")
+        if opts is not None and opts.id is not None:
             raise pulumi.RunError(
-                f"Credential '{resource_name}': Pulumi cannot import a dynamic resource; take import_ and id out, or "
-                "use qoder:index:Credential of the plugin"
+                f"{named}: Pulumi cannot read a dynamic resource of this kind by its id; take id out, and use "
+                "qoder:index:Credential of the plugin, which can"
             )
         super(Resource, self).__init__(  # Resource.__init__ would pickle the provider anew: see PICKLED_PROVIDER
             CREDENTIAL_TYPE,
             resource_name,
             {
-                "vault_id": vault_id,
-                "mcp_server_url": mcp_server_url,
-                "access_token": None if access_token is None else pulumi.Output.secret(access_token),
-                "protocol": protocol,
-                "type": type,
+                "vault_id": to_plain(vault_id, "vault_id"),
+                "mcp_server_url": to_plain(mcp_server_url, "mcp_server_url"),
+                "access_token": to_plain(access_token, "access_token"),
+                "protocol": to_plain(protocol, "protocol"),
+                "type": to_plain(type, "type"),
                 # Outputs are attributes only if they are named here.
                 "credential_id": None,
                 "rotations": None,
@@ -107,6 +110,7 @@ class Credential(Resource, module="qoder", name="Credential"):
             },
             opts,
         )
+        warn_of_options(self, opts)
 
 
 class CredentialProvider(QoderProvider):
@@ -123,5 +127,5 @@ class CredentialProvider(QoderProvider):
         """Find what is wrong with the inputs, as for every resource; refuse the types that the plugin has."""
         if news.get("type") in (MCP_OAUTH, ENVIRONMENT_VARIABLE):
             line = f"type: must be 'static_bearer'; {news['type']} is a type of the plugin's qoder:index:Credential"
-            return CheckResult(properties.to_wire(properties.to_inputs(news)), [CheckFailure("", line)])
+            return CheckResult(properties.to_wire(properties.to_inputs(from_plain(news))), [CheckFailure("", line)])
         return super().check(_olds, news)

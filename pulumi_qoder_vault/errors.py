@@ -4,6 +4,7 @@ A message is made of our own words and of text that has been redacted: no except
 
     QoderError
     ├── SettingsError       a setting cannot be read; names the key and the forms it takes
+    ├── NewerState          a state holds a value that this version does not know
     ├── NotSent             the request never reached Qoder, or never was sent: nothing happened there
     ├── AnswerLost          the request may have been handled; its answer is not known
     ├── ApiError            Qoder answered, and refused
@@ -40,6 +41,16 @@ class QoderError(Exception):
 
 class SettingsError(QoderError):
     """A setting cannot be read. Names its key and the forms it takes, never a secret value."""
+
+
+class NewerState(QoderError):
+    """A state holds a value that this version does not know: nothing is sent, since nobody knows what it asks for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name}: the state holds a value that this version does not know: it was written by a newer "
+            "pulumi-qoder-vault; upgrade. Nothing was sent"
+        )
 
 
 class NotSent(QoderError):

@@ -6,16 +6,21 @@ that the engine encrypts; what a preview does not know is `UNKNOWN`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pulumi
 
+from .errors import NewerState
+from .lifecycle.check import ON_DELETE
 from .lifecycle.credential import to_credential
 from .lifecycle.model import (
     ACTIVE,
+    ARCHIVED,
+    CREDENTIAL_TYPES,
     DEFAULT_PROTOCOL,
     ENVIRONMENT_VARIABLE,
+    PROTOCOLS,
     STATIC_BEARER,
     UNKNOWN,
     Credential,
@@ -23,13 +28,21 @@ from .lifecycle.model import (
     Place,
     RecordedVault,
     Revision,
+    SecretUrl,
+    Unfit,
 )
 from .secret import Secret
 
 PROVIDER_KEY = "__provider"
 SECRETS = frozenset({"access_token", "client_secret", "refresh_token", "secret_value"})
 DATA = frozenset({"metadata", "rotations", "credential_ids"})  # maps whose keys are the user's
-SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}  # Pulumi's, for a secret
+SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"  # Pulumi's, for what is no plain value
+SECRET_SIGNATURE = {SIGNATURE_KEY: "1b47061264138c4ac30d75fd1eb44270"}
+KINDS = {
+    "c44067f5952c0a294b673a41bacd8c17": "an asset",
+    "0def7320c3a5731c473e5ecbe6d01bc7": "an archive",
+    "5cf8f73096256a8f31e491e813e4eb8e": "a resource (take an output of it, such as its id)",
+}
 
 
 def to_inputs(props: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +55,10 @@ def _known(value: Any, name: str) -> Any:
         return UNKNOWN
     if isinstance(value, Mapping):
         if SECRET_SIGNATURE.items() <= value.items():
-            return _known(value.get("value"), name)
+            inner = _known(value.get("value"), name)
+            return SecretUrl(inner) if name == "mcp_server_url" and isinstance(inner, str) else inner
+        if SIGNATURE_KEY in value:
+            return Unfit(KINDS.get(str(value[SIGNATURE_KEY]), "an object of Pulumi's"))
         return {key: _known(item, name if name in DATA else key) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_known(item, name) for item in value]
@@ -55,20 +71,13 @@ def to_wire(value: Any) -> Any:
         return {**SECRET_SIGNATURE, "value": value.reveal()}
     if value is UNKNOWN:
         return pulumi.runtime.rpc.UNKNOWN
+    if isinstance(value, Unfit):
+        return None  # it comes from a check that failed
     if isinstance(value, Mapping):
         return {key: to_wire(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_wire(item) for item in value]
     return value
-
-
-def secrets(inputs: Any) -> set[Secret]:
-    """Give every secret, at any depth."""
-    if isinstance(inputs, Secret):
-        return {inputs}
-    if isinstance(inputs, Mapping):
-        inputs = list(inputs.values())
-    return {secret for item in inputs for secret in secrets(item)} if isinstance(inputs, list | tuple) else set()
 
 
 def _to_credentials(inputs: Mapping[str, Any]) -> tuple[Credential, ...]:
@@ -99,24 +108,52 @@ def to_desired(props: Mapping[str, Any]) -> DesiredVault:
     )
 
 
-def to_recorded(id_: str, props: Mapping[str, Any]) -> RecordedVault:
-    """Read the outputs in a state."""
-    inputs = to_inputs(props)
+def _one_of(inputs: Mapping[str, Any], name: str, known: Collection[str], default: str) -> Any:
+    """Return a word of a state; its default where the state is older than the word.
+
+    Raises:
+        NewerState: it is none of those that are known.
+    """
+    word = inputs.get(name)
+    if word is None or word == "":
+        return default
+    if word not in known:
+        raise NewerState(name)
+    return word
+
+
+def _to_place_and_revision(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what both resources record of where and how they are at Qoder."""
     unfinished = inputs.get("unfinished")
+    return {
+        "place": Place(inputs.get("base_url") or "", inputs.get("workspace_id")),
+        "status": _one_of(inputs, "status", (ACTIVE, ARCHIVED), ACTIVE),
+        "api_revision": Revision(_one_of(inputs, "api_revision", tuple(Revision), Revision.R2026_05)),
+        "unfinished": None if unfinished is None else tuple(unfinished),
+    }
+
+
+def to_recorded(id_: str, props: Mapping[str, Any]) -> RecordedVault:
+    """Read the outputs in a state.
+
+    Raises:
+        NewerState: a newer version wrote it.
+    """
+    inputs = to_inputs(props)
+    for item in inputs.get("credentials") or ():
+        _one_of(item, "type", CREDENTIAL_TYPES, STATIC_BEARER)
+        _one_of(item, "protocol", PROTOCOLS, DEFAULT_PROTOCOL)
     return RecordedVault(
         id=id_,
         display_name=inputs.get("display_name") or "",
         metadata=inputs.get("metadata") or {},
-        on_delete=inputs.get("on_delete"),
-        place=Place(inputs.get("base_url") or "", inputs.get("workspace_id")),
-        status=inputs.get("status") or ACTIVE,
+        on_delete=_one_of(inputs, "on_delete", ON_DELETE, "") or None,
         credentials=_to_credentials(inputs),
         credential_ids=inputs.get("credential_ids") or {},
         rotations=_to_counts(inputs),
         created_at=inputs.get("created_at") or "",
         updated_at=inputs.get("updated_at") or "",
-        api_revision=Revision(inputs.get("api_revision") or Revision.R2026_05),
-        unfinished=None if unfinished is None else tuple(unfinished),
+        **_to_place_and_revision(inputs),
     )
 
 
@@ -147,24 +184,26 @@ def to_outputs(recorded: RecordedVault) -> dict[str, Any]:
 
 
 def to_recorded_credential(props: Mapping[str, Any]) -> RecordedVault:
-    """Read the outputs of a credential of its own: a vault of which one credential is ours."""
+    """Read the outputs of a credential of its own: a vault of which one credential is ours.
+
+    Raises:
+        NewerState: a newer version wrote it.
+    """
     inputs = to_inputs(props)
+    _one_of(inputs, "type", CREDENTIAL_TYPES, STATIC_BEARER)
+    _one_of(inputs, "protocol", PROTOCOLS, DEFAULT_PROTOCOL)
     credential = to_credential(inputs)
-    unfinished = inputs.get("unfinished")
     return RecordedVault(
         id=inputs["vault_id"],
         display_name="",
         metadata={},
         on_delete="",
-        place=Place(inputs.get("base_url") or "", inputs.get("workspace_id")),
-        status=inputs.get("status") or ACTIVE,
         credentials=(credential,),
         credential_ids={credential.key: inputs["credential_id"]},
         rotations={credential.key: int(inputs.get("rotations") or 0)},
         created_at="",
         updated_at="",
-        api_revision=Revision(inputs.get("api_revision") or Revision.R2026_05),
-        unfinished=None if unfinished is None else tuple(unfinished),
+        **_to_place_and_revision(inputs),
     )
 
 

@@ -10,9 +10,9 @@ import re
 import unicodedata
 import urllib.parse
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 HIDDEN = "***"
 SHORTEST_PART = 8  # of a secret that a server cut short
@@ -51,6 +51,14 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled")
+
+
+def secrets_in(value: Any) -> set[Secret]:
+    """Return every secret in maps and lists, at any depth."""
+    if isinstance(value, Secret):
+        return {value}
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return {secret for item in items for secret in secrets_in(item)}
 
 
 def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -> str:

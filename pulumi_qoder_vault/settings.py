@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import SettingsError
+from .lifecycle import allowed_values
 from .secret import Secret
 
 DEFAULT_BASE_URL = "https://openapi.qoder.sh/api/v1/cloud"  # Qoder, Create Vault (read 2026-05-18)
@@ -96,10 +97,8 @@ def _text(value: Any) -> str:
 
 
 def _api_token(key: str, value: str) -> Secret:
-    if not (value.isascii() and value.isprintable()):
-        raise SettingsError(
-            f"{key}: the API token holds a control or non-ASCII character; copy it again from Qoder, on one line"
-        )
+    if (reason := allowed_values.api_token(value)) is not None:
+        raise SettingsError(f"{key}: the API token {reason}")
     return Secret(value)
 
 

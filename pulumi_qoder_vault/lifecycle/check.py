@@ -6,34 +6,49 @@ value, but for a URL that has been found fit to be shown: an access token may ha
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..secret import Secret
-from .model import ACTIVE, CREATE_ID_KEY, DEFAULT_PROTOCOL, PROTOCOLS, STATIC_BEARER, UNKNOWN, Inputs, Unknown
+from ..secret import Secret, one_line, secrets_in
+from . import allowed_values
+from .model import (
+    ACTIVE,
+    CREATE_ID_KEY,
+    CREDENTIAL_TYPES,
+    DEFAULT_PROTOCOL,
+    PROTOCOLS,
+    STATIC_BEARER,
+    UNKNOWN,
+    Inputs,
+    SecretUrl,
+    Unfit,
+    Unknown,
+)
 
 # The API's own sentences: Qoder, Create Vault, error responses (read 2026-05-18).
 NO_CREDENTIAL = "At least one credential is required when creating a vault."
 NO_ACCESS_TOKEN = "Field 'access_token' is required for static_bearer type."  # noqa: S105 a sentence, not a password
 
-MAX_DISPLAY_NAME = 255  # Qoder, Vaults (read 2026-08)
 MAX_METADATA_PAIRS = 15  # 16 at Qoder (read 2026-08); one is kept for the provider's own mark
 CREDENTIAL_METADATA_PAIRS = 16
-MAX_METADATA_KEY = 64
-MAX_METADATA_VALUE = 512
-MAX_URL = 2048
 
 ON_DELETE = ("delete", "archive")
 VAULT_KEYS = ("display_name", "credentials", "metadata", "on_delete")
 CREDENTIAL_KEYS = ("mcp_server_url", "access_token", "protocol", "type")
 COMPUTED_KEYS = ("status", "rotations")  # inputs that `complete` adds, and that come back after an import
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+POSITION_IGNORED = (
+    "ignore_changes: a position in credentials would give one server's access token to another as soon as the list "
+    'changes; ignore "credentials" as a whole, or declare that credential as a Credential resource'
+)
+
+_PATH = re.compile(r'(?:\["(?P<quoted>[^"]*)"\]|\[?(?P<plain>[^.\[\]]+)\]?)(?P<rest>.*)', re.DOTALL)
 _SHORT = {"token": "access_token", "url": "mcp_server_url", "name": "display_name"}
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
+_LIKE_A_TOKEN = re.compile(r"(?=.{16})(?=.*\d).*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +66,81 @@ class Problem:
         return f"{self.path}: {self.reason}"
 
 
-def check(inputs: Inputs, *, allows_empty: bool, imported: Inputs = MappingProxyType({})) -> list[Problem]:
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """The API token of this run, which is no access token of an MCP server, but for one of Qoder itself.
+
+    Attributes:
+        value: None where none is set; a preview needs none.
+        host: of the API that it is sent to.
+    """
+
+    value: Secret | None = None
+    host: str = ""
+
+    def is_misused(self, token: Secret, url: Any) -> bool:
+        """Tell if the API token stands in the place of the access token for a URL that is known."""
+        return self.value is not None and token == self.value and isinstance(url, str) and _host(url) != self.host
+
+
+NO_API_TOKEN = ApiToken()
+
+
+def check(
+    inputs: Inputs, *, allows_empty: bool, recorded: Inputs = MappingProxyType({}), api_token: ApiToken = NO_API_TOKEN
+) -> list[Problem]:
     """Find what is wrong with the inputs of a vault.
 
     Args:
         inputs: what the program gave; missing keys and None are the same.
         allows_empty: True if the API revision in use makes a vault without credentials (``2026-07``).
-        imported: the inputs of the last deployment. What an import found there is no problem: a credential without an
-            access token, which Qoder never returns, is left alone; no credential at all; a sixteenth pair of metadata.
+        recorded: the inputs of the last deployment. What they hold already is no more than a warning, and what an
+            import found may be missing: an access token, which Qoder never returns, and every credential.
+        api_token: the API token of this run.
     """
-    is_empty = bool(imported) and not imported.get("credentials")
-    pairs = len(imported.get("metadata") or ()) if isinstance(imported.get("metadata"), Mapping) else 0
-    may_lack_token = {
-        item["mcp_server_url"]
-        for item in _list(imported.get("credentials"))
-        if isinstance(item.get("mcp_server_url"), str) and item.get("access_token") is None
-    }
-    return [
-        *check_keys("", inputs, (*VAULT_KEYS, *COMPUTED_KEYS)),
-        *_check_display_name(inputs.get("display_name")),
-        *check_metadata(inputs.get("metadata"), at_most=max(MAX_METADATA_PAIRS, pairs)),
-        *check_choice("on_delete", inputs.get("on_delete"), ON_DELETE),
-        *_check_credentials(inputs.get("credentials"), may_lack_token, allows_empty=allows_empty or is_empty),
-        *_check_exposure(inputs),
-    ]
+    return list(_check(inputs, recorded, api_token, allows_empty=allows_empty))
+
+
+def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken, *, allows_empty: bool) -> Iterator[Problem]:
+    is_empty = bool(recorded) and not recorded.get("credentials")
+    held = {item.get("mcp_server_url"): item for item in _list(recorded.get("credentials"))}
+    secrets = secrets_in(inputs)
+    meant, problems = check_keys("", inputs, (*VAULT_KEYS, *COMPUTED_KEYS), secrets)
+    yield from problems
+    name = inputs.get("display_name")
+    if name is not None or "display_name" not in meant:
+        yield from softened(_check_display_name(name), name, recorded.get("display_name"))
+    yield from check_metadata(inputs.get("metadata"), recorded.get("metadata"), at_most=MAX_METADATA_PAIRS)
+    yield from check_choice("on_delete", inputs.get("on_delete"), ON_DELETE)
+    if inputs.get("credentials") is not None or "credentials" not in meant:
+        yield from _check_credentials(
+            inputs.get("credentials"),
+            held,
+            api_token,
+            secrets,
+            allows_empty=allows_empty or is_empty,
+        )
+    yield from _check_exposure(inputs, recorded)
+
+
+def softened(problems: Iterable[Problem], value: Any, recorded: Any) -> Iterator[Problem]:
+    """Make warnings of problems with a value that the state holds already: a new rule must not brick a stack.
+
+    What was a warning then was said then.
+    """
+    if value is None or value != recorded:
+        return iter(problems)
+    return (replace(problem, is_warning=True) for problem in problems if not problem.is_warning)
+
+
+def is_position(path: object, name: str) -> bool:
+    """Tell if a path of ``ignoreChanges`` leads to a position within a list: `credentials[0]`, `["credentials"][*].x`.
+
+    Pulumi copies such a value by its position before a provider sees anything.
+    """
+    match = _PATH.fullmatch(path) if isinstance(path, str) else None
+    root = next((part for part in match.group("quoted", "plain") if part is not None), "") if match else ""
+    return match is not None and root in (name, "*") and match["rest"] != ""
 
 
 def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
@@ -109,7 +175,7 @@ def _complete_credential(credential: Any) -> Any:
     return {"protocol": DEFAULT_PROTOCOL, "type": STATIC_BEARER} | given
 
 
-def _rotations(credentials: list[Any], recorded: Inputs) -> dict[str, int]:
+def _rotations(credentials: list[Any], recorded: Inputs) -> dict[str, int] | Unknown:
     """Count the changes of each access token, so that a preview names the credential that rotates, without a digest."""
     known = _list(recorded.get("credentials"))
     before = {item["mcp_server_url"]: item.get("access_token") for item in known if "mcp_server_url" in item}
@@ -118,7 +184,7 @@ def _rotations(credentials: list[Any], recorded: Inputs) -> dict[str, int]:
     for credential in credentials:
         url = UNKNOWN if isinstance(credential, Unknown) else credential["mcp_server_url"]
         if isinstance(url, Unknown):
-            continue
+            return UNKNOWN  # a map that is known is complete: a program may ask it for any URL
         token = credential.get("access_token")
         count = int(counts.get(url, 0)) if url in before else 0
         is_given = token is not None and not isinstance(token, Unknown)
@@ -132,53 +198,65 @@ def _list(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _check_display_name(name: Any) -> Iterator[Problem]:
-    match name:
-        case Unknown():
-            pass
-        case None | "":
-            yield Problem("display_name", f"is required: a name of 1 to {MAX_DISPLAY_NAME} characters")
-        case str():
-            if len(name) > MAX_DISPLAY_NAME:
-                yield Problem("display_name", f"has {len(name)} characters; at most {MAX_DISPLAY_NAME} are allowed")
-        case _:
-            yield Problem("display_name", f"must be a string, not {kind(name)}")
+    if name is None or name == "":
+        most = allowed_values.MAX_DISPLAY_NAME
+        yield Problem("display_name", f"is required: a name of 1 to {most} characters")
+    else:
+        yield from check_text("display_name", name, allowed_values.display_name)
 
 
-def check_metadata(metadata: Any, *, at_most: int = MAX_METADATA_PAIRS) -> Iterator[Problem]:
-    """Find what is wrong with metadata."""
+def check_text(path: str, value: Any, judge: Callable[[str], str | None]) -> Iterator[Problem]:
+    """Find a value that is no text, or that a rule of `allowed_values` refuses; what is unknown passes."""
+    if isinstance(value, Unknown):
+        return
+    reason = judge(value) if isinstance(value, str) else not_a_string(value)
+    if reason is not None:
+        yield Problem(path, reason)
+
+
+def check_metadata(metadata: Any, recorded: Any = None, *, at_most: int = MAX_METADATA_PAIRS) -> Iterator[Problem]:
+    """Find what is wrong with metadata; what is recorded already, pair by pair, is no more than a warning."""
     if metadata is None or isinstance(metadata, Unknown):
         return
     if not isinstance(metadata, Mapping):
         yield Problem("metadata", f"must be a map of strings, not {kind(metadata)}")
         return
-    if len(metadata) > at_most:
+    before = recorded if isinstance(recorded, Mapping) else {}
+    if len(metadata) > max(at_most, len(before)):  # an import may bring a pair more
         yield Problem("metadata", f"has {len(metadata)} pairs; at most {at_most} are allowed")
     for key, value in metadata.items():
-        path = f'metadata["{key}"]' if _PLAIN_KEY.fullmatch(key) else "metadata"
-        if not 1 <= len(key) <= MAX_METADATA_KEY:
-            yield Problem("metadata", f"has a key of {len(key)} characters; 1 to {MAX_METADATA_KEY} are allowed")
-        if key == CREATE_ID_KEY:
-            yield Problem(path, "is kept for the provider; choose another key")
-        match value:
-            case Unknown():
-                pass
-            case str():
-                if len(value) > MAX_METADATA_VALUE:
-                    yield Problem(path, f"has {len(value)} characters; at most {MAX_METADATA_VALUE} are allowed")
-            case _ if path == "metadata":
-                yield Problem(path, f"has a value that is not a string, but {kind(value)}")
-            case _:
-                yield Problem(path, f"must be a string, not {kind(value)}")
+        yield from softened(_check_pair(key, value), value, before.get(key))
+
+
+def _check_pair(key: str, value: Any) -> Iterator[Problem]:
+    shown = f'metadata["{key}"]' if _may_be_shown(key) else ""
+    if (reason := allowed_values.metadata_key(key)) is not None:
+        yield Problem("metadata", f"a key {reason}")
+    if key == CREATE_ID_KEY:
+        yield Problem(shown, "is kept for the provider; choose another key")
+    for problem in check_text(shown, value, allowed_values.metadata_value):
+        yield problem if shown else Problem("metadata", f"a value {problem.reason}")
 
 
 def check_choice(path: str, value: Any, choices: tuple[str, ...]) -> Iterator[Problem]:
-    """Find a value that is none of the choices; nothing is given is none of this one's affairs."""
+    """Find a value that is none of the choices; a missing value is checked elsewhere."""
     # The value itself is not shown: it may be an access token in the wrong place.
-    if value is not None and not isinstance(value, Unknown) and value not in choices:
+    if value is None or isinstance(value, Unknown) or value in choices:
+        return
+    if isinstance(value, str) and allowed_values.is_output_in_text(value):
+        yield from check_text(path, value, allowed_values.text)
+    else:
         yield Problem(path, f"must be {' or '.join(repr(choice) for choice in choices)}")
 
 
-def _check_credentials(credentials: Any, may_lack_token: Collection[str], *, allows_empty: bool) -> Iterator[Problem]:
+def _check_credentials(
+    credentials: Any,
+    recorded: Mapping[Any, Inputs],
+    api_token: ApiToken,
+    secrets: Collection[Secret],
+    *,
+    allows_empty: bool,
+) -> Iterator[Problem]:
     match credentials:
         case Unknown():
             return
@@ -196,117 +274,133 @@ def _check_credentials(credentials: Any, may_lack_token: Collection[str], *, all
     first_use: dict[str, int] = {}
     for index, credential in enumerate(credentials):
         path = f"credentials[{index}]"
-        yield from _check_credential(path, credential, may_lack_token)
-        url = credential.get("mcp_server_url") if isinstance(credential, Mapping) else None
-        if not isinstance(url, str) or any(check_url(path, url)):
+        if isinstance(credential, Unknown):
+            continue
+        if not isinstance(credential, Mapping):
+            yield Problem(path, f"must be a map with {', '.join(CREDENTIAL_KEYS)}, not {kind(credential)}")
+            continue
+        url = credential.get("mcp_server_url")
+        before = recorded.get(url, {}) if isinstance(url, str) else {}
+        yield from _check_credential(path, credential, before, api_token, secrets)
+        if not isinstance(url, str) or allowed_values.mcp_server_url(url) is not None:
             continue
         if url in first_use:
-            used = f"{url} is already used by credentials[{first_use[url]}]"
+            used = f"{one_line(url, secrets, limit=200)} is already used by credentials[{first_use[url]}]"
             yield Problem(f"{path}.mcp_server_url", f"{used}; one vault holds one credential per URL")
         first_use.setdefault(url, index)
 
 
-def _check_credential(path: str, credential: Any, may_lack_token: Collection[str]) -> Iterator[Problem]:
-    if isinstance(credential, Unknown):
-        return
-    if not isinstance(credential, Mapping):
-        yield Problem(path, f"must be a map with {', '.join(CREDENTIAL_KEYS)}, not {kind(credential)}")
-        return
-    yield from check_keys(path, credential, CREDENTIAL_KEYS)
+def _check_credential(
+    path: str, credential: Inputs, recorded: Inputs, api_token: ApiToken, secrets: Collection[Secret]
+) -> Iterator[Problem]:
+    meant, problems = check_keys(path, credential, CREDENTIAL_KEYS, secrets)
+    yield from problems
     url, token = credential.get("mcp_server_url"), credential.get("access_token")
-    match url:
-        case Unknown():
-            pass
-        case None | "":
+    if url is None or url == "":
+        if "mcp_server_url" not in meant:
             yield Problem(f"{path}.mcp_server_url", "is required: the URL of the MCP server")
-        case _:
-            yield from check_url(f"{path}.mcp_server_url", url)
-    if token is not None or not isinstance(url, str) or url not in may_lack_token:
-        yield from check_secret(f"{path}.access_token", token)
+    else:
+        yield from softened(check_url(f"{path}.mcp_server_url", url), url, recorded.get("mcp_server_url"))
+    at = f"{path}.access_token"
+    if token is None:
+        may_lack = bool(recorded) and recorded.get("access_token") is None
+        if not may_lack and "access_token" not in meant:
+            yield Problem(at, NO_ACCESS_TOKEN)
+    else:
+        yield from softened(check_access_token(at, token, url, api_token), token, recorded.get("access_token"))
     yield from check_choice(f"{path}.protocol", credential.get("protocol"), PROTOCOLS)
-    yield from check_choice(f"{path}.type", credential.get("type"), (STATIC_BEARER,))
+    type_ = credential.get("type")
+    if isinstance(type_, str) and type_ != STATIC_BEARER and type_ in CREDENTIAL_TYPES:
+        yield Problem(f"{path}.type", f"must be '{STATIC_BEARER}'; {type_} is for a Credential resource of its own")
+    else:
+        yield from check_choice(f"{path}.type", type_, (STATIC_BEARER,))
 
 
-def check_keys(path: str, given: Mapping[str, Any], known: Collection[str]) -> Iterator[Problem]:
-    """Find keys that nothing reads; name the nearest one that is read."""
+def check_keys(
+    path: str, given: Inputs, known: Collection[str], secrets: Collection[Secret]
+) -> tuple[set[str], list[Problem]]:
+    """Find keys that nothing reads, with the nearest one that is read.
+
+    Returns:
+        The known keys that were meant: nothing else need be said of them. And a problem for each unknown one.
+    """
     meant = {key: key for key in known}
     meant |= {short: key for short, key in _SHORT.items() if key in known}
+    found: set[str] = set()
+    problems = []
     for key in given:
         if key in known:
             continue
-        near = difflib.get_close_matches(key.lower().replace("-", "_"), meant, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(key[:80].lower().replace("-", "_"), meant, n=1, cutoff=0.5)
+        found |= {meant[name] for name in near}
         hint = f"did you mean {meant[near[0]]}?" if near else f"known keys are {', '.join(known)}"
-        if not _PLAIN_KEY.fullmatch(key):
-            yield Problem(path or "an argument", f"has an unknown key; {hint}")
+        if _may_be_shown(key) and not any(secret.reveal() in key for secret in secrets):
+            problems.append(Problem(f"{path}.{key}" if path else key, f"is not a known key; {hint}"))
         else:
-            yield Problem(f"{path}.{key}" if path else key, f"is not a known key; {hint}")
+            problems.append(Problem(path or "an argument", f"has an unknown key; {hint}"))
+    return found, problems
+
+
+def _may_be_shown(key: str) -> bool:
+    """Tell if a key looks like a name, and not like an access token in the place of one."""
+    return _PLAIN_KEY.fullmatch(key) is not None and _LIKE_A_TOKEN.fullmatch(key) is None
 
 
 def check_url(path: str, url: Any) -> Iterator[Problem]:
     """Find what is wrong with a URL that is stored, and shown, in plain text."""
-    form = "must be a URL such as https://example.com/mcp"
-    if not isinstance(url, str):
-        yield Problem(path, f"must be a string, not {kind(url)}")
-        return
-    if len(url) > MAX_URL:
-        yield Problem(path, f"has {len(url)} characters; at most {MAX_URL} are allowed")
-        return
-    if url != url.strip() or not url.isprintable() or any(character in url for character in ' <>"\\^`{|}'):
-        yield Problem(path, f"{form}; it holds a blank, a control character or another that no URL holds")
-        return
+    if isinstance(url, SecretUrl):
+        yield Problem(
+            path,
+            "is marked as a secret, and a URL is not one: it is a key of plain outputs and stands in errors; take the "
+            "mark off (unsecret), or use a URL that holds no secret",
+        )
+    yield from check_text(path, url, allowed_values.mcp_server_url)
+
+
+def check_secret(path: str, secret: Any, judge: Callable[[str], str | None]) -> Iterator[Problem]:
+    """Find what is wrong with a secret, without showing it."""
+    yield from check_text(path, secret.reveal() if isinstance(secret, Secret) else secret, judge)
+
+
+def check_access_token(path: str, token: Any, url: Any, api_token: ApiToken) -> Iterator[Problem]:
+    """Find what is wrong with an access token, without showing it."""
+    yield from check_secret(path, token, allowed_values.access_token)
+    if isinstance(token, Secret) and api_token.is_misused(token, url):
+        yield Problem(path, "is the API token, which is for Qoder alone: give the token that this MCP server takes")
+
+
+def _host(url: str) -> str | None:
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        return urlsplit(url).hostname
     except ValueError:
-        yield Problem(path, form)
-        return
-    if parts.scheme not in ("http", "https") or not host:
-        yield Problem(path, form)
-    elif "@" in parts.netloc:
-        yield Problem(path, "must hold no user name or password: the URL is not secret; use access_token")
+        return None
 
 
-def check_secret(path: str, token: Any, *, if_missing: str = NO_ACCESS_TOKEN) -> Iterator[Problem]:
-    """Find what is wrong with an access token, or another secret, without showing it."""
-    match token:
-        case Unknown():
-            pass
-        case None:
-            yield Problem(path, if_missing)
-        case Secret():
-            value = token.reveal()
-            if not value:
-                yield Problem(path, if_missing)
-            elif _CONTROL.search(value):
-                yield Problem(path, "holds a control character, such as a line break; strip it")
-            elif value != value.strip():
-                yield Problem(path, "begins or ends with a blank; strip it")
-            elif not is_unicode(value):
-                yield Problem(path, "is not Unicode text")
-        case _:
-            yield Problem(path, f"must be a string, not {kind(token)}")
-
-
-def is_unicode(value: str) -> bool:
-    """Tell if a text can be written as UTF-8."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _check_exposure(inputs: Inputs) -> Iterator[Problem]:
+def _check_exposure(inputs: Inputs, recorded: Inputs) -> Iterator[Problem]:
     """Refuse an access token in a field that is stored and shown in plain text."""
+    exposed, held = set(_exposed(inputs)), {(item.text, item.token) for item in _exposed(recorded)}
+    warnings = {item.path: (item.text, item.token) in held for item in sorted(exposed, key=lambda item: item.path)}
+    for path, is_warning in warnings.items():
+        yield Problem(path, "an access token stands in plain text here; it belongs in access_token only", is_warning)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposed:
+    path: str
+    text: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+def _exposed(inputs: Inputs) -> Iterator[_Exposed]:
     credentials = _list(inputs.get("credentials"))
     tokens = [item["access_token"].reveal() for item in credentials if isinstance(item.get("access_token"), Secret)]
     metadata = inputs.get("metadata")
     plain = [("display_name", inputs.get("display_name"))]
     plain += [("metadata", text) for text in (*metadata, *metadata.values())] if isinstance(metadata, Mapping) else []
     plain += [(f"credentials[{index}].mcp_server_url", url) for index, url in _urls(inputs.get("credentials"))]
-    exposed = {
-        path
-        for path, text in plain
-        if isinstance(text, str) and any(token in text for token in tokens if len(token) >= 8)
-    }
-    for path in sorted(exposed):
-        yield Problem(path, "an access token stands in plain text here; it belongs in access_token only")
+    for path, text in plain:
+        if isinstance(text, str):
+            yield from (_Exposed(path, text, token) for token in tokens if len(token) >= 8 and token in text)
 
 
 def _urls(credentials: Any) -> Iterator[tuple[int, Any]]:
@@ -315,10 +409,19 @@ def _urls(credentials: Any) -> Iterator[tuple[int, Any]]:
             yield index, item.get("mcp_server_url")
 
 
+def not_a_string(value: Any) -> str:
+    """Say that a value is no string, and how digits stay one."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    hint = "; put it in quotation marks, or, where YAML drops them, in fn::toJSON" if is_number else ""
+    return f"must be a string, not {kind(value)}{hint}"
+
+
 def kind(value: Any) -> str:
     """Say of what kind a value is, without showing it."""
     if value is None:
         return "None"
+    if isinstance(value, Unfit):
+        return value.kind
     kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", tuple: "a list"}
     if isinstance(value, Secret):
         return "a string"

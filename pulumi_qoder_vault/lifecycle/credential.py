@@ -8,21 +8,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
-from ..secret import Secret
+from ..secret import Secret, secrets_in
+from . import allowed_values
 from .check import (
     CREDENTIAL_METADATA_PAIRS,
     NO_ACCESS_TOKEN,
+    NO_API_TOKEN,
+    ApiToken,
     Problem,
+    check_access_token,
     check_choice,
     check_keys,
     check_metadata,
     check_secret,
+    check_text,
     check_url,
-    is_unicode,
     kind,
+    softened,
 )
 from .diff import Difference, Kind, Path
 from .model import (
@@ -41,7 +46,7 @@ from .model import (
 Check = Callable[[str, Any], Iterator[Problem]]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _NO_SECRET = Secret("")
 _VAULT_ID = re.compile(r"vault_[0-9A-Za-z]{1,64}", re.ASCII)
 
@@ -67,10 +72,10 @@ class Field:
 
 
 def _text(path: str, value: Any) -> Iterator[Problem]:
-    if not isinstance(value, str):
-        yield Problem(path, f"must be a string, not {kind(value)}")
-    elif not value.isprintable():
-        yield Problem(path, "holds a control character, such as a line break; strip it")
+    def judge(text: str) -> str | None:
+        return None if text.isprintable() else "holds a control character, such as a line break; strip it"
+
+    yield from check_text(path, value, judge)
 
 
 def _name(path: str, value: Any) -> Iterator[Problem]:
@@ -81,9 +86,12 @@ def _name(path: str, value: Any) -> Iterator[Problem]:
 def _time(path: str, value: Any) -> Iterator[Problem]:
     found = _TIME.fullmatch(value) if isinstance(value, str) else None
     try:
-        datetime.fromisoformat(found[1] if found else "")
+        moment = datetime.fromisoformat(found[0] if found else "")
     except ValueError:
         yield Problem(path, "must be an RFC 3339 time such as 2026-12-31T23:59:59Z")
+        return
+    if moment <= datetime.now(timezone.utc):
+        yield Problem(path, "is in the past: the access token has expired", is_warning=True)
 
 
 def _flag(path: str, value: Any) -> Iterator[Problem]:
@@ -103,28 +111,24 @@ def _one_of(*choices: str) -> Check:
 _URL = Field(check_url, is_required=True)
 
 
-def _variable(path: str, value: Any) -> Iterator[Problem]:
-    """Judge a value that is no bearer token: a key in PEM has line breaks."""
-    text = value.reveal() if isinstance(value, Secret) else value
-    if not isinstance(text, str):
-        yield Problem(path, f"must be a string, not {kind(value)}")
-    elif not is_unicode(text):
-        yield Problem(path, "is not Unicode text")
+def _secret(judge: Callable[[str], str | None]) -> Check:
+    return lambda path, value: check_secret(path, value, judge)
 
 
-_SECRET = Field(check_secret, is_required=True, may_change=True, is_secret=True)
+_SECRET = Field(_secret(allowed_values.oauth_secret), is_required=True, may_change=True, is_secret=True)
+_ACCESS_TOKEN = replace(_SECRET, check=None)  # judged beside its URL
 
 # Qoder, Vault Credentials (read 2026-08): what each type takes, and what an update may change. UNVERIFIED: networking
 # and injection_location are in the official client's update, and on no page: they make another credential.
 AUTH: Mapping[str, Mapping[str, Field]] = {
     STATIC_BEARER: {
         "mcp_server_url": _URL,
-        "access_token": replace(_SECRET, if_missing=NO_ACCESS_TOKEN),
+        "access_token": replace(_ACCESS_TOKEN, if_missing=NO_ACCESS_TOKEN),
         "protocol": Field(_one_of(*PROTOCOLS), may_change=True),
     },
     MCP_OAUTH: {
         "mcp_server_url": _URL,
-        "access_token": _SECRET,
+        "access_token": _ACCESS_TOKEN,
         "expires_at": Field(_time, may_change=True),
         "refresh": Field(
             fields={
@@ -138,7 +142,7 @@ AUTH: Mapping[str, Mapping[str, Field]] = {
                             is_required=True,
                             may_change=True,
                         ),
-                        "client_secret": Field(check_secret, may_change=True, is_secret=True),
+                        "client_secret": replace(_SECRET, is_required=False),
                     },
                     is_required=True,
                     may_change=True,
@@ -150,7 +154,7 @@ AUTH: Mapping[str, Mapping[str, Field]] = {
     },
     ENVIRONMENT_VARIABLE: {
         "secret_name": Field(_name, is_required=True),
-        "secret_value": replace(_SECRET, check=_variable),
+        "secret_value": replace(_SECRET, check=_secret(allowed_values.variable)),
         "networking": Field(
             fields={
                 "type": Field(_one_of("unrestricted", "limited"), is_required=True),
@@ -166,59 +170,82 @@ REST = ("expires_at", "refresh", "secret_name", "networking", "injection_locatio
 OWN_KEYS = ("vault_id", "type", "metadata", "status", "rotations")
 
 
-def check(inputs: Inputs, imported: Inputs) -> list[Problem]:
+def check(inputs: Inputs, recorded: Inputs, api_token: ApiToken = NO_API_TOKEN) -> list[Problem]:
     """Find what is wrong with the inputs of a credential.
 
     Args:
         inputs: what the program gave; missing keys and None are the same.
-        imported: the inputs of the last deployment: a secret that they do not hold, since Qoder never returns one,
-            need not be given; Qoder's is left alone.
+        recorded: the inputs of the last deployment. What they hold already is no more than a warning, and a secret that
+            they do not hold, since Qoder never returns one, need not be given; Qoder's is left alone.
+        api_token: the API token of this run.
     """
-    return list(_check(inputs, imported))
+    return list(_check(inputs, recorded, api_token))
 
 
-def _check(inputs: Inputs, imported: Inputs) -> Iterator[Problem]:
+def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken) -> Iterator[Problem]:
     vault_id, type_ = inputs.get("vault_id"), inputs.get("type") or STATIC_BEARER
-    match vault_id:
-        case Unknown():
-            pass
-        case None | "":
-            yield Problem("vault_id", "is required: the id of the vault that holds the credential")
-        case str() if _VAULT_ID.fullmatch(vault_id):
-            pass
-        case _:
-            yield Problem("vault_id", "must be a vault's id, like vault_019e3bb940277f0db05ab74291acf6ef")
-    yield from check_metadata(inputs.get("metadata"), at_most=CREDENTIAL_METADATA_PAIRS)
+    if vault_id is None or vault_id == "":
+        yield Problem("vault_id", "is required: the id of the vault that holds the credential")
+    else:
+        yield from check_text("vault_id", vault_id, _judge_vault_id)
+    yield from check_metadata(inputs.get("metadata"), recorded.get("metadata"), at_most=CREDENTIAL_METADATA_PAIRS)
     if isinstance(type_, Unknown):
         return
     if not isinstance(type_, str) or type_ not in AUTH:
         yield from check_choice("type", type_, tuple(AUTH))
         return
     known = (*OWN_KEYS[:3], *AUTH[type_], *OWN_KEYS[3:])
-    yield from check_keys("", inputs, known)
-    yield from _check_fields("", inputs, AUTH[type_], imported if _is_same(inputs, imported) else {})
-    yield from _check_together(inputs, imported if _is_same(inputs, imported) else {})
-    yield from _check_exposure({name: value for name, value in inputs.items() if name in known})
+    before = recorded if _is_same(inputs, recorded) else {}
+    yield from _check_fields("", inputs, AUTH[type_], before, known)
+    token, url = inputs.get("access_token"), inputs.get("mcp_server_url")
+    if _is_given(token) and "access_token" in AUTH[type_]:
+        problems = check_access_token("access_token", token, url, api_token)
+        yield from softened(problems, token, before.get("access_token"))
+    yield from _check_together(inputs, before)
+    exposed = _exposed({name: value for name, value in inputs.items() if name in known})
+    if exposed is not None:
+        is_held = exposed == _exposed(before)
+        yield Problem(exposed[0], "a secret stands in plain text here; it belongs in its own field only", is_held)
 
 
-def _check_fields(path: str, given: Inputs, fields: Mapping[str, Field], imported: Inputs) -> Iterator[Problem]:
+def _judge_vault_id(value: str) -> str | None:
+    is_id = _VAULT_ID.fullmatch(value)
+    return allowed_values.text(value) or (
+        None if is_id else "must be a vault's id, like vault_019e3bb940277f0db05ab74291acf6ef"
+    )
+
+
+def _check_fields(
+    path: str, given: Inputs, fields: Mapping[str, Field], recorded: Inputs, known: tuple[str, ...]
+) -> Iterator[Problem]:
+    meant, problems = check_keys(path, given, known, secrets_in(given))
+    yield from problems
     for name, field in fields.items():
         at, value = f"{path}.{name}" if path else name, given.get(name)
         if isinstance(value, Unknown):
             continue
-        if not _is_given(value):
-            may_lack = field.is_secret and bool(imported) and imported.get(name) is None
-            if field.is_required and not may_lack:
+        if value == _NO_SECRET and field.is_required:
+            yield Problem(at, allowed_values.EMPTY)
+        elif not _is_given(value):
+            may_lack = field.is_secret and bool(recorded) and recorded.get(name) is None
+            if field.is_required and not may_lack and name not in meant:
                 yield Problem(at, field.if_missing)
         elif field.fields is not None:
             if isinstance(value, Mapping):
-                yield from check_keys(at, value, tuple(field.fields))
-                before = imported.get(name)
-                yield from _check_fields(at, value, field.fields, before if isinstance(before, Mapping) else {})
+                before = recorded.get(name)
+                before = before if isinstance(before, Mapping) else {}
+                yield from _check_fields(at, value, field.fields, before, tuple(field.fields))
             else:
                 yield Problem(at, f"must be a map with {', '.join(field.fields)}, not {kind(value)}")
         elif field.check is not None:
-            yield from field.check(at, value)
+            yield from softened(_judged(at, value, field.check), value, recorded.get(name))
+
+
+def _judged(path: str, value: Any, check: Check) -> Iterator[Problem]:
+    """Judge a value by the rule of its field, after the one for every text."""
+    texts = [item for item in (value if isinstance(value, list | tuple) else [value]) if isinstance(item, str)]
+    common = next((problem for text in texts for problem in check_text(path, text, allowed_values.text)), None)
+    yield from check(path, value) if common is None else [common]
 
 
 def _check_together(inputs: Inputs, imported: Inputs) -> Iterator[Problem]:
@@ -237,7 +264,8 @@ def _check_together(inputs: Inputs, imported: Inputs) -> Iterator[Problem]:
         case ("client_secret_basic" | "client_secret_post") as type_, False:
             before = _proof(imported)
             if before.get("type") != type_ or before.get("client_secret") is not None:
-                yield Problem(at, f"is required for {type_}")
+                is_empty = proof.get("client_secret") == _NO_SECRET
+                yield Problem(at, allowed_values.EMPTY if is_empty else f"is required for {type_}")
 
 
 def _proof(inputs: Inputs) -> Inputs:
@@ -247,21 +275,22 @@ def _proof(inputs: Inputs) -> Inputs:
     return proof if isinstance(proof, Mapping) else {}
 
 
-def _check_exposure(inputs: Inputs) -> Iterator[Problem]:
-    """Refuse a secret in a field that is stored and shown in plain text."""
+def _exposed(inputs: Inputs) -> tuple[str, str, str] | None:
+    """Find a secret in a field that is stored and shown in plain text: the field, its text, and the secret."""
     secrets = [(path, secret.reveal()) for path, secret in _secrets((), inputs) if len(secret.reveal()) >= 8]
     for path, text in _texts((), inputs):
-        # The value of a variable may be an ordinary word, and a part of others.
-        if any(secret == text if at == ("secret_value",) else secret in text for at, secret in secrets):
-            yield Problem(".".join(path[:1]), "a secret stands in plain text here; it belongs in its own field only")
-            return
+        for at, secret in secrets:
+            # The value of a variable may be an ordinary word, and a part of others.
+            if secret == text if at == ("secret_value",) else secret in text:
+                return path[0], text, secret
+    return None
 
 
 def exposes_secret(credential: Credential) -> bool:
     """Tell if a secret stands in what is stored and shown in plain text, as a server that echoes it would have it."""
     token = "secret_value" if credential.type == ENVIRONMENT_VARIABLE else "access_token"
     inputs = {**credential.fields, token: credential.access_token, "metadata": credential.metadata}
-    return any(True for _ in _check_exposure(inputs))
+    return _exposed(inputs) is not None
 
 
 def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:

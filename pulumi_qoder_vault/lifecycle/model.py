@@ -23,6 +23,23 @@ class Unknown(Enum):
 UNKNOWN: Final = Unknown.UNKNOWN
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A value that no input takes: an object, an asset. What it holds is not kept, since it may be a secret.
+
+    Attributes:
+        kind: what it is, such as ``a dataclass``; fit to be shown.
+    """
+
+    kind: str
+
+
+class SecretUrl(str):
+    """A URL that the program marked as a secret."""
+
+    __slots__ = ()
+
+
 class Revision(str, Enum):
     """The two shapes in which the API speaks; the service changed from one to the other in place."""
 

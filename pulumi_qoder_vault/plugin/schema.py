@@ -9,13 +9,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from ..lifecycle.check import (
-    CREDENTIAL_METADATA_PAIRS,
-    MAX_DISPLAY_NAME,
-    MAX_METADATA_KEY,
-    MAX_METADATA_PAIRS,
-    MAX_METADATA_VALUE,
-)
+from ..lifecycle.allowed_values import MAX_DISPLAY_NAME, MAX_METADATA_KEY, MAX_METADATA_VALUE
+from ..lifecycle.check import CREDENTIAL_METADATA_PAIRS, MAX_METADATA_PAIRS
 from ..settings import DEFAULT_BASE_URL
 
 VAULT = "qoder:index:Vault"

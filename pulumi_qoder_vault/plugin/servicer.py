@@ -24,12 +24,12 @@ from .. import connection, errors, properties, settings
 from ..connection import Qoder
 from ..error_reporting import EngineLog
 from ..guard import detailed_status, unforeseen
+from ..lifecycle.check import POSITION_IGNORED, is_position
 from ..lifecycle.diff import Difference, Kind
 from ..lifecycle.model import UNKNOWN
 from ..resources.credential import CredentialResource
 from ..resources.handler import Partial, ResourceHandler
 from ..resources.vault import VaultResource
-from ..secret import one_line
 from . import names, wire
 from .functions import FUNCTIONS, problems
 from .schema import CREDENTIAL, VAULT, schema
@@ -99,6 +99,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._engine = EngineLog(engine_address)
         self._operating = threading.Semaphore(AT_A_TIME)
         self._configured: dict[str, Any] = {}
+        self._declared: set[str] = set()
 
     # The protocol's own affairs
 
@@ -175,6 +176,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
         handler = _handler(request)
+        self._declared.add(request.urn)
         inputs, recorded = wire.read_inputs(request.news), wire.read_inputs(request.olds)
         try:
             problems_ = handler.check(inputs, recorded, self._settings)
@@ -184,17 +186,18 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                     self._engine.warn(request.urn, names.in_text(str(problem)))
         except errors.SettingsError as failure:
             found = [str(failure)]
-        secrets = properties.secrets(inputs)
-        failures = [
+        if found:
             # The property stays empty: the engine would print its value.
-            provider_pb2.CheckFailure(property="", reason=names.in_text(one_line(problem, secrets, limit=3000)))
-            for problem in found
-        ]
-        completed = inputs if failures else handler.complete(inputs, recorded)
-        return provider_pb2.CheckResponse(inputs=_marked(wire.to_wire(completed), request.news), failures=failures)
+            failures = [provider_pb2.CheckFailure(property="", reason=names.in_text(problem)) for problem in found]
+            return provider_pb2.CheckResponse(inputs=_marked(wire.to_wire(inputs), request.news), failures=failures)
+        completed = handler.complete(inputs, recorded)
+        return provider_pb2.CheckResponse(inputs=_marked(wire.to_wire(completed), request.news))
 
     @one_clean_line
     def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+        # A refresh sends the ignoreChanges of the last up with its Diff, and must go on: it checks nothing before.
+        if request.urn in self._declared:
+            _refuse_positions(request)
         outputs = wire.read_inputs(request.olds)
         difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news))
         for line in difference.warnings:
@@ -228,6 +231,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @one_clean_line
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
+        _refuse_positions(request)
         handler, recorded, inputs = _handler(request), wire.read_inputs(request.olds), wire.read_inputs(request.news)
         if request.preview:
             outputs = handler.foresee_update(self._settings, request.id, recorded, inputs)
@@ -279,6 +283,16 @@ def _handler(request: Any) -> ResourceHandler:
     if type_ not in RESOURCES:
         raise errors.SettingsError(f"{type_}: there is no such resource; there are {', '.join(RESOURCES)}")
     return RESOURCES[type_]
+
+
+def _refuse_positions(request: Any) -> None:
+    """Refuse ``ignoreChanges`` that the engine has applied by position: the inputs may hold another one's access token.
+
+    Raises:
+        SettingsError: it leads into the list of credentials.
+    """
+    if any(is_position(path, "credentials") for path in request.ignoreChanges):
+        raise errors.SettingsError(POSITION_IGNORED.replace("ignore_changes", "ignoreChanges"))
 
 
 def _diff_response(difference: Difference, *, is_dynamic: bool) -> provider_pb2.DiffResponse:

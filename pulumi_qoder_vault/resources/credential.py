@@ -17,7 +17,7 @@ from ..lifecycle.check import Problem
 from ..lifecycle.diff import Difference
 from ..lifecycle.model import UNKNOWN, Inputs, RecordedVault, Revision
 from ..settings import Settings
-from .handler import Found, Outputs, Partial
+from .handler import Found, Outputs, Partial, own_token
 
 _ID = re.compile(r"(vault_[0-9A-Za-z]+)/(vcred_[0-9A-Za-z]+)", re.ASCII)
 
@@ -26,7 +26,7 @@ class CredentialResource:
     """Fulfils `handler.ResourceHandler`."""
 
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
-        return credential.check(inputs, recorded)
+        return credential.check(inputs, recorded, own_token(settings))
 
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         return credential.complete(inputs, recorded)

@@ -8,14 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from ..connection import Qoder
-from ..lifecycle.check import Problem
+from ..lifecycle.check import ApiToken, Problem
 from ..lifecycle.diff import Difference
 from ..lifecycle.model import Inputs
 from ..settings import Settings
 
 Outputs = dict[str, Any]
+
+
+def own_token(settings: Settings) -> ApiToken:
+    """Return the API token of this run, as a check needs it."""
+    return ApiToken(settings.api_token, urlsplit(settings.base_url).hostname or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,15 @@ from ..lifecycle import diff as diffs
 from ..lifecycle import operations, plan
 from ..lifecycle.model import DEFAULT_PROTOCOL, STATIC_BEARER, UNKNOWN, Inputs, Revision
 from ..settings import Settings
-from .handler import Found, Outputs, Partial
+from .handler import Found, Outputs, Partial, own_token
 
 
 class VaultResource:
     """Fulfils `handler.ResourceHandler`."""
 
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[checks.Problem]:
-        return checks.check(inputs, allows_empty=settings.revision == Revision.R2026_07.value, imported=recorded)
+        allows_empty = settings.revision == Revision.R2026_07.value
+        return checks.check(inputs, allows_empty=allows_empty, recorded=recorded, api_token=own_token(settings))
 
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         return checks.complete(inputs, recorded)

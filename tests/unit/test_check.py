@@ -33,6 +33,7 @@ def lines(inputs: Any, *, allows_empty: bool = False) -> list[str]:
     return [str(problem) for problem in check(inputs, allows_empty=allows_empty)]
 
 
+A_NUMBER = "must be a string, not a number; put it in quotation marks, or, where YAML drops them, in fn::toJSON"
 NO_CREDENTIAL = (
     "credentials: At least one credential is required when creating a vault. "
     "(if your Qoder makes empty vaults, set qoder:apiRevision to 2026-07)"
@@ -54,7 +55,7 @@ BAD_INPUTS = {
     "name is None": (vault(display_name=None), NO_NAME),
     "empty name": (vault(display_name=""), NO_NAME),
     "long name": (vault(display_name="n" * 256), "display_name: has 256 characters; at most 255 are allowed"),
-    "name is a number": (vault(display_name=7.0), "display_name: must be a string, not a number"),
+    "name is a number": (vault(display_name=7.0), f"display_name: {A_NUMBER}"),
     "name is a boolean": (vault(display_name=True), "display_name: must be a string, not a boolean"),
     "name is a list": (vault(display_name=["n"]), "display_name: must be a string, not a list"),
     "name is a map": (vault(display_name={"n": "n"}), "display_name: must be a string, not a map"),
@@ -68,16 +69,16 @@ BAD_INPUTS = {
     ),
     "long metadata key": (
         vault(metadata={"k" * 65: "v"}),
-        "metadata: has a key of 65 characters; 1 to 64 are allowed",
+        "metadata: a key has 65 characters; 1 to 64 are allowed",
     ),
-    "empty metadata key": (vault(metadata={"": "v"}), "metadata: has a key of 0 characters; 1 to 64 are allowed"),
+    "empty metadata key": (vault(metadata={"": "v"}), "metadata: a key has 0 characters; 1 to 64 are allowed"),
     "long metadata value": (
         vault(metadata={"team": "v" * 513}),
         'metadata["team"]: has 513 characters; at most 512 are allowed',
     ),
     "metadata value is a number": (
         vault(metadata={"team": 7}),
-        'metadata["team"]: must be a string, not a number',
+        f'metadata["team"]: {A_NUMBER}',
     ),
     "metadata value is a boolean": (
         vault(metadata={"team": True}),
@@ -96,8 +97,8 @@ BAD_INPUTS = {
         'metadata["pulumi_create_id"]: is kept for the provider; choose another key',
     ),
     "metadata key that is not plain": (
-        vault(metadata={"te\nam": 7}),
-        "metadata: has a value that is not a string, but a number",
+        vault(metadata={"te\u200dam of two": 7}),
+        f"metadata: a value {A_NUMBER}",
     ),
     "metadata holds the access token": (vault(metadata={"note": TOKEN}), f"metadata: {EXPOSED}"),
     # on_delete
@@ -160,7 +161,7 @@ BAD_INPUTS = {
     "empty URL": (vault(credential("")), NO_URL),
     "URL is a number": (
         vault(credential(7)),
-        "credentials[0].mcp_server_url: must be a string, not a number",
+        f"credentials[0].mcp_server_url: {A_NUMBER}",
     ),
     "URL without a scheme": (vault(credential("example.com/mcp")), BAD_URL),
     "URL of another scheme": (vault(credential("ftp://example.com/mcp")), BAD_URL),
@@ -188,10 +189,13 @@ BAD_INPUTS = {
     # access_token
     "no access token": (vault(credential(access_token=...)), NO_TOKEN),
     "access token is None": (vault(credential(access_token=None)), NO_TOKEN),
-    "empty access token": (vault(credential(access_token="")), NO_TOKEN),
+    "empty access token": (
+        vault(credential(access_token="")),
+        "credentials[0].access_token: is empty: was the variable set?",
+    ),
     "access token is a number": (
         vault(credential(access_token=7)),
-        "credentials[0].access_token: must be a string, not a number",
+        f"credentials[0].access_token: {A_NUMBER}",
     ),
     "access token is a map": (
         vault(credential(access_token={"value": TOKEN})),
@@ -220,7 +224,11 @@ BAD_INPUTS = {
         vault(credential(protocol=1)),
         "credentials[0].protocol: must be 'sse' or 'streamable_http'",
     ),
-    "wrong type": (vault(credential(type="mcp_oauth")), "credentials[0].type: must be 'static_bearer'"),
+    "wrong type": (vault(credential(type="bearer")), "credentials[0].type: must be 'static_bearer'"),
+    "a type of the other resource": (
+        vault(credential(type="mcp_oauth")),
+        "credentials[0].type: must be 'static_bearer'; mcp_oauth is for a Credential resource of its own",
+    ),
     # among several
     "the second is wrong": (
         vault(credential(), credential(OTHER_URL, protocol="x")),
@@ -285,7 +293,7 @@ def test_an_empty_vault_is_legal_on_2026_07(nothing: Any) -> None:
         vault(credential("https://example.com/" + "x" * 2028)),
         vault(credential("https://müller.example/mcp")),
         vault(credential(access_token="x")),
-        vault(credential(access_token="p@ss wörd+/=")),
+        vault(credential(access_token="p@ss:w%rd$HOME+/=")),
         vault(credential(), credential(URL + "/")),
     ],
     ids=range(17),
@@ -379,7 +387,7 @@ valid_credentials = st.builds(
 )
 valid_vaults = st.fixed_dictionaries(
     {
-        "display_name": st.text("abc ", min_size=1, max_size=10),
+        "display_name": st.text("abc ", min_size=1, max_size=10).map(lambda name: f"n{name}n"),
         "credentials": st.lists(valid_credentials, min_size=1, max_size=4, unique_by=lambda one: one["mcp_server_url"]),
     },
     optional={
@@ -467,8 +475,8 @@ RECORDED = complete(vault(credential(), credential(OTHER_URL)), {}) | {"rotation
         (vault(credential(access_token="mcp-next"), credential(OTHER_URL)), {URL: 3, OTHER_URL: 5}),
         (vault(credential(OTHER_URL), credential(access_token="mcp-next")), {URL: 3, OTHER_URL: 5}),
         (vault(credential(access_token=UNKNOWN), credential(OTHER_URL)), {URL: 2, OTHER_URL: 5}),
-        (vault(credential(UNKNOWN), credential(OTHER_URL)), {OTHER_URL: 5}),
-        (vault(UNKNOWN, credential(OTHER_URL)), {OTHER_URL: 5}),
+        (vault(credential(UNKNOWN), credential(OTHER_URL)), UNKNOWN),
+        (vault(UNKNOWN, credential(OTHER_URL)), UNKNOWN),
         (vault(credential(protocol="sse")), {URL: 2}),
         (vault(credential("https://new.example/mcp")), {"https://new.example/mcp": 0}),
         (vault(credential("https://new.example/mcp", UNKNOWN)), {"https://new.example/mcp": 0}),
@@ -490,7 +498,7 @@ RECORDED = complete(vault(credential(), credential(OTHER_URL)), {}) | {"rotation
     ],
 )
 def test_rotations_count_the_changes_of_each_access_token(now: dict[str, Any], expected: Any) -> None:
-    """0 when new, one more when the access token differs; what is unknown leaves the count. Counts arrive as floats."""
+    """0 when new, one more when the access token differs; an unknown URL makes all unknown. Counts arrive as floats."""
     assert expected == rotations(now, RECORDED)
 
 

@@ -25,11 +25,12 @@ from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from pulumi_qoder_vault import CredentialArgs, Vault, connection, dynamic, properties
+from pulumi_qoder_vault import CredentialArgs, Vault, connection, properties
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER, VAULT_TYPE, VaultProvider
 from pulumi_qoder_vault.emulator import Emulator, Fault
 from pulumi_qoder_vault.guard import Reported
 from pulumi_qoder_vault.lifecycle import operations
+from pulumi_qoder_vault.pulumi_values import to_plain
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN, OTHER_TOKEN, NEW_TOKEN = "mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-next-3333"
@@ -862,7 +863,11 @@ def test_access_tokens_are_secret_before_the_provider_sees_them(run: Callable[..
             "output credential": [pulumi.Output.from_input(credential())],
             "output list": pulumi.Output.from_input([credential()]),
         }
-        return [pulumi.Output.from_input(dynamic._with_secret_tokens(value)).is_secret() for value in variants.values()]
+        return [pulumi.Output.from_input(access_token_of(value)).is_secret() for value in variants.values()]
+
+    def access_token_of(credentials: Any) -> Any:
+        plain = pulumi.Output.from_input(to_plain(credentials, "credentials"))
+        return plain.apply(lambda items: items[0]["access_token"])
 
     async def gather(flags: list[Any]) -> None:
         for number, flag in enumerate(flags):
@@ -884,8 +889,8 @@ def test_import_is_refused_with_one_line(run: Callable[..., Mocks]) -> None:
 
     assert [] == run(program).registered
     assert [
-        "Vault 'v': Pulumi cannot import a dynamic resource; take import_ out, and use Vault.get to read a vault that "
-        "exists"
+        "Vault 'v': Pulumi cannot import a dynamic resource; take import_ out, and use qoder:index:Vault of "
+        "the plugin, which can"
     ] == failures
 
 

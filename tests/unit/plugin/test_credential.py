@@ -154,10 +154,12 @@ def test_what_is_unknown_passes_and_stays_unknown(credentials: Plugin, unknown: 
 
 
 NO_TOKEN = "Field 'access_token' is required for static_bearer type."
+EMPTY = "is empty: was the variable set?"
+A_NUMBER = "must be a string, not a number; put it in quotation marks, or, where YAML drops them, in fn::toJSON"
 PROOF = "refresh.tokenEndpointAuth"
 PROBLEMS: list[tuple[Given, str]] = [
     (changed(BEARER, "accessToken", to=None), f"accessToken: {NO_TOKEN}"),
-    (changed(BEARER, "accessToken", to=""), f"accessToken: {NO_TOKEN}"),
+    (changed(BEARER, "accessToken", to=""), f"accessToken: {EMPTY}"),
     (
         changed(BEARER, "accessToken", to=f"{TOKEN}\n"),
         "accessToken: holds a control character, such as a line break; strip it",
@@ -176,9 +178,9 @@ PROBLEMS: list[tuple[Given, str]] = [
         "secretName: is not a known key; known keys are vaultId, type, metadata, mcpServerUrl, accessToken, protocol, "
         "status, rotations",
     ),
-    ({**BEARER, "metadata": {"client_id": 1}}, 'metadata["client_id"]: must be a string, not a number'),
+    ({**BEARER, "metadata": {"client_id": 1}}, f'metadata["client_id"]: {A_NUMBER}'),
     (changed(OAUTH, "accessToken", to=None), "accessToken: is required"),
-    (changed(OAUTH, "accessToken", to=""), "accessToken: is required"),
+    (changed(OAUTH, "accessToken", to=""), f"accessToken: {EMPTY}"),
     (
         {**OAUTH, "protocol": "sse"},
         "protocol: is not a known key; known keys are vaultId, type, metadata, mcpServerUrl, accessToken, expiresAt, "
@@ -196,7 +198,7 @@ PROBLEMS: list[tuple[Given, str]] = [
     ),
     (changed(OAUTH, "refresh", "clientId", to=None), "refresh.clientId: is required"),
     (changed(OAUTH, "refresh", "refreshToken", to=None), "refresh.refreshToken: is required"),
-    (changed(OAUTH, "refresh", "refreshToken", to=""), "refresh.refreshToken: is required"),
+    (changed(OAUTH, "refresh", "refreshToken", to=""), f"refresh.refreshToken: {EMPTY}"),
     (
         changed(OAUTH, "refresh", "tokenEndpoint", to="x"),
         "refresh.tokenEndpoint: must be a URL such as https://example.com/mcp",
@@ -209,7 +211,7 @@ PROBLEMS: list[tuple[Given, str]] = [
     ),
     (
         changed(OAUTH, "refresh", "tokenEndpointAuth", "clientSecret", to=""),
-        f"{PROOF}.clientSecret: is required for client_secret_basic",
+        f"{PROOF}.clientSecret: {EMPTY}",
     ),
     (changed(OAUTH, "refresh", "tokenEndpointAuth", "type", to="none"), f"{PROOF}.clientSecret: is not for type none"),
     (changed(OAUTH, "refresh", "clientID", to="x"), "refresh.clientID: is not a known key; did you mean clientId?"),
@@ -219,7 +221,7 @@ PROBLEMS: list[tuple[Given, str]] = [
     ),
     (changed(VARIABLE, "secretName", to=None), "secretName: is required"),
     (changed(VARIABLE, "secretValue", to=None), "secretValue: is required"),
-    (changed(VARIABLE, "secretValue", to=""), "secretValue: is required"),
+    (changed(VARIABLE, "secretValue", to=""), f"secretValue: {EMPTY}"),
     (changed(VARIABLE, "networking", "allowedHosts", to=None), "networking.allowedHosts: is required for limited"),
     (changed(VARIABLE, "networking", "type", to="unrestricted"), "networking.allowedHosts: is for limited only"),
     (

@@ -104,9 +104,10 @@ def test_a_key_of_metadata_stays_what_it_is(plugin: Plugin) -> None:
     metadata = {"display_name": "a", "vaultId": "b", "access_token": "c"}
 
     assert metadata == plugin.checked(vault(metadata=metadata))["metadata"]
-    assert ['metadata["display_name"]: must be a string, not a number'] == plugin.problems(
-        vault(metadata={"display_name": 7})
-    )
+    assert [
+        'metadata["display_name"]: must be a string, not a number; put it in quotation marks, or, where YAML drops '
+        "them, in fn::toJSON"
+    ] == plugin.problems(vault(metadata={"display_name": 7}))
 
 
 def test_a_url_in_a_problem_stays_what_it_is(plugin: Plugin) -> None:

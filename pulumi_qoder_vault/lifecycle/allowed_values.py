@@ -1,0 +1,161 @@
+"""What a name, a URL, an access token, an API token, a metadata key may be: one place, for every front and resource.
+
+Pure. Each function returns what is wrong with a value and what to do, or None; it never shows the value, since an
+access token may have been put into the wrong field. Whether a value is missing is judged elsewhere.
+
+Sources: Qoder, Vaults and Vault Credentials (read 2026-08) for lengths; RFC 9110, 11.4, and RFC 6750, 2.1, for what can
+stand in ``Authorization: Bearer``; RFC 6749, appendix A, for refresh tokens and client secrets.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+MAX_DISPLAY_NAME = 255
+MAX_METADATA_KEY = 64
+MAX_METADATA_VALUE = 512
+MAX_URL = 2048
+
+EMPTY = "is empty: was the variable set?"
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# What Pulumi's SDKs make of an Output in a string; Python's `repr` of one is the last.
+_OUTPUT_IN_TEXT = re.compile(
+    r"calling (?:__str__|\[?to(?:string|json)\]?) on an \[?output|<pulumi\.output\.output object at 0x", re.IGNORECASE
+)
+_QUOTES = ("''", '""', "``", "\u2018\u2019", "\u201c\u201d", "\u201e\u201c", "\xab\xbb")
+_HEADER = re.compile(
+    r"[a-z-]+:\s.*|(?:authorization|x-api-key)\s*[:=].*|bearer(?:[\s:]|%20|$).*|(?:basic|token)\s.*", re.IGNORECASE
+)
+# What a shell, CI, a template or PowerShell would have replaced. In lower case, or inside a longer value, it is legal.
+_UNEXPANDED = re.compile(
+    r"\$[A-Z_][A-Z0-9_]*|\$\{[A-Z_][A-Z0-9_]*(?::?[-=?+][^}]*)?\}|\$\([A-Z_][A-Z0-9_]*\)|%[A-Z_][A-Z0-9_]*%"
+    r"|\$?\{\{.*\}\}|\$env:[A-Z_][A-Z0-9_]*"
+)
+_MASK = re.compile(
+    r"\*{2,}|\u2022+|[\[<({](?:secret|redacted|sensitive|sensitive value|masked|hidden|unknown|computed)[\])>}]",
+    re.IGNORECASE,
+)
+# What programs write for a value that is not there.
+_ABSENT = re.compile(r"none|null|nil|<nil>|undefined|nan|\[object \w+\]", re.IGNORECASE)
+
+
+def display_name(value: str) -> str | None:
+    """Judge the name of a vault. Joiners, and blanks of any kind between words, are legal."""
+    return _printable(value) or _too_long(value, MAX_DISPLAY_NAME)
+
+
+def metadata_key(value: str) -> str | None:
+    """Judge a key of metadata."""
+    if not 1 <= len(value) <= MAX_METADATA_KEY and not is_output_in_text(value):
+        return f"has {len(value)} characters; 1 to {MAX_METADATA_KEY} are allowed"
+    return _printable(value)
+
+
+def metadata_value(value: str) -> str | None:
+    """Judge a value of metadata."""
+    return text(value) or _too_long(value, MAX_METADATA_VALUE)
+
+
+def text(value: str) -> str | None:
+    """Judge any text: what is refused in every field."""
+    if is_output_in_text(value):
+        return (
+            "holds an Output that was put into a string, which makes no value of it: use pulumi.Output.concat, "
+            "pulumi.interpolate or apply"
+        )
+    return None if is_unicode(value) else "is not Unicode text"
+
+
+def mcp_server_url(value: str) -> str | None:
+    """Judge the URL of an MCP server, or a token endpoint: it is stored, and shown, in plain text."""
+    form = "must be a URL such as https://example.com/mcp"
+    if (reason := text(value) or _too_long(value, MAX_URL)) is not None:
+        return reason
+    if value != value.strip() or not value.isprintable() or any(character in value for character in ' <>"\\^`{|}'):
+        return f"{form}; it holds a blank, a control character or another that no URL holds"
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return form
+    if parts.scheme not in ("http", "https") or not host:
+        return form
+    if "@" in parts.netloc:
+        return "must hold no user name or password: the URL is not secret; use access_token"
+    return None
+
+
+def access_token(value: str) -> str | None:
+    """Judge an access token: it must be able to travel in ``Authorization: Bearer``."""
+    return next(_token_faults(value), None)
+
+
+def api_token(value: str) -> str | None:
+    """Judge an API token, outer whitespace removed."""
+    return next(_token_faults(value), None)
+
+
+def oauth_secret(value: str) -> str | None:
+    """Judge a refresh token or a client secret: these may hold blanks."""
+    return next(_secret_faults(value), None)
+
+
+def variable(value: str) -> str | None:
+    """Judge the value of an environment variable: any Unicode text; a key in PEM has line breaks."""
+    return text(value) if value else EMPTY
+
+
+def is_output_in_text(value: str) -> bool:
+    """Tell if an Output was put into this text."""
+    return _OUTPUT_IN_TEXT.search(value) is not None
+
+
+def is_unicode(value: str) -> bool:
+    """Tell if a text can be written as UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _token_faults(value: str) -> Iterator[str]:
+    if _HEADER.fullmatch(value):
+        yield "is a whole header, or begins with its scheme: leave out 'Bearer', the rest is added"
+    yield from _secret_faults(value)
+    if not value.isascii():
+        yield "holds a character that is not ASCII, and cannot stand in an Authorization header; copy it again"
+    if " " in value:
+        yield "holds a blank, and cannot stand in an Authorization header; copy it again"
+
+
+def _secret_faults(value: str) -> Iterator[str]:
+    """Find what makes a secret useless, most telling first. What stands for something else is judged as a whole."""
+    if not value:
+        yield EMPTY
+    if (reason := text(value)) is not None:
+        yield reason
+    if _CONTROL.search(value):
+        yield "holds a control character, such as a line break; strip it"
+    if value != value.strip():
+        yield "begins or ends with a blank; strip it"
+    if any(unicodedata.category(character) == "Cf" for character in value):
+        yield "holds an invisible character, such as a byte order mark or a zero-width space; copy it again"
+    if len(value) > 1 and value[0] + value[-1] in _QUOTES:
+        yield "stands in quotation marks; leave them out"
+    if _UNEXPANDED.fullmatch(value):
+        yield "is the name of a variable that was not replaced by its value"
+    if _MASK.fullmatch(value):
+        yield "is a mask that stands for a secret; give the secret itself"
+    if _ABSENT.fullmatch(value):
+        yield "is what a program writes for a value that is not there: was the variable set?"
+
+
+def _printable(value: str) -> str | None:
+    if (reason := text(value)) is not None:
+        return reason
+    if _CONTROL.search(value):
+        return "holds a control character, such as a line break; strip it"
+    return "begins or ends with a blank; strip it" if value != value.strip() else None
+
+
+def _too_long(value: str, most: int) -> str | None:
+    return f"has {len(value)} characters; at most {most} are allowed" if len(value) > most else None
