@@ -11,7 +11,7 @@ from stacks import URL, Run, Stack, credential, vault
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
-ACCESS_TOKEN = 'canary/access+token="7f3a" é'
+ACCESS_TOKEN = 'canary/access+token="7f3a"&<>\\'
 OLD_ACCESS_TOKEN = "canary-old-access-token-51c0"
 API_TOKEN = "pt-canary-api-token-e29b"
 

@@ -14,7 +14,7 @@ first = Vault(
     "first", display_name="first", credentials=[{"mcp_server_url": URL, "access_token": "first-access-token"}]
 )
 url = first.id.apply(lambda id_: f"https://example.com/{id_}")
-token = first.created_at.apply(lambda time: f"token of {time}")
+token = first.created_at.apply(lambda time: f"token-of-{time}")
 one = {"mcp_server_url": url, "access_token": token}
 vaults = {
     "name": {"display_name": first.id, "credentials": [{"mcp_server_url": URL, "access_token": "plain-access-token"}]},
