@@ -165,3 +165,27 @@ def test_another_python_or_sdk_sees_no_change(stack: Stack, qoder: Emulator, rec
         stack.up("--expect-no-changes")
     stack.destroy()
     assert [] == qoder.vaults
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "unknown"), [("on_delete", "delete", "retain"), ("api_revision", "", "2027-01")]
+)
+def test_a_state_of_a_newer_release_is_left_alone(
+    stack: Stack, qoder: Emulator, record: Record, name: str, known: str, unknown: str
+) -> None:
+    """Every command ends in one line that says so: nothing is deleted, dropped or sent."""
+    bring(stack, qoder, record)
+    state = stack.folder / "state.json"
+    before = f'"{name}": "{known or record["revision"]}"'
+    assert before in state.read_text()
+    state.write_text(state.read_text().replace(before, f'"{name}": "{unknown}"'))
+    stack.run("stack", "import", "--file", "state.json")
+
+    for run in (stack.preview, stack.up, stack.refresh, stack.destroy):
+        said = run(fails=True).text
+        assert f"{name}: the state holds a value that this version does not know" in said
+        assert "written by a newer pulumi-qoder-vault; upgrade" in said
+        assert "Traceback" not in said
+    assert [] == qoder.requests
+    assert 1 == len(qoder.vaults)
+    assert 1 == len(stack.resources())

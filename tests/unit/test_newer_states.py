@@ -1,0 +1,80 @@
+"""A state that a newer version wrote: one line that says so, and nothing is sent, least of all a deletion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pulumi_qoder_vault import properties
+from pulumi_qoder_vault.errors import NewerState
+
+SAID = "it was written by a newer pulumi-qoder-vault; upgrade. Nothing was sent"
+VAULT = {
+    "display_name": "v",
+    "credentials": [{"mcp_server_url": "https://a.example/mcp", "access_token": "t", "type": "static_bearer"}],
+    "credential_ids": {"https://a.example/mcp": "vcred_1"},
+    "base_url": "https://qoder.example/api",
+    "on_delete": "delete",
+    "status": "active",
+    "api_revision": "2026-07",
+}
+CREDENTIAL = {
+    "vault_id": "vault_1",
+    "credential_id": "vcred_1",
+    "mcp_server_url": "https://a.example/mcp",
+    "access_token": "t",
+    "type": "static_bearer",
+    "protocol": "sse",
+    "status": "active",
+    "base_url": "https://qoder.example/api",
+    "api_revision": "2026-07",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("on_delete", "retain"),
+        ("on_delete", "DELETE"),
+        ("on_delete", True),
+        ("on_delete", ["delete"]),
+        ("api_revision", "2027-01"),
+        ("api_revision", 2027.0),
+        ("status", "suspended"),
+        ("status", {"is": "active"}),
+        ("credentials", [{"mcp_server_url": "https://a.example/mcp", "type": "mutual_tls"}]),
+        ("credentials", [{"mcp_server_url": "https://a.example/mcp", "protocol": "websocket"}]),
+    ],
+)
+def test_a_vault_with_an_unknown_word(name: str, value: Any) -> None:
+    """The name of the property, never its value: it may be anything."""
+    with pytest.raises(NewerState, match=SAID) as refused:
+        properties.to_recorded("vault_1", {**VAULT, name: value})
+    assert str(value) not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("api_revision", "2027-01"),
+        ("status", "suspended"),
+        ("type", "mutual_tls"),
+        ("protocol", "websocket"),
+    ],
+)
+def test_a_credential_with_an_unknown_word(name: str, value: Any) -> None:
+    """Likewise."""
+    with pytest.raises(NewerState, match=SAID):
+        properties.to_recorded_credential({**CREDENTIAL, name: value})
+
+
+@pytest.mark.parametrize("name", ["on_delete", "api_revision", "status", "rotations", "credential_ids", "metadata"])
+def test_a_state_that_lacks_a_key_has_its_default(name: str) -> None:
+    """An older version did not write it."""
+    recorded = properties.to_recorded("vault_1", {key: value for key, value in VAULT.items() if key != name})
+    whole = properties.to_recorded("vault_1", VAULT)
+    assert {"on_delete": None, "api_revision": "2026-05", "status": "active"}.get(name, {}) == (
+        getattr(recorded, name) if name != "credential_ids" else recorded.credential_ids
+    )
+    assert whole.credentials == recorded.credentials
