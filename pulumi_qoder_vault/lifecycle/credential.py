@@ -355,7 +355,8 @@ def diff(recorded: RecordedVault, outputs: Inputs, desired: Inputs) -> Differenc
         is_change,
         tuple(dict.fromkeys(replaces)),
         is_hidden=not replaces and recorded.unfinished is not None,
-        deletes_first=bool(replaces) and keeps_key and recorded.status == ACTIVE,
+        # Also where the change itself replaces nothing: `replaceOnChanges` may turn it into a replacement.
+        deletes_first=is_change and keeps_key and recorded.status == ACTIVE,
         details=details,
     )
 

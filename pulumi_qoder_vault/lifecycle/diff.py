@@ -32,7 +32,7 @@ class Difference:
         is_change: False if there is nothing to do.
         replaces: the properties that force another object; empty for an update in place.
         is_hidden: True if the inputs of the last deployment need not show the change.
-        deletes_first: True if there is no room for the new object beside the old one.
+        deletes_first: True if there is no room for a new object beside the old one, should there be one.
         details: every change by its path. An index is one of the new list, for a removal one of the old list.
         warnings: what a person should know before this is carried out, each in one line without a secret.
     """

@@ -110,10 +110,7 @@ class Work:
         except Conflict as conflict:
             foreign = self._foreign(credential.key)
             if foreign:
-                raise QoderError(
-                    f"{conflict}: credential {foreign} for {credential.key} is not of this program, or was "
-                    "made by a run of it that was killed: delete it, or take the URL out of the program"
-                ) from None
+                raise QoderError(_already_there(conflict, foreign, credential.key)) from None
             room = [item for item in pending if item.is_removal or _is_predecessor(item, step)]
             if not room or not self._may_make_room(conflict):
                 raise
@@ -266,6 +263,16 @@ class Work:
         ours = {*self._ids.values(), *self._leftovers}
         taken = (item.id for item in self._observed if item.is_active and item.key == url)
         return next((id_ for id_ in taken if id_ not in ours), None)
+
+
+def _already_there(conflict: Conflict, credential_id: str, key: str) -> str:
+    """Say whose a credential can be that this resource did not make, and what to do in each case."""
+    return (
+        f"{conflict}: credential {credential_id} for {key} is in the vault, and this resource did not make it. If it "
+        "is of another stack or person, take it out of this program; if a run of this program was killed, delete it at "
+        "Qoder; if it is of this stack under another resource name, add an alias, or remove the other resource in an "
+        "up of its own; if it is being replaced, set deleteBeforeReplace: true"
+    )
 
 
 def _is_predecessor(deletion: Step, creation: Step) -> bool:

@@ -72,7 +72,7 @@ def pulumi_commands(file: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("file", ["github-actions.yml", "gitlab-ci.yml"])
 def test_the_pipelines_commands_do_what_they_are_there_for(tmp_path: Path, qoder: Emulator, file: str) -> None:
-    """Run as they stand in the file: preview without an API token, deploy, and a drift check that fails on drift."""
+    """Run as they stand in the file: preview without an API token, deploy, a drift check that fails on drift, and a deployment that mends it."""
     by_name = {command[1]: command[1:] for command in pulumi_commands(file)}
     assert {"install", "preview", "up", "refresh"} == set(by_name)
     stack = Stack(tmp_path, qoder, project=PIPELINE)
@@ -88,7 +88,15 @@ def test_the_pipelines_commands_do_what_they_are_there_for(tmp_path: Path, qoder
     qoder.delete_vault(qoder.vaults[0].id)
     drift = stack.run(*by_name["refresh"], fails=True)
     assert "no changes were expected" in drift.text
+    assert "agents-prod" in drift.text, "what is gone is shown"
     assert 1 == len(stack.resources()), "the check changes no state"
+    broken = stack.run(*by_name["refresh"], fails=True, QODER_PAT="pt-revoked")
+    assert 7 == drift.code, "as the README says"
+    assert broken.code not in (0, 7)
+
+    stack.run(*by_name["up"])
+    assert ["agents-prod"] == [vault.display_name for vault in qoder.vaults], "the next deployment mends it"
+    stack.run(*by_name["refresh"])
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def _run_once(row: Row, between: tuple[str, ...], front: str) -> tuple[Outcome, 
     next_up = f"{'fails' if again else 'converges'}{count}"
 
     flaws = list(_flaws(scene, operation, said))
-    if any("is not of this program" in line for line in again):
+    if any("this resource did not make it" in line for line in again):
         flaws = ["refused until it is deleted"]
     outcome = Outcome(
         "fails" if errors else "ok",

@@ -1132,10 +1132,10 @@ def test_a_foreign_credential_with_the_url_is_named_and_not_touched(world: World
 
     assert before == world.qoder.vaults
     assert not isinstance(failure, errors.Unfinished)
-    assert str(failure).endswith(
-        f": credential {foreign.id} for {OTHER_URL} is not of this program, or was made by a run of it that was "
-        "killed: delete it, or take the URL out of the program"
-    )
+    assert (
+        f": credential {foreign.id} for {OTHER_URL} is in the vault, and this resource did not make it. If it is of "
+        "another stack or person, take it out of this program; if a run"
+    ) in str(failure)
 
 
 def test_a_foreign_credential_is_not_removed_to_make_room(world: World) -> None:

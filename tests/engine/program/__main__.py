@@ -25,7 +25,9 @@ for name, arguments in json.loads(Path("vaults.json").read_text()).items():
     given = arguments.pop("opts", {})
     if "custom_timeouts" in given:
         given["custom_timeouts"] = pulumi.CustomTimeouts(**given["custom_timeouts"])
-    if "aliases" in given:
+    if "alias_name" in given:
+        given["aliases"] = [pulumi.Alias(name=given.pop("alias_name"))]
+    elif "aliases" in given:
         given["aliases"] = [pulumi.Alias(type_="pulumi-python:dynamic/qoder:Vault")]
     options = pulumi.ResourceOptions(**given)
     if "vault_id" in arguments:

@@ -411,7 +411,7 @@ def test_a_foreign_credential_is_named_and_not_touched(shared: Callable[..., Sha
     with pytest.raises(Failed) as caught:
         there.create(BEARER)
 
-    assert f"credential {foreign.id} for {URL} is not of this program" in caught.value.line
+    assert f"credential {foreign.id} for {URL} is in the vault, and this resource did not make it" in caught.value.line
     assert ["their-token"] == there.tokens
     assert ["POST"] == [method for method, _ in there.sent]
 
@@ -465,7 +465,7 @@ def test_what_may_change_changes_in_place(shared: Callable[..., Shared], what: s
     news = changed(TYPES[type_], *path, to=to)
 
     change = there.diff(made, news, metadata={"team": "tools"})
-    assert (SOME, [], False) == (change.changes, change.replaces, change.deletes_first)
+    assert (SOME, [], True) == (change.changes, change.replaces, change.deletes_first), "if it were to be replaced"
     kind = "DELETE" if to is None else "UPDATE"
     assert kind == change.kinds[PATHS.get(what, ".".join(path))]
     after = there.update(made, news, metadata={"team": "tools"})
