@@ -72,7 +72,7 @@ def pulumi_commands(file: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("file", ["github-actions.yml", "gitlab-ci.yml"])
 def test_the_pipelines_commands_do_what_they_are_there_for(tmp_path: Path, qoder: Emulator, file: str) -> None:
-    """Run as they stand in the file: preview without an API token, deploy, a drift check that fails on drift, and a deployment that mends it."""
+    """Run as they stand in the file: preview without an API token, deploy, find drift, and deploy what mends it."""
     by_name = {command[1]: command[1:] for command in pulumi_commands(file)}
     assert {"install", "preview", "up", "refresh"} == set(by_name)
     stack = Stack(tmp_path, qoder, project=PIPELINE)
