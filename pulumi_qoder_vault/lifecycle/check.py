@@ -110,7 +110,9 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken, *, allows_empt
     name = inputs.get("display_name")
     if name is not None or "display_name" not in meant:
         yield from softened(_check_display_name(name), name, recorded.get("display_name"))
-    yield from check_metadata(inputs.get("metadata"), recorded.get("metadata"), at_most=MAX_METADATA_PAIRS)
+    yield from check_metadata(
+        inputs.get("metadata"), recorded.get("metadata"), at_most=MAX_METADATA_PAIRS, secrets=secrets
+    )
     yield from check_choice("on_delete", inputs.get("on_delete"), ON_DELETE)
     if inputs.get("credentials") is not None or "credentials" not in meant:
         yield from _check_credentials(
@@ -214,7 +216,7 @@ def check_text(path: str, value: Any, judge: Callable[[str], str | None]) -> Ite
         yield Problem(path, reason)
 
 
-def check_metadata(metadata: Any, recorded: Any = None, *, at_most: int = MAX_METADATA_PAIRS) -> Iterator[Problem]:
+def check_metadata(metadata: Any, recorded: Any, *, at_most: int, secrets: Collection[Secret]) -> Iterator[Problem]:
     """Find what is wrong with metadata; what is recorded already, pair by pair, is no more than a warning."""
     if metadata is None or isinstance(metadata, Unknown):
         return
@@ -225,11 +227,11 @@ def check_metadata(metadata: Any, recorded: Any = None, *, at_most: int = MAX_ME
     if len(metadata) > max(at_most, len(before)):  # an import may bring a pair more
         yield Problem("metadata", f"has {len(metadata)} pairs; at most {at_most} are allowed")
     for key, value in metadata.items():
-        yield from softened(_check_pair(key, value), value, before.get(key))
+        yield from softened(_check_pair(key, value, secrets), value, before.get(key))
 
 
-def _check_pair(key: str, value: Any) -> Iterator[Problem]:
-    shown = f'metadata["{key}"]' if _may_be_shown(key) else ""
+def _check_pair(key: str, value: Any, secrets: Collection[Secret]) -> Iterator[Problem]:
+    shown = f'metadata["{key}"]' if _may_be_shown(key, secrets) else ""
     if (reason := allowed_values.metadata_key(key)) is not None:
         yield Problem("metadata", f"a key {reason}")
     if key == CREATE_ID_KEY:
@@ -334,16 +336,17 @@ def check_keys(
         near = difflib.get_close_matches(key[:80].lower().replace("-", "_"), meant, n=1, cutoff=0.5)
         found |= {meant[name] for name in near}
         hint = f"did you mean {meant[near[0]]}?" if near else f"known keys are {', '.join(known)}"
-        if _may_be_shown(key) and not any(secret.reveal() in key for secret in secrets):
+        if _may_be_shown(key, secrets):
             problems.append(Problem(f"{path}.{key}" if path else key, f"is not a known key; {hint}"))
         else:
             problems.append(Problem(path or "an argument", f"has an unknown key; {hint}"))
     return found, problems
 
 
-def _may_be_shown(key: str) -> bool:
-    """Tell if a key looks like a name, and not like an access token in the place of one."""
-    return _PLAIN_KEY.fullmatch(key) is not None and _LIKE_A_TOKEN.fullmatch(key) is None
+def _may_be_shown(key: str, secrets: Collection[Secret]) -> bool:
+    """Tell if a key looks like a name, and neither is nor looks like an access token in the place of one."""
+    looks_like_a_name = _PLAIN_KEY.fullmatch(key) is not None and _LIKE_A_TOKEN.fullmatch(key) is None
+    return looks_like_a_name and not any(secret.reveal() in key for secret in secrets)
 
 
 def check_url(path: str, url: Any) -> Iterator[Problem]:

@@ -188,7 +188,12 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken) -> Iterator[Pr
         yield Problem("vault_id", "is required: the id of the vault that holds the credential")
     else:
         yield from check_text("vault_id", vault_id, _judge_vault_id)
-    yield from check_metadata(inputs.get("metadata"), recorded.get("metadata"), at_most=CREDENTIAL_METADATA_PAIRS)
+    yield from check_metadata(
+        inputs.get("metadata"),
+        recorded.get("metadata"),
+        at_most=CREDENTIAL_METADATA_PAIRS,
+        secrets=secrets_in(inputs),
+    )
     if isinstance(type_, Unknown):
         return
     if not isinstance(type_, str) or type_ not in AUTH:

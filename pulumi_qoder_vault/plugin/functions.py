@@ -7,6 +7,7 @@ from typing import Any
 
 from ..connection import Qoder
 from ..errors import NotFound
+from ..lifecycle.check import check_keys
 from ..lifecycle.model import ObservedCredential, ObservedVault
 from ..lifecycle.operations import no_vault
 from ..properties import without_none
@@ -62,13 +63,12 @@ ARGUMENTS: Mapping[str, Mapping[str, type]] = {
 def problems(token: str, arguments: Arguments) -> Iterable[tuple[str, str]]:
     """Find what is wrong with the arguments of a function: names, and what to do."""
     kinds = {name.rstrip("?"): kind for name, kind in ARGUMENTS[token].items()}
-    for name in arguments:
-        if name not in kinds:
-            yield name, f"is not a known argument; known ones are {', '.join(kinds)}"
+    meant, unknown = check_keys("", arguments, kinds, ())
+    yield from ((problem.path, problem.reason) for problem in unknown)
     for name, kind in kinds.items():
         value = arguments.get(name)
         if value is None:
-            if name in ARGUMENTS[token]:
+            if name in ARGUMENTS[token] and name not in meant:
                 yield name, "is required"
         elif not isinstance(value, kind):
             yield name, f"must be {'true or false' if kind is bool else 'a string'}"

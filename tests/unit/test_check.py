@@ -321,9 +321,14 @@ def test_no_access_token_in_a_line_whatever_field_it_is_put_into() -> None:
         vault(credential(type=TOKEN)),
         vault(credential(access_token=TOKEN + "\n")),
         vault(credential(access_token=[TOKEN])),
+        vault(metadata={TOKEN: 7}),
+        vault(metadata={"\n" + TOKEN: "v"}),
+        vault(**{TOKEN: 7}),
+        vault(credential(**{TOKEN: 7})),
+        vault(credential(**{"x" * 300: 7, "x" * 39 + TOKEN: 7})),
     ]
 
-    assert [] == [line for inputs in places for line in lines(inputs) if TOKEN in line]
+    assert [] == [line for inputs in places for line in lines(inputs) if TOKEN in line or len(line) > 300]
     assert all(lines(inputs) for inputs in places)
 
 

@@ -159,17 +159,17 @@ def test_list_vaults_in_any_order_of_qoder(vault_plugin: Callable[..., Any]) -> 
         ("getVault", {}, [("id", "is required")]),
         ("getVault", {"id": 7}, [("id", "must be a string")]),
         ("getVault", {"id": UNKNOWN}, [("id", "must be a string")]),
-        ("getVault", {"id": VAULT_ID, "vaultId": "x"}, [("vaultId", "is not a known argument; known ones are id")]),
+        ("getVault", {"id": VAULT_ID, "vaultId": "x"}, [("vaultId", "is not a known key; known keys are id")]),
         ("getCredentials", {"vaultId": None}, [("vaultId", "is required")]),
         ("getCredentials", {"vaultId": ["x"]}, [("vaultId", "must be a string")]),
         (
             "getCredentials",
             {"id": "x"},
-            [("id", "is not a known argument; known ones are vaultId"), ("vaultId", "is required")],
+            [("id", "is not a known key; known keys are vaultId"), ("vaultId", "is required")],
         ),
         ("listVaults", {"includeArchived": "yes"}, [("includeArchived", "must be true or false")]),
         ("listVaults", {"name": False}, [("name", "must be a string")]),
-        ("listVaults", {"nam": "x"}, [("nam", "is not a known argument; known ones are name, includeArchived")]),
+        ("listVaults", {"nam": "x"}, [("nam", "is not a known key; did you mean name?")]),
     ],
 )
 def test_a_wrong_argument_is_named(
