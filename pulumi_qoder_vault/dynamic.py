@@ -116,11 +116,7 @@ class Vault(Resource, module="qoder", name="Vault"):
         Raises:
             pulumi.RunError: the options have ``import_``, or a position of ``credentials`` in ``ignore_changes``.
         """
-        refuse_options(f"Vault '{resource_name}'", opts, imports_with="qoder:index:Vault of the plugin, which can")
-        if opts is not None:
-            for path in opts.ignore_changes or ():
-                if is_position(path, "credentials"):
-                    raise pulumi.RunError(f"Vault '{resource_name}': {POSITION_IGNORED}")
+        refuse_options("Vault", resource_name, opts)
         super(Resource, self).__init__(  # Resource.__init__ would pickle the provider anew: see PICKLED_PROVIDER
             VAULT_TYPE,
             resource_name,
@@ -268,25 +264,31 @@ class VaultProvider(QoderProvider):
         return ReadResult(None, {}) if found is None else ReadResult(id_, properties.to_outputs(found))
 
 
-def refuse_options(resource_name: str, opts: pulumi.ResourceOptions | None, *, imports_with: str) -> None:
-    """Refuse options that a dynamic resource cannot have.
+def refuse_options(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
+    """Refuse positional arguments in the wrong place, and options that a dynamic resource cannot have.
 
     Args:
-        resource_name: the resource's type and name, for the error.
-        opts: Pulumi's options.
-        imports_with: what to do instead of ``import_``.
+        kind: of resource, as the plugin calls it, too.
+        resource_name: the first argument.
+        opts: the second one.
 
     Raises:
         pulumi.RunError: one line that says what to do.
     """
+    if not isinstance(resource_name, str):  # it may hold an access token, and is not shown
+        raise pulumi.RunError(f"{kind}: the first argument is the resource's name; inputs are keyword arguments")
+    named = f"{kind} '{resource_name}'"
     if opts is None:
         return
     if not isinstance(opts, pulumi.ResourceOptions):
-        raise pulumi.RunError(f"{resource_name}: opts must be pulumi.ResourceOptions; inputs are keyword arguments")
+        raise pulumi.RunError(f"{named}: opts must be pulumi.ResourceOptions; inputs are keyword arguments")
     if opts.import_ is not None:
         raise pulumi.RunError(
-            f"{resource_name}: Pulumi cannot import a dynamic resource; take import_ out, and use {imports_with}"
+            f"{named}: Pulumi cannot import a dynamic resource; take import_ out, and use qoder:index:{kind} of the "
+            "plugin, which can"
         )
+    if any(is_position(path, "credentials") for path in opts.ignore_changes or ()):
+        raise pulumi.RunError(f"{named}: {POSITION_IGNORED}")
 
 
 def warn_of_options(resource: pulumi.Resource, opts: pulumi.ResourceOptions | None) -> None:

@@ -67,6 +67,7 @@ DYNAMIC = {
         f"{TOKEN_PATH} must be a string, not a dataclass",
     ),
     "options in the wrong place": ("Vault('v', GOOD)", "Vault 'v': opts must be pulumi.ResourceOptions"),
+    "inputs in the place of the name": ("Vault(GOOD, GOOD)", "Vault: the first argument is the resource's name"),
     "a standalone credential of bytes": (
         "Credential('v', vault_id='vault_1', mcp_server_url=URL, access_token=TOKEN.encode())",
         "access_token: must be a string, not bytes (decode them)",
