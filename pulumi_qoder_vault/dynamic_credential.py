@@ -83,13 +83,11 @@ class Credential(Resource, module="qoder", name="Credential"):
         Raises:
             pulumi.RunError: ``import_`` or an ``id`` is among the options.
         """
-        refuse_options(
-            "Credential", resource_name, opts, imports_with="qoder:index:Credential of the plugin, which can"
-        )
+        refuse_options("Credential", resource_name, opts)
         if opts is not None and opts.id is not None:
             raise pulumi.RunError(
-                f"Credential '{resource_name}': Pulumi cannot read a dynamic resource of this kind by its id; take id out, and use "
-                "qoder:index:Credential of the plugin, which can"
+                f"Credential '{resource_name}': Pulumi cannot read a dynamic resource of this kind by its id; take id "
+                "out, and use qoder:index:Credential of the plugin, which can"
             )
         super(Resource, self).__init__(  # Resource.__init__ would pickle the provider anew: see PICKLED_PROVIDER
             CREDENTIAL_TYPE,
