@@ -9,20 +9,18 @@ Source: gRPC's `grpc-status-details-bin` and Pulumi's `ErrorResourceInitFailed` 
 from __future__ import annotations
 
 import functools
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from .error_reporting import EngineLog
+from .error_reporting import EngineLog, engine_address
 from .errors import QoderError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _UNKNOWN_CODE = 2
-_ADDRESS = re.compile(r"[\w.\-\[\]:]+:\d+", re.ASCII)
 
 
 class Reported(Exception):
@@ -84,8 +82,7 @@ def warn(line: str) -> None:
 
 @functools.cache
 def _engine_log() -> EngineLog:
-    """Return the log of the engine that started this process: its address is the last argument of a provider."""
-    return EngineLog(sys.argv[-1] if _ADDRESS.fullmatch(sys.argv[-1]) else None)
+    return EngineLog(engine_address(sys.argv[1:]))
 
 
 def detailed_status(message: str, partial: tuple[str, Mapping[str, Any]] | None) -> tuple[tuple[str, bytes], ...]:

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx
@@ -400,7 +400,7 @@ def _answer(status: int, body: bytes, secrets: tuple[Secret, ...]) -> errors.Ans
 
 def rfc3339(epoch_s: float) -> str:
     """Write a time as Qoder does."""
-    return datetime.fromtimestamp(epoch_s, timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+    return datetime.fromtimestamp(epoch_s, UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def _retry_after_s(header: str | None, now_s: float) -> float | None:
@@ -425,7 +425,7 @@ def _epoch_s(date: str) -> float:
         TypeError, ValueError, OverflowError: it is none.
     """
     moment = email.utils.parsedate_to_datetime(date)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _seconds(duration_s: float) -> str:

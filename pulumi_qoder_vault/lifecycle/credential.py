@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ..secret import Secret, secrets_in
@@ -90,7 +90,7 @@ def _time(path: str, value: Any) -> Iterator[Problem]:
     except ValueError:
         yield Problem(path, "must be an RFC 3339 time such as 2026-12-31T23:59:59Z")
         return
-    if moment <= datetime.now(timezone.utc):
+    if moment <= datetime.now(UTC):
         yield Problem(path, "is in the past: the access token has expired", is_warning=True)
 
 

@@ -162,7 +162,7 @@ def delete(api: VaultsApi, recorded: RecordedVault) -> None:
     for credential_id in {*recorded.credential_ids.values(), *(recorded.unfinished or ())}:
         try:
             api.delete_credential(recorded.id, credential_id)
-        except NotFound as failure:  # noqa: PERF203 one that is gone does not keep the others
+        except NotFound as failure:  # one that is gone does not keep the others
             if not is_gone(api, recorded, failure):
                 raise not_found(api, recorded, failure, "the credential in vault") from None
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ..errors import AnswerLost, BadRequest, Conflict, NotFound, QoderError
 from ..secret import one_line
@@ -182,6 +182,6 @@ def _moment_s(time: str) -> float | None:
     """Read a time of Qoder, which is UTC; None for none, and for one that says otherwise."""
     whole, _, fraction = time.removesuffix("Z").partition(".")
     try:
-        return datetime.fromisoformat(whole).replace(tzinfo=timezone.utc).timestamp() + float(f"0.{fraction or 0}")
+        return datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp() + float(f"0.{fraction or 0}")
     except (ValueError, OverflowError):
         return None

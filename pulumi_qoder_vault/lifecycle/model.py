@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, Final, Protocol
 
 from ..secret import Secret
@@ -40,7 +40,7 @@ class SecretUrl(str):
     __slots__ = ()
 
 
-class Revision(str, Enum):
+class Revision(StrEnum):
     """The two shapes in which the API speaks; the service changed from one to the other in place."""
 
     R2026_05 = "2026-05"

@@ -1,17 +1,17 @@
-"""The plugin as a process: it serves the engine that started it, and ends with it. Knows nothing of what it serves."""
+"""The plugin as a process: it serves the engine that started it, and ends with it. Knows nothing of what it serves.
+
+The engine starts it with flags, their values, and its own address: `--tracing tcp://127.0.0.1:1 -v=3 127.0.0.1:2`. It
+ends it with `Cancel`, then SIGINT, and kills it 5 s later (pulumi/sdk, go/common/resource/plugin/plugin.go, v3.274.1).
+"""
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
-import time
-from concurrent import futures
+from queue import Empty, SimpleQueue
 
-import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
-
-from .. import connection
-from .servicer import Servicer
+from ..error_reporting import engine_address
 
 THREADS = 1024  # made when they are needed: operations that queue must not keep Cancel waiting
 WATCH_EVERY_S = 2.0
@@ -20,23 +20,43 @@ ENDS_WITHIN_S = 60.0
 
 def main() -> None:
     """Serve on a free port of this machine, and print it: the engine reads it from the first line."""
+    interrupts: SimpleQueue[int] = SimpleQueue()  # unlike an Event, it may be written to in a signal handler
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.put(number))
+    _serve(engine_address(sys.argv[1:]), interrupts)
+
+
+def _serve(engine: str | None, interrupts: SimpleQueue[int]) -> None:
+    # These imports take most of the time to start. SIGINT is handled by now.
+    from concurrent import futures
+
+    import grpc
+    from pulumi.runtime.proto import provider_pb2_grpc
+
+    from .. import connection
+    from .servicer import Servicer
+
     server = grpc.server(
         futures.ThreadPoolExecutor(THREADS),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
     )
-    engine_address = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine_address), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)  # noqa: T201 this is the protocol
-    if engine_address is None:  # somebody runs it by hand, and engines attach to it
-        server.wait_for_termination()
-        return
-    while _is_there(engine_address):
-        time.sleep(WATCH_EVERY_S)
-    # The engine was killed. What waits gives up, and what was begun is ended as it can be.
+    _wait_for_the_end(engine, interrupts)
+    # Nobody waits for results any more. What waits gives up, and what was begun is finished or rolled back.
     connection.stop_waiting()
     server.stop(grace=ENDS_WITHIN_S).wait()
+
+
+def _wait_for_the_end(engine: str | None, interrupts: SimpleQueue[int]) -> None:
+    """Return on SIGINT, or when the engine was killed. To a process that a person started, engines come and go."""
+    while engine is None or _is_there(engine):
+        try:
+            interrupts.get(timeout=WATCH_EVERY_S)
+        except Empty:
+            continue
+        return
 
 
 def _is_there(address: str) -> bool:

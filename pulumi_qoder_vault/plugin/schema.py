@@ -382,7 +382,9 @@ def schema() -> dict[str, Any]:
             "python": {
                 "respectSchemaVersion": True,
                 "pyproject": {"enabled": True},
-                "requires": {"pulumi": ">=3.260,<4"},  # the floor in pyproject.toml, for the same reason
+                # What the code of the newest generator needs. Without it, older generators would write a floor below
+                # that in pyproject.toml, which keeps access tokens out of the log.
+                "requires": {"pulumi": ">=3.269,<4"},
             },
         },
     }

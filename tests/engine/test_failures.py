@@ -5,27 +5,11 @@ from pathlib import Path
 
 import pytest
 from one_process import FRONTS
-from stacks import URL, Run, Stack, credential, vault
+from stacks import URL, Stack, assert_no_traceback, credential, problem_of, vault
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 OTHER = "https://other.example/mcp"
-TOKENS = ("first-access-token", "second-access-token", "pt-emulator")
-
-
-def problem_of(run: Run) -> str:
-    """The one line that the CLI prints for a failure in the provider; nothing else in its output may be one."""
-    for text in ("Traceback", 'File "', "grpc", *TOKENS):
-        assert text not in run.text
-    lines = [line.strip() for line in run.text.splitlines()]
-    ends = ("update failed", "preview failed", "resource plugin")  # the engine's own lines about the whole run
-    found = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    errors = [line for line in found if not any(end in line for end in ends)]
-    if errors == ["1 error occurred:"]:  # the engine's own line above the reasons of a partial create or update
-        (reason,) = {line.removeprefix("* ") for line in lines if line.startswith("* ")}
-        return reason
-    (error,) = set(errors)
-    return error
 
 
 @pytest.fixture(params=["2026-05 dynamic", "2026-05 plugin"])
@@ -80,7 +64,7 @@ def test_a_setting_that_cannot_be_read_is_one_line_at_preview(
 
     where = "v" if stack.front == "dynamic" else "default"  # the plugin's provider checks its settings itself
     assert f"resource '{where}' has a problem: {line}" in preview.text
-    assert "Traceback" not in preview.text
+    assert_no_traceback(preview.text)
     assert "pt-emulator" not in preview.text
 
 
@@ -209,5 +193,5 @@ def test_pulumi_import_of_a_dynamic_vault_is_refused_with_one_line(tmp_path: Pat
     preview = stack.preview(fails=True)
 
     assert "Vault 'v': Pulumi cannot import a dynamic resource" in preview.text
-    assert "Traceback" not in preview.text
+    assert_no_traceback(preview.text)
     assert json.dumps([]) == json.dumps(stack.resources())

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from stacks import Run, Stack, credential, vault
-from test_failures import problem_of
+from stacks import Run, Stack, assert_no_traceback, credential, problem_of, vault
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
@@ -105,7 +104,8 @@ def program(stack: Stack, tokens: Mapping[str, str]) -> None:
 
 def assert_is_clean(run: Run) -> None:
     """No traceback, and no token."""
-    assert [] == [word for word in ("canary", "pt-emulator", "Traceback", 'File "') if word in run.text]
+    assert_no_traceback(run.text)
+    assert [] == [word for word in ("canary", "pt-emulator") if word in run.text]
 
 
 def assert_is_there(stack: Stack, qoder: Emulator, tokens: Mapping[str, str]) -> None:

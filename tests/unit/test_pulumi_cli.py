@@ -20,7 +20,7 @@ GO = """
 case $1 in
 install)
     echo "built in ${PWD##*/}" >> "$CALLS"
-    printf '#!/bin/sh\\necho v3.259.0\\n' > "$GOBIN/pulumi"
+    printf '#!/bin/sh\\necho v3.274.1\\n' > "$GOBIN/pulumi"
     chmod +x "$GOBIN/pulumi"
     %s ;;
 list)
@@ -128,7 +128,7 @@ def test_what_was_built_is_cached(machine: Machine) -> None:
 
     assert (0, first[1]) == (second[0], second[1])
     assert BUILT == machine.calls
-    assert f"Pulumi CLI: 3.259.0 cached, {second[1]}" == second[2]
+    assert f"Pulumi CLI: 3.274.1 cached, {second[1]}" == second[2]
     scripts = {
         "pulumi-language-python-exec": 0o755,
         "pulumi-resource-pulumi-nodejs": 0o755,
@@ -159,7 +159,7 @@ def test_pulumis_own_installer_comes_before_a_build(machine: Machine) -> None:
     status, stdout, stderr = machine.run(PYTHONPATH=str(machine.root / "site"))
 
     assert (0, f"{machine.entries[0] / 'bin'}\n") == (status, stdout)
-    assert f"Pulumi CLI: 3.259.0 cached, {stdout}" == stderr
+    assert f"Pulumi CLI: 3.274.1 cached, {stdout}" == stderr
     assert not (machine.root / "calls").exists()
 
 
@@ -177,12 +177,12 @@ def test_where_none_can_be_had_one_line_says_what_to_do(machine: Machine) -> Non
 
 def test_a_failing_build_says_why_and_leaves_no_cache(machine: Machine) -> None:
     """Go's last line is the reason; the next run starts afresh."""
-    machine.put("go", GO % "echo 'go: go.mod requires go >= 1.25.11 (running go 1.21.0)' >&2; exit 1")
+    machine.put("go", GO % "echo 'go: go.mod requires go >= 1.26.6 (running go 1.21.0)' >&2; exit 1")
 
     status, stdout, stderr = machine.run()
 
     assert (1, "") == (status, stdout)
-    assert "go: go.mod requires go >= 1.25.11 (running go 1.21.0)" in stderr.splitlines()[-1]
+    assert "go: go.mod requires go >= 1.26.6 (running go 1.21.0)" in stderr.splitlines()[-1]
     assert "https://www.pulumi.com/docs/install/" in stderr.splitlines()[-1]
     assert [] == machine.entries
 

@@ -106,7 +106,7 @@ class Choice(enum.Enum):
     SSE = "sse"
 
 
-class Word(str, enum.Enum):
+class Word(str, enum.Enum):  # noqa: UP042 the older spelling is in programs
     SSE = "sse"
 
 

@@ -6,7 +6,7 @@ import base64
 import socket
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -192,7 +192,7 @@ def test_retry_after_can_be_given(serve, connect):
     qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED_DATE, retry_after=7)
     http = connect(qoder)
     assert "7" == http.get("/vaults").headers["retry-after"]
-    asked_at = datetime.now(timezone.utc)
+    asked_at = datetime.now(UTC)
     until = parsedate_to_datetime(http.get("/vaults").headers["retry-after"])
 
     assert timedelta(seconds=7) <= until - asked_at <= timedelta(seconds=9)

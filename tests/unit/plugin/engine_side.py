@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,6 +176,14 @@ def in_plain(value: Any) -> list[str]:
     if isinstance(value, list):
         return [found for item in value for found in in_plain(item)]
     return [value] if isinstance(value, str) and "canary" in value else []
+
+
+def in_time(condition: Callable[[], object], at_most_s: float = 5.0) -> bool:
+    """Whether something comes true; it is looked at until then."""
+    until = time.monotonic() + at_most_s
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.005)
+    return bool(condition())
 
 
 class LoggingEngine(engine_pb2_grpc.EngineServicer):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,13 +21,13 @@ from engine_side import (
     Plugin,
     Resource,
     in_plain,
+    in_time,
     plain,
     received,
     secret,
-    struct,
 )
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
@@ -49,14 +46,6 @@ def vault(*credentials: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 def credential(url: str = URL, token: Any = TOKEN) -> dict[str, Any]:
     return {"mcpServerUrl": url, "accessToken": token}
-
-
-def in_time(condition: Callable[[], object], at_most_s: float = 5.0) -> bool:
-    """Whether something comes true; it is looked at until then."""
-    until = time.monotonic() + at_most_s
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.005)
-    return bool(condition())
 
 
 class Later:
@@ -660,66 +649,3 @@ def test_an_engine_that_attaches_after_a_cancel_is_served(
             plugin.create({"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]})
         plugin.stub.Cancel(empty_pb2.Empty(), timeout=5)
     assert 6 == len(qoder.vaults)
-
-
-class Process:
-    """The plugin as a process of its own, and the engine that it was started by."""
-
-    def __init__(self, qoder: Emulator, **settings: str) -> None:
-        self.engine = socket.create_server(("127.0.0.1", 0))
-        command = [sys.executable, "-m", "pulumi_qoder_vault", f"127.0.0.1:{self.engine.getsockname()[1]}"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        port = int(self.process.stdout.readline())
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        self.plugin = Plugin(provider_pb2_grpc.ResourceProviderStub(self.channel)).configure(qoder, **settings)
-
-    def begin_creates(self, count: int) -> list[Any]:
-        vault = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]}
-        inputs = struct(self.plugin.checked(vault))
-        request = provider_pb2.CreateRequest(urn=self.plugin.urn, properties=inputs)
-        return [self.plugin.stub.Create.future(request, timeout=60) for _ in range(count)]
-
-    def __enter__(self) -> Process:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.channel.close()
-        self.engine.close()
-        self.process.kill()
-        self.process.communicate()
-
-
-def test_cancel_gets_through_to_a_busy_plugin(start: Callable[..., Emulator]) -> None:
-    """However many operations there are at a time, and what waits is then not sent."""
-    qoder = start("2026-05")
-    with Process(qoder, apiRevision="2026-05", maxWritesPerSecond="4") as running:
-        creates = running.begin_creates(100)
-        assert in_time(lambda: len(qoder.vaults) >= 3, 20)
-
-        running.plugin.stub.Cancel(empty_pb2.Empty(), timeout=5)
-        failures = [create.exception() for create in creates]
-
-    made = len([failure for failure in failures if failure is None])
-    assert made == len(qoder.vaults), "what was made is recorded"
-    assert made < 20
-    lines = {failure.details() for failure in failures if failure is not None}
-    assert lines <= {
-        "POST /vaults: not sent, since this run was cancelled",
-        "not begun, since this run was cancelled",
-    }
-
-
-def test_a_plugin_whose_engine_was_killed_makes_no_more_and_ends(start: Callable[..., Emulator]) -> None:
-    """Nobody would record what it makes."""
-    qoder = start("2026-05")
-    with Process(qoder, apiRevision="2026-05", maxWritesPerSecond="4") as running:
-        creates = running.begin_creates(60)
-        assert in_time(lambda: len(qoder.vaults) >= 2, 20)
-
-        running.engine.close()
-        running.channel.close()
-
-        assert 0 == running.process.wait(20)
-        assert len(qoder.vaults) < 30
-        assert 60 == len(creates)

@@ -1,0 +1,193 @@
+"""The plugin as a process of its own: how an engine starts it, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from engine_side import Plugin, in_time, struct
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from pulumi_qoder_vault.emulator import Emulator
+from pulumi_qoder_vault.error_reporting import engine_address
+
+URL = "https://example.com/mcp"
+VAULT = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": "mcp-canary-one-1111"}]}
+FLAGS = ("--logtostderr", "-v=3", "--tracing", "tcp://127.0.0.1:1")
+
+
+class Process:
+    """The process, started as an engine does, and the engine's own port."""
+
+    def __init__(self, *flags: str, by_hand: bool = False) -> None:
+        self.engine = socket.create_server(("127.0.0.1", 0))
+        address = [] if by_hand else [f"127.0.0.1:{self.engine.getsockname()[1]}"]
+        command = [sys.executable, "-m", "pulumi_qoder_vault", *flags, *address]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.channel: grpc.Channel | None = None
+
+    def connect(self) -> Plugin:
+        assert self.process.stdout is not None
+        port = int(self.process.stdout.readline())
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        return Plugin(provider_pb2_grpc.ResourceProviderStub(self.channel))
+
+    def engine_is_killed(self) -> None:
+        self.engine.close()
+        if self.channel is not None:
+            self.channel.close()
+
+    def end(self, at_most_s: float = 20) -> tuple[int, str]:
+        """Wait for its end; return its exit status, and what it wrote to stderr."""
+        _, stderr = self.process.communicate(timeout=at_most_s)
+        return self.process.returncode, stderr
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.engine_is_killed()
+        self.process.kill()
+        self.process.communicate()
+
+
+def begin_creates(plugin: Plugin, count: int) -> list[Any]:
+    request = provider_pb2.CreateRequest(urn=plugin.urn, properties=struct(plugin.checked(VAULT)))
+    return [plugin.stub.Create.future(request, timeout=60) for _ in range(count)]
+
+
+# How it starts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address"),
+    [
+        ([], None),
+        (["127.0.0.1:2"], "127.0.0.1:2"),
+        (["--logtostderr", "-v=9", "127.0.0.1:2"], "127.0.0.1:2"),
+        (["--tracing", "tcp://127.0.0.1:1", "127.0.0.1:2"], "127.0.0.1:2"),
+        (["-v=9", "--tracing", "file:/tmp/trace", "localhost:2"], "localhost:2"),
+        (["--tracing", "tcp://127.0.0.1:1"], None),
+        (["-v=3"], None),
+        (["help"], None),
+    ],
+)
+def test_the_address_of_the_engine_is_the_last_argument(arguments: list[str], address: str | None) -> None:
+    """Flags and their values stand before it. Whoever runs the plugin by hand gives none."""
+    assert address == engine_address(arguments)
+
+
+def test_it_serves_an_engine_that_starts_it_with_flags(start: Callable[..., Emulator]) -> None:
+    """Under `--tracing` it watches the engine, and not the receiver of the traces."""
+    qoder = start("2026-05")
+    with Process(*FLAGS) as running:
+        running.connect().configure(qoder).create(VAULT)
+        assert 1 == len(qoder.vaults)
+
+        running.engine_is_killed()
+
+        assert (0, "") == running.end()
+
+
+# How it ends
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["an engine", "a person"])
+def test_an_interrupt_ends_it_without_a_word(by_hand: bool) -> None:
+    """The engine ends plugins with SIGINT, and shows what they write to stderr from `-v=3` on."""
+    with Process("--logtostderr", "-v=3", by_hand=by_hand) as running:
+        running.connect().stub.Cancel(empty_pb2.Empty(), timeout=5)
+
+        running.process.send_signal(signal.SIGINT)
+
+        assert (0, "") == running.end(at_most_s=5), "the engine kills it after 5 s"
+
+
+def test_an_interrupt_during_its_start_ends_it_without_a_word() -> None:
+    """Whichever import it meets, of Pulumi, gRPC or the package's own."""
+    program = """
+import os, signal, sys
+
+class Interrupting:
+    first_seen = ("pulumi_qoder_vault", "pulumi_qoder_vault.plugin", "pulumi_qoder_vault.plugin.process")
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("pulumi", "grpc", "pulumi_qoder_vault") and name not in self.first_seen:
+            print(name, flush=True)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from pulumi_qoder_vault.plugin.process import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    *imported, port = done.stdout.split()
+    assert {"pulumi", "grpc", "pulumi_qoder_vault.plugin.servicer"} <= set(imported)
+    assert port.isdecimal()
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("rate", ["0", "8"], ids=["all is under way", "most waits for the rate limit"])
+def test_an_interrupt_cuts_off_nothing_that_was_begun(start: Callable[..., Emulator], rate: str) -> None:
+    """Each create is finished, or rolled back and says so: nothing is left that no response names."""
+    qoder = start("2026-07", latency_s=0.5)
+    with Process() as running:
+        plugin = running.connect().configure(qoder, apiRevision="2026-07", maxWritesPerSecond=rate)
+        creates = begin_creates(plugin, 20)
+        assert in_time(lambda: len(qoder.vaults) >= 2, 20)
+
+        running.process.send_signal(signal.SIGINT)
+        failures = [create.exception() for create in creates]
+
+        assert (0, "") == running.end()
+    made = [create.result().id for create, failure in zip(creates, failures, strict=True) if failure is None]
+    assert sorted(made) == sorted(vault.id for vault in qoder.vaults)
+    assert [1] * len(made) == [len(vault.credentials) for vault in qoder.vaults]
+    if rate == "0":
+        assert 20 == len(made)
+    else:
+        assert any("was deleted again, nothing is left" in failure.details() for failure in failures if failure)
+
+
+def test_cancel_gets_through_to_a_busy_plugin(start: Callable[..., Emulator]) -> None:
+    """However many operations there are at a time, and what waits is then not sent."""
+    qoder = start("2026-05")
+    with Process() as running:
+        plugin = running.connect().configure(qoder, apiRevision="2026-05", maxWritesPerSecond="4")
+        creates = begin_creates(plugin, 100)
+        assert in_time(lambda: len(qoder.vaults) >= 3, 20)
+
+        plugin.stub.Cancel(empty_pb2.Empty(), timeout=5)
+        failures = [create.exception() for create in creates]
+
+    made = len([failure for failure in failures if failure is None])
+    assert made == len(qoder.vaults), "what was made is recorded"
+    assert made < 20
+    lines = {failure.details() for failure in failures if failure is not None}
+    assert lines <= {
+        "POST /vaults: not sent, since this run was cancelled",
+        "not begun, since this run was cancelled",
+    }
+
+
+def test_a_plugin_whose_engine_was_killed_makes_no_more_and_ends(start: Callable[..., Emulator]) -> None:
+    """Nobody would record what it makes."""
+    qoder = start("2026-05")
+    with Process() as running:
+        plugin = running.connect().configure(qoder, apiRevision="2026-05", maxWritesPerSecond="4")
+        creates = begin_creates(plugin, 60)
+        assert in_time(lambda: len(qoder.vaults) >= 2, 20)
+
+        running.engine_is_killed()
+
+        assert (0, "") == running.end()
+        assert len(qoder.vaults) < 30
+        assert 60 == len(creates)
