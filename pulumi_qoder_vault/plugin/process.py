@@ -11,8 +11,6 @@ import socket
 import sys
 from queue import Empty, SimpleQueue
 
-from ..error_reporting import engine_address
-
 THREADS = 1024  # made when they are needed: operations that queue must not keep Cancel waiting
 WATCH_EVERY_S = 2.0
 ENDS_WITHIN_S = 60.0
@@ -22,10 +20,10 @@ def main() -> None:
     """Serve on a free port of this machine, and print it: the engine reads it from the first line."""
     interrupts: SimpleQueue[int] = SimpleQueue()  # unlike an Event, it may be written to in a signal handler
     signal.signal(signal.SIGINT, lambda number, _: interrupts.put(number))
-    _serve(engine_address(sys.argv[1:]), interrupts)
+    _serve(interrupts)
 
 
-def _serve(engine: str | None, interrupts: SimpleQueue[int]) -> None:
+def _serve(interrupts: SimpleQueue[int]) -> None:
     # These imports take most of the time to start. SIGINT is handled by now.
     from concurrent import futures
 
@@ -33,8 +31,10 @@ def _serve(engine: str | None, interrupts: SimpleQueue[int]) -> None:
     from pulumi.runtime.proto import provider_pb2_grpc
 
     from .. import connection
+    from ..error_reporting import engine_address
     from .servicer import Servicer
 
+    engine = engine_address(sys.argv[1:])
     server = grpc.server(
         futures.ThreadPoolExecutor(THREADS),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
