@@ -25,10 +25,12 @@ from pulumi.dynamic import (
 
 from . import properties
 from .connection import Qoder
-from .errors import SettingsError
-from .guard import Reported, one_clean_line, warn
+from .errors import QoderError, SettingsError
+from .guard import Reported, one_clean_line, urn_of_call, warn
 from .lifecycle.check import POSITION_IGNORED, is_position
+from .lifecycle.others import Deletion
 from .pulumi_values import from_plain, to_plain
+from .resources.current_ids import CurrentIds
 from .resources.handler import Found, Partial
 from .settings import Settings, load
 
@@ -74,12 +76,16 @@ class Vault(Resource, module="qoder", name="Vault"):
     """What was asked for; empty when nothing was."""
     on_delete: pulumi.Output[str | None]
     """``"delete"`` or ``"archive"``; None for a vault that this stack does not own."""
+    force_destroy: pulumi.Output[bool | None]
+    """Whether credentials of others may go with the vault; None for a vault that this stack does not own."""
     credentials: pulumi.Output[Sequence[Mapping[str, Any]]]
     """What was asked for, defaults filled in; every ``access_token`` is secret."""
     credential_ids: pulumi.Output[Mapping[str, str]]
     """Credential ids by ``mcp_server_url``; never secret."""
     rotations: pulumi.Output[Mapping[str, int]]
     """By ``mcp_server_url``, how often the access token has changed in this vault; never secret."""
+    other_credentials: pulumi.Output[Mapping[str, str] | None]
+    """By credential id, the URL or variable name of what others have in the vault, when this resource last looked."""
     status: pulumi.Output[str]
     """``"active"`` or ``"archived"``."""
     base_url: pulumi.Output[str]
@@ -102,6 +108,7 @@ class Vault(Resource, module="qoder", name="Vault"):
         credentials: pulumi.Input[Sequence[pulumi.Input[CredentialArgs]]] | None = None,
         metadata: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         on_delete: pulumi.Input[str] = "delete",
+        force_destroy: pulumi.Input[bool] = False,
     ) -> None:
         """Declare a vault.
 
@@ -112,6 +119,7 @@ class Vault(Resource, module="qoder", name="Vault"):
             credentials: any iterable of maps, one for each URL. Required, but with ``qoder:apiRevision`` ``2026-07``.
             metadata: at most 15 pairs; keys to 64 characters, values to 512. API revision ``2026-07`` only.
             on_delete: ``"delete"``, or ``"archive"`` to have the vault archived instead, for good.
+            force_destroy: True to have the vault deleted, or archived, with the credentials of others in it.
 
         Raises:
             pulumi.RunError: the options have ``import_``, or a position of ``credentials`` in ``ignore_changes``.
@@ -125,9 +133,13 @@ class Vault(Resource, module="qoder", name="Vault"):
                 "credentials": to_plain(credentials, "credentials"),
                 "metadata": to_plain(metadata, "metadata"),
                 "on_delete": to_plain(on_delete, "on_delete") if opts is None or opts.id is None else None,
+                "force_destroy": (
+                    None if force_destroy is False or (opts and opts.id) else to_plain(force_destroy, "force_destroy")
+                ),
                 # Outputs are attributes only if they are named here.
                 "credential_ids": None,
                 "rotations": None,
+                "other_credentials": None,
                 "status": None,
                 "base_url": None,
                 "workspace_id": None,
@@ -172,6 +184,7 @@ class QoderProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Keep the stack's configuration; what is wrong with it is said by the call that needs it."""
         self._config = req.config
+        self._known_ids = CurrentIds()
 
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -193,6 +206,9 @@ class QoderProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare the state with the program. No request."""
         difference = self._handler.diff(_id, properties.to_inputs(_olds), properties.to_inputs(_news))
+        self._ids.note(urn_of_call(), _id)
+        if difference.refusal:
+            raise QoderError(difference.refusal)
         for line in difference.warnings:
             warn(line)
         if not difference.is_change:
@@ -208,8 +224,11 @@ class QoderProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make it."""
         try:
-            return CreateResult(*self._handler.create(self._qoder(), properties.to_inputs(props)))
+            id_, outputs = self._handler.create(self._qoder(), properties.to_inputs(props))
+            self._ids.note(urn_of_call(), id_)
+            return CreateResult(id_, outputs)
         except Partial as failure:
+            self._ids.note(urn_of_call(), failure.id)
             raise _reported(failure, props) from None
 
     @one_clean_line
@@ -234,7 +253,13 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete it, or do what its state says is to be done instead."""
-        self._handler.delete(self._qoder(), _id, properties.to_inputs(_props))
+        urn = urn_of_call()
+        deletion = Deletion(urn, self._ids.is_replaced(urn, _id))
+        self._handler.delete(self._qoder(), _id, properties.to_inputs(_props), deletion)
+
+    @property
+    def _ids(self) -> CurrentIds:
+        return self._known_ids if hasattr(self, "_known_ids") else CurrentIds()
 
     def _settings(self) -> Settings:
         return load(self._config.get, os.environ) if hasattr(self, "_config") else load(lambda _: None, os.environ)

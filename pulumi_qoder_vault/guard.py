@@ -105,6 +105,11 @@ def _init_failed(reason: str, id_: str, properties: Mapping[str, Any]) -> Any:
     return provider_pb2.ErrorResourceInitFailed(id=id_, properties=struct, reasons=[reason])
 
 
+def urn_of_call() -> str:
+    """Return the URN of the resource that the running call is about; empty outside of a call."""
+    return _running_call()[1]
+
+
 def _running_call() -> tuple[Any, str]:
     """Find the gRPC call that is being answered, and the URN in it: the SDK does not hand them to a provider."""
     import grpc

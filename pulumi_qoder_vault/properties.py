@@ -35,7 +35,7 @@ from .secret import Secret
 
 PROVIDER_KEY = "__provider"
 SECRETS = frozenset({"access_token", "client_secret", "refresh_token", "secret_value"})
-DATA = frozenset({"metadata", "rotations", "credential_ids"})  # maps whose keys are the user's
+DATA = frozenset({"metadata", "rotations", "credential_ids", "other_credentials"})  # maps whose keys are data
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"  # Pulumi's, for what is no plain value
 SECRET_SIGNATURE = {SIGNATURE_KEY: "1b47061264138c4ac30d75fd1eb44270"}
 KINDS = {
@@ -105,6 +105,7 @@ def to_desired(props: Mapping[str, Any]) -> DesiredVault:
         metadata=inputs.get("metadata"),
         rotations=_to_counts(inputs),
         on_delete=inputs.get("on_delete") or "delete",
+        force_destroy=inputs.get("force_destroy") is True,
     )
 
 
@@ -154,6 +155,8 @@ def to_recorded(id_: str, props: Mapping[str, Any]) -> RecordedVault:
         created_at=inputs.get("created_at") or "",
         updated_at=inputs.get("updated_at") or "",
         **_to_place_and_revision(inputs),
+        force_destroy=inputs.get("force_destroy") is True,
+        other_credentials=inputs.get("other_credentials"),
     )
 
 
@@ -180,6 +183,10 @@ def to_outputs(recorded: RecordedVault) -> dict[str, Any]:
     }
     if recorded.unfinished is not None:
         outputs["unfinished"] = list(recorded.unfinished)
+    if recorded.force_destroy:
+        outputs["force_destroy"] = True
+    if recorded.other_credentials is not None:
+        outputs["other_credentials"] = dict(recorded.other_credentials)
     return to_wire(outputs)  # type: ignore[no-any-return]
 
 
@@ -245,6 +252,8 @@ def to_refreshed_inputs(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Give all inputs, as what exists says: the engine then shows the drift, and the next ``up`` mends it."""
     names = ("display_name", "on_delete", "credentials", "rotations", "status")
     inputs = {name: outputs[name] for name in names}
+    if outputs.get("force_destroy"):
+        inputs["force_destroy"] = True
     if outputs["metadata"]:
         inputs["metadata"] = outputs["metadata"]
     return inputs

@@ -10,7 +10,7 @@ import re
 import unicodedata
 import urllib.parse
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -30,6 +30,7 @@ _ESCAPE = re.compile(
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 # What follows where a server cut a secret short: an ellipsis, a quotation mark, or nothing.
 _CUT = re.compile(r"""\.\.\.|[\u2026"'`\xab\xb4\xbb\u2018\u2019\u201c\u201d]|\Z""")
+_BETWEEN = "\xbb\xab\u201d\u201c\u2019"  # each of them ends a secret that was cut short, and begins no escape
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -88,6 +89,17 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
         before = position
     words = " ".join("".join(line).split())
     return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
+def one_line_each(texts: Sequence[str], secrets: Collection[Secret]) -> list[str]:
+    """Make many texts fit to be shown, each whole; see `one_line`. The spellings of the secrets are made once."""
+    lines = [one_line(text, limit=len(text) + 1) for text in texts]
+    between = next((mark for mark in _BETWEEN if not any(mark in line for line in lines)), None)
+    if between is None:
+        return [HIDDEN] * len(lines)
+    joined = between.join(lines)
+    redacted = one_line(joined, secrets, limit=len(HIDDEN) * len(joined) + 1).split(between)
+    return redacted if len(redacted) == len(lines) else [HIDDEN] * len(lines)
 
 
 class _Unit(NamedTuple):

@@ -32,6 +32,10 @@ _ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
 _DURATION = re.compile(r"(?=.)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
 
+FORCE_DESTROY = "QODER_FORCE_DESTROY"  # a run's, not a stack's: there is no configuration of it
+_BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to reach Qoder.
@@ -89,6 +93,18 @@ def load(configured: Callable[[str], Any], environment: Mapping[str, str]) -> Se
         max_reads_per_second=read("maxReadsPerSecond", _rate, 50.0),
         timeout_s=read("timeout", _duration, 120.0),
     )
+
+
+def force_destroy(environment: Mapping[str, str]) -> bool:
+    """Read if credentials of others go with each vault that this run deletes.
+
+    Raises:
+        SettingsError: the value cannot be read; one line that names the variable and the forms it takes.
+    """
+    value = environment.get(FORCE_DESTROY, "").strip().lower()
+    if value and value not in _BOOLEANS:
+        raise SettingsError(f"{FORCE_DESTROY}: must be true or false (1, yes, on; 0, no, off)")
+    return _BOOLEANS.get(value, False)
 
 
 def _text(value: Any) -> str:

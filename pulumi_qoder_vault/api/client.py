@@ -6,13 +6,13 @@ Paths and the repeatability of each call stand here, bodies in `revisions`, the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from .. import errors
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Place, Revision
-from ..secret import SHORTEST_PART, Secret, one_line
+from ..secret import SHORTEST_PART, Secret, one_line, one_line_each
 from . import revisions
 from .transport import NO_CONTENT, Request, Tell, Transport, rfc3339
 
@@ -58,6 +58,16 @@ class Client:
     def place(self) -> Place:
         """Where this run asks."""
         return Place(self._transport.settings.base_url, self._transport.settings.workspace_id)
+
+    @property
+    def deleted_ids(self) -> Collection[str]:
+        """The credentials that this process deleted: a list may show them for some seconds more."""
+        return self._transport.deleted_ids
+
+    def fit_to_show(self, texts: Sequence[str]) -> list[str]:
+        """Return texts of Qoder's on one line each, without the API token or an access token of this operation."""
+        token = self._transport.settings.api_token
+        return one_line_each(texts, (*self._secrets, token) if token else self._secrets)
 
     def recovering(self) -> Client:
         """Give the same API with 30 s of its own for all that is asked of it."""
@@ -235,7 +245,13 @@ class Client:
 
         Source: Qoder, Delete Vault Credential (read 2026-08).
         """
-        self._delete(_credential_path(vault_id, credential_id), credential_id)
+        try:
+            self._delete(_credential_path(vault_id, credential_id), credential_id)
+        except errors.NotFound as failure:
+            if failure.genuine:  # an earlier attempt may have deleted it
+                self._transport.deleted_ids.add(credential_id)
+            raise
+        self._transport.deleted_ids.add(credential_id)
 
     def _request(self, method: str, path: str, **fields: Any) -> Request:
         return Request(

@@ -107,12 +107,16 @@ class Transport:
         settings: where, with which API token, and how fast.
         user_agent: who asks.
         clock: where time comes from.
+
+    Attributes:
+        deleted_ids: the credentials that this process deleted.
     """
 
     def __init__(self, settings: Settings, user_agent: str, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or Clock()
         self._ahead_s = 0.0
+        self.deleted_ids: set[str] = set()
         self._reads = Limiter(settings.max_reads_per_second, self._clock)
         self._writes = Limiter(settings.max_writes_per_second, self._clock)
         self._http = _http_client(settings, user_agent)

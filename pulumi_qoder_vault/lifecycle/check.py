@@ -36,7 +36,7 @@ MAX_METADATA_PAIRS = 15  # 16 at Qoder (read 2026-08); one is kept for the provi
 CREDENTIAL_METADATA_PAIRS = 16
 
 ON_DELETE = ("delete", "archive")
-VAULT_KEYS = ("display_name", "credentials", "metadata", "on_delete")
+VAULT_KEYS = ("display_name", "credentials", "metadata", "on_delete", "force_destroy")
 CREDENTIAL_KEYS = ("mcp_server_url", "access_token", "protocol", "type")
 COMPUTED_KEYS = ("status", "rotations")  # inputs that `complete` adds, and that come back after an import
 
@@ -114,6 +114,7 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken, *, allows_empt
         inputs.get("metadata"), recorded.get("metadata"), at_most=MAX_METADATA_PAIRS, secrets=secrets
     )
     yield from check_choice("on_delete", inputs.get("on_delete"), ON_DELETE)
+    yield from _check_boolean("force_destroy", inputs.get("force_destroy"))
     if inputs.get("credentials") is not None or "credentials" not in meant:
         yield from _check_credentials(
             inputs.get("credentials"),
@@ -161,6 +162,8 @@ def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
     }
     if inputs.get("metadata") is not None:
         completed["metadata"] = inputs["metadata"]
+    if inputs.get("force_destroy"):  # unknown counts; False is as if nothing was given
+        completed["force_destroy"] = inputs["force_destroy"]
 
     credentials = inputs.get("credentials")
     if isinstance(credentials, Unknown):
@@ -249,6 +252,11 @@ def check_choice(path: str, value: Any, choices: tuple[str, ...]) -> Iterator[Pr
         yield from check_text(path, value, allowed_values.text)
     else:
         yield Problem(path, f"must be {' or '.join(repr(choice) for choice in choices)}")
+
+
+def _check_boolean(path: str, value: Any) -> Iterator[Problem]:
+    if value is not None and not isinstance(value, bool | Unknown):
+        yield Problem(path, f"must be a boolean, true or false, not {kind(value)}")
 
 
 def _check_credentials(

@@ -5,12 +5,13 @@ Pure: no HTTP, no Pulumi objects. Inputs may hold `UNKNOWN` in a preview; what i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from .model import ACTIVE, DEFAULT_PROTOCOL, STATIC_BEARER, Inputs, RecordedVault, Unknown
+from .others import replacement_warning
 
 # Where a change stands: names of properties, keys of maps, and indices of lists.
 Path = tuple[str | int, ...]
@@ -35,6 +36,7 @@ class Difference:
         deletes_first: True if there is no room for a new object beside the old one, should there be one.
         details: every change by its path. An index is one of the new list, for a removal one of the old list.
         warnings: what a person should know before this is carried out, each in one line without a secret.
+        refusal: why it must not be carried out; empty where it may.
     """
 
     is_change: bool
@@ -43,6 +45,7 @@ class Difference:
     deletes_first: bool = False
     details: Mapping[Path, Kind] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    refusal: str = ""
 
 
 def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
@@ -65,6 +68,8 @@ def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
         details["status",] = Kind.UPDATE
     if (desired.get("on_delete") or "delete") != recorded.on_delete:
         details["on_delete",] = Kind.UPDATE if recorded.on_delete else Kind.ADD
+    if (desired.get("force_destroy") or False) != recorded.force_destroy:
+        details["force_destroy",] = Kind.DELETE if recorded.force_destroy else Kind.ADD
     for path, kind in _credentials(recorded, desired.get("credentials")):
         details[path] = Kind.UPDATE if path in details else kind  # one goes and another one takes its place
 
@@ -72,7 +77,62 @@ def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
     is_hidden = not replaces and recorded.unfinished is not None
     if is_change and desired.get("rotations") is not None:
         details |= _compared(("rotations",), recorded.rotations, desired["rotations"])
-    return Difference(is_change, tuple(replaces), is_hidden, details=details)
+    return Difference(
+        is_change,
+        tuple(replaces),
+        is_hidden,
+        details=details,
+        warnings=tuple(_warnings(recorded, desired, replaces)),
+        refusal=_refusal(recorded, desired, replaces, details),
+    )
+
+
+def touches_credentials(recorded: RecordedVault, desired: Inputs) -> bool:
+    """Tell if an update may have to look at the credentials of the vault; what is unknown counts as changed."""
+    return recorded.unfinished is not None or any(_credentials(recorded, desired.get("credentials")))
+
+
+def _changed_for_deletion(recorded: RecordedVault, desired: Inputs) -> list[str]:
+    """Return which of the arguments changes that a deletion goes by; what is unknown is judged when it is known."""
+    pairs = {
+        "on_delete": (recorded.on_delete or "delete", desired.get("on_delete") or "delete"),
+        "force_destroy": (recorded.force_destroy, desired.get("force_destroy") or False),
+    }
+    return [name for name, (before, after) in pairs.items() if before != after and not isinstance(after, Unknown)]
+
+
+def _refusal(recorded: RecordedVault, desired: Inputs, replaces: Collection[str], details: Mapping[Path, Kind]) -> str:
+    """Word why a replacement must wait: the old vault is deleted as the state says, and not as the program does.
+
+    An archived vault is replaced by every `up`, so that no change can come before it: there it is a warning.
+    """
+    changed = _changed_for_deletion(recorded, desired)
+    reasons = [name for name in ("display_name", "metadata") if name in replaces and _is_known(name, desired, details)]
+    if not changed or not reasons or "status" in replaces:
+        return ""
+    what, why = " and ".join(changed), " and ".join(reasons)
+    return (
+        f"{what}: must not change together with {why}, which replaces the vault: the old one is deleted by what the "
+        f"state holds of {'it' if len(changed) == 1 else 'them'}; run pulumi up with the change of {what} alone first"
+    )
+
+
+def _warnings(recorded: RecordedVault, desired: Inputs, replaces: Collection[str]) -> Iterator[str]:
+    changed = _changed_for_deletion(recorded, desired)
+    if "status" in replaces and "on_delete" in changed:
+        done = "left archived" if recorded.on_delete == "archive" else "deleted"
+        yield f"on_delete: is for the new vault; the archived one, {recorded.id}, is {done}, as the state says"
+    if replaces and recorded.status == ACTIVE and recorded.other_credentials and not recorded.force_destroy:
+        yield replacement_warning(recorded)
+
+
+def _is_known(name: str, desired: Inputs, details: Mapping[Path, Kind]) -> bool:
+    """Tell if a property differs whatever is still unknown."""
+    value = desired.get(name)
+    if not isinstance(value, Mapping):
+        return not isinstance(value, Unknown)
+    keys = [str(path[1]) for path in details if path[0] == name]
+    return any(not isinstance(value.get(key), Unknown) for key in keys)
 
 
 def _compared(path: Path, before: Mapping[str, Any], after: Any) -> Iterator[tuple[Path, Kind]]:

@@ -6,7 +6,7 @@ everything that a preview does not know yet `UNKNOWN`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final, Protocol
@@ -93,6 +93,7 @@ class DesiredVault:
         metadata: None when the program gives none; nothing is sent then.
         rotations: by URL, how often its access token has changed in this vault.
         on_delete: ``delete`` or ``archive``.
+        force_destroy: True if credentials of others may go with the vault.
     """
 
     display_name: str
@@ -100,6 +101,7 @@ class DesiredVault:
     metadata: Mapping[str, str] | None = None
     rotations: Mapping[str, int] = field(default_factory=dict)
     on_delete: str = "delete"
+    force_destroy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,9 @@ class RecordedVault:
         on_delete: ``delete`` or ``archive``; None for a vault that this stack does not own.
         unfinished: None, but after work that stopped in the middle: then the ids of credentials of ours that are still
             to be deleted, mostly none. A refresh makes the inputs say what exists, so that the next ``up`` goes on.
+        force_destroy: True if credentials of others may go with the vault.
+        other_credentials: by id, the URL or the name of each active credential that this resource did not make, as of
+            the last time it looked; None before. Fit to be shown.
     """
 
     id: str
@@ -191,6 +196,8 @@ class RecordedVault:
     updated_at: str
     api_revision: Revision
     unfinished: tuple[str, ...] | None = None
+    force_destroy: bool = False
+    other_credentials: Mapping[str, str] | None = None
 
 
 class VaultsApi(Protocol):
@@ -203,6 +210,13 @@ class VaultsApi(Protocol):
     @property
     def place(self) -> Place:
         """Where this run asks."""
+
+    @property
+    def deleted_ids(self) -> Collection[str]:
+        """The credentials that this process deleted: a list may show them for some seconds more."""
+
+    def fit_to_show(self, texts: Sequence[str]) -> list[str]:
+        """Return texts of Qoder's on one line each, without a secret that this process knows of."""
 
     def recovering(self) -> VaultsApi:
         """Give the same API with 30 s of its own for all that is asked of it, whatever was used up before."""

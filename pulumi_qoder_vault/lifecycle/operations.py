@@ -5,6 +5,7 @@ What is to be done is decided in `plan`; `making` makes a vault, `work` changes 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..errors import Conflict, NotFound, QoderError, Refused, Unfinished, VaultNotFound
@@ -12,6 +13,9 @@ from .detect import RevisionInUse
 from .making import make_vault
 from .model import (
     ACTIVE,
+    ARCHIVED,
+    DEFAULT_PROTOCOL,
+    STATIC_BEARER,
     Credential,
     DesiredVault,
     ObservedCredential,
@@ -20,6 +24,7 @@ from .model import (
     Revision,
     VaultsApi,
 )
+from .others import NOTHING_KNOWN, Deletion, named, others, refusal
 from .plan import Op, Step, plan
 from .work import Work
 
@@ -67,9 +72,10 @@ def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None,
         if is_gone(api, recorded, failure):
             return None, True
         raise not_found(api, recorded, failure) from None
-    credentials = recorded.credentials
+    credentials, other_credentials = recorded.credentials, recorded.other_credentials
     if vault.status == ACTIVE:  # of an archived one nothing can be mended, so nothing else counts
-        credentials = _still_there(api, recorded)
+        listed = api.list_credentials(recorded.id)
+        credentials, other_credentials = _still_there(recorded, listed), _of_others(api, recorded, listed)
     urls = {item.key for item in credentials}
     is_drift = (
         ACTIVE not in (vault.status, recorded.status)
@@ -88,13 +94,19 @@ def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None,
         updated_at=vault.updated_at or recorded.updated_at,
         api_revision=vault.revision,
         unfinished=recorded.unfinished or None,
+        other_credentials=other_credentials,
     )
     return found, is_drift
 
 
-def _still_there(api: VaultsApi, recorded: RecordedVault) -> tuple[Credential, ...]:
+def _of_others(api: VaultsApi, recorded: RecordedVault, listed: Iterable[ObservedCredential]) -> dict[str, str]:
+    """Return what the state holds of the credentials that this resource did not make."""
+    return named(others(recorded, listed, api.deleted_ids), api.fit_to_show)
+
+
+def _still_there(recorded: RecordedVault, listed: Iterable[ObservedCredential]) -> tuple[Credential, ...]:
     """Give the recorded credentials that are active, each with the protocol that Qoder shows, if it shows one."""
-    active = {item.id: item for item in api.list_credentials(recorded.id) if item.is_active}
+    active = {item.id: item for item in listed if item.is_active}
     observed = {url: active[id_] for url, id_ in recorded.credential_ids.items() if id_ in active}
     return tuple(
         replace(item, protocol=observed[item.key].protocol or item.protocol)
@@ -120,11 +132,46 @@ def look_up(api: VaultsApi, vault_id: str, recorded: RecordedVault | None = None
         if recorded is not None:
             raise not_found(api, recorded, failure) from None
         raise no_vault(api, vault_id, failure) from None
+    return _as_found(api, vault, _newest(credentials))
+
+
+def find(api: VaultsApi, vault_id: str) -> RecordedVault:
+    """Read a vault that an import makes ours, with those of its credentials that a vault can declare.
+
+    Raises:
+        VaultNotFound: it is not to be found, and it must exist.
+    """
+    try:
+        vault = api.get_vault(vault_id)
+        credentials = api.list_credentials(vault_id)
+    except NotFound as failure:
+        raise no_vault(api, vault_id, failure) from None
+    declared = {url: item for url, item in _newest(credentials).items() if item.type == STATIC_BEARER}
+    found = _as_found(api, vault, declared)
+    return replace(
+        found,
+        on_delete="delete",
+        credentials=tuple(
+            replace(item, protocol=item.protocol or DEFAULT_PROTOCOL)  # 2026-07 has none
+            for item in found.credentials
+        ),
+        rotations=dict.fromkeys(declared, 0),
+        other_credentials=_of_others(api, found, credentials),
+    )
+
+
+def _newest(credentials: Iterable[ObservedCredential]) -> dict[str, ObservedCredential]:
+    """Return the active credentials that have a URL, by it; of two with one URL, the newest."""
     newest: dict[str, ObservedCredential] = {}
     # A time has as many digits as it needs: without the Z, a shorter one is the earlier one.
     for item in sorted(credentials, key=lambda item: item.created_at.removesuffix("Z")):
         if item.is_active and item.mcp_server_url:
             newest[item.mcp_server_url] = item
+    return newest
+
+
+def _as_found(api: VaultsApi, vault: ObservedVault, credentials: Mapping[str, ObservedCredential]) -> RecordedVault:
+    """Record a vault that this stack does not own."""
     return RecordedVault(
         id=vault.id,
         display_name=vault.display_name,
@@ -132,8 +179,8 @@ def look_up(api: VaultsApi, vault_id: str, recorded: RecordedVault | None = None
         on_delete=None,
         place=api.place,
         status=vault.status,
-        credentials=tuple(Credential(url, None, item.protocol, item.type) for url, item in newest.items()),
-        credential_ids={url: item.id for url, item in newest.items()},
+        credentials=tuple(Credential(url, None, item.protocol, item.type) for url, item in credentials.items()),
+        credential_ids={url: item.id for url, item in credentials.items()},
         rotations={},
         created_at=vault.created_at,
         updated_at=vault.updated_at,
@@ -149,13 +196,14 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
     """
     revision = in_use.for_vault(recorded.api_revision)
     assumed = _as_observed(recorded, revision)
-    target = replace(recorded, on_delete=desired.on_delete)
+    target = replace(recorded, on_delete=desired.on_delete, force_destroy=desired.force_destroy)
     if not plan(recorded, desired, assumed, revision) and recorded.unfinished is None:
         return _settled(target, desired)
     try:
         observed, revision = look(api, recorded, in_use)
     except NotFound as failure:
         raise not_found(api, recorded, failure) from None
+    target = replace(target, other_credentials=_of_others(api, recorded, observed))
     work = Work(api, target, desired, observed, revision)
     try:
         work.carry_out(plan(recorded, desired, observed, revision))
@@ -175,13 +223,24 @@ def look(
     return observed, in_use.for_vault(shapes.pop() if len(shapes) == 1 else recorded.api_revision)
 
 
-def delete(api: VaultsApi, recorded: RecordedVault) -> None:
+def delete(
+    api: VaultsApi, recorded: RecordedVault, deletion: Deletion = NOTHING_KNOWN, *, is_forced: bool = False
+) -> None:
     """Delete or archive a vault, as ``on_delete`` says. One that is gone, or archived already, is success.
+
+    Args:
+        api: where it is asked for.
+        recorded: what the state holds of the vault.
+        deletion: what a front knows of it, for the line that says why it does not go on.
+        is_forced: True if credentials of others go with the vault in this run; ``force_destroy`` says it for all.
 
     Raises:
         VaultNotFound: it is not to be found, and that does not prove that it is gone.
+        QoderError: it holds credentials of others; nothing was done.
     """
     try:
+        if not (is_forced or recorded.force_destroy):
+            _refuse_to_take_others_along(api, recorded, deletion)
         if recorded.on_delete == "archive":
             api.archive_vault(recorded.id)
         else:
@@ -192,6 +251,19 @@ def delete(api: VaultsApi, recorded: RecordedVault) -> None:
     except NotFound as failure:
         if not is_gone(api, recorded, failure):
             raise not_found(api, recorded, failure) from None
+
+
+def _refuse_to_take_others_along(api: VaultsApi, recorded: RecordedVault, deletion: Deletion) -> None:
+    """Look for credentials of others. One read; an archived vault, which serves nobody, needs none.
+
+    Raises:
+        QoderError: there are some.
+    """
+    if recorded.status == ARCHIVED:
+        return
+    found = _of_others(api, recorded, api.list_credentials(recorded.id))
+    if found and api.get_vault(recorded.id).status == ACTIVE:
+        raise QoderError(refusal(recorded, found, deletion))
 
 
 def _roll_back(api: VaultsApi, recorded: RecordedVault, failure: QoderError, suspects: tuple[str, ...]) -> QoderError:
@@ -236,6 +308,7 @@ def _recorded(api: VaultsApi, desired: DesiredVault, vault: ObservedVault) -> Re
         display_name=desired.display_name,
         metadata={key: value for key, value in vault.metadata.items() if key in (desired.metadata or {})},
         on_delete=desired.on_delete,
+        force_destroy=desired.force_destroy,
         place=api.place,
         status=vault.status,
         credentials=existing,

@@ -80,6 +80,11 @@ _VAULT_INPUTS: Properties = {
     "onDelete": _text(
         "`delete`, or `archive`: the vault is archived instead, and there is no way back from that.", default="delete"
     ),
+    "forceDestroy": {
+        "type": "boolean",
+        "description": "Whether the vault is deleted, or archived, also while it holds credentials that this resource "
+        "did not make: they go with it. Such a deletion is refused unless this is true.",
+    },
 }
 
 _VAULT_OUTPUTS: Properties = {
@@ -88,6 +93,11 @@ _VAULT_OUTPUTS: Properties = {
     "rotations": {
         **_COUNTS,
         "description": "By `mcpServerUrl`, how often the access token has changed in this vault; never secret.",
+    },
+    "otherCredentials": {
+        **_STRINGS,
+        "description": "The active credentials in the vault that this resource did not make, as of the last time it "
+        "looked: the URL, or the name of the variable, by credential id; absent before. Never secret.",
     },
     "status": _STATUS,
     **_PLACE,
@@ -241,7 +251,7 @@ RESOURCES: Mapping[str, Any] = {
         "inputProperties": _VAULT_INPUTS,
         "requiredInputs": ["displayName"],
         "properties": _VAULT_OUTPUTS,
-        "required": sorted(set(_VAULT_OUTPUTS) - {"workspaceId"}),
+        "required": sorted(set(_VAULT_OUTPUTS) - {"forceDestroy", "otherCredentials", "workspaceId"}),
         "aliases": [{"type": DYNAMIC_VAULT}],
     },
     CREDENTIAL: {

@@ -27,7 +27,9 @@ from ..guard import detailed_status, unforeseen
 from ..lifecycle.check import POSITION_IGNORED, is_position
 from ..lifecycle.diff import Difference, Kind
 from ..lifecycle.model import UNKNOWN
+from ..lifecycle.others import Deletion
 from ..resources.credential import CredentialResource
+from ..resources.current_ids import CurrentIds
 from ..resources.handler import Partial, ResourceHandler
 from ..resources.vault import VaultResource
 from . import names, wire
@@ -100,6 +102,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._operating = threading.Semaphore(AT_A_TIME)
         self._configured: dict[str, Any] = {}
         self._declared: set[str] = set()
+        self._ids = CurrentIds()
 
     # The protocol's own affairs
 
@@ -164,6 +167,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         another account, whose 404 would say that everything is gone. An explicit provider has its own arguments only.
         """
         self._configured = _received(request.args)
+        self._ids = CurrentIds()  # another engine, or the next command of one
         live = os.environ.get("PULUMI_CONFIG")
         if live and _DEFAULT_PROVIDER.fullmatch(request.name or request.urn.rpartition("::")[2]):
             self._configured |= _live(live)
@@ -200,6 +204,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             _refuse_positions(request)
         outputs = wire.read_inputs(request.olds)
         difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news))
+        self._ids.note(request.urn, request.id)
+        if difference.refusal:
+            raise errors.QoderError(names.in_text(difference.refusal))
         for line in difference.warnings:
             self._engine.warn(request.urn, names.in_text(line))
         return _diff_response(difference, is_dynamic=properties.PROVIDER_KEY in request.olds.fields)
@@ -212,7 +219,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=_marked(wire.to_wire(outputs), request.properties))
         with self._operating:
             connection.refuse_if_over()
-            id_, outputs = handler.create(self._qoder(request), inputs)
+            try:
+                id_, outputs = handler.create(self._qoder(request), inputs)
+            except Partial as failure:
+                self._ids.note(request.urn, failure.id)
+                raise
+        self._ids.note(request.urn, id_)
         return provider_pb2.CreateResponse(id=id_, properties=_marked(wire.to_wire(outputs), request.properties))
 
     @one_clean_line
@@ -243,9 +255,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @one_clean_line
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
+        deletion = Deletion(
+            request.urn, self._ids.is_replaced(request.urn, request.id), "forceDestroy: true", "retainOnDelete: true"
+        )
         with self._operating:
             connection.refuse_if_over()
-            _handler(request).delete(self._qoder(request), request.id, wire.read_inputs(request.properties))
+            _handler(request).delete(self._qoder(request), request.id, wire.read_inputs(request.properties), deletion)
         return empty_pb2.Empty()
 
     # Functions

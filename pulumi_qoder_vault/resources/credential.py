@@ -16,6 +16,7 @@ from ..lifecycle import credential, credentials, plan
 from ..lifecycle.check import Problem
 from ..lifecycle.diff import Difference
 from ..lifecycle.model import UNKNOWN, Inputs, RecordedVault, Revision
+from ..lifecycle.others import Deletion
 from ..settings import Settings
 from .handler import Found, Outputs, Partial, own_token
 
@@ -87,7 +88,7 @@ class CredentialResource:
         known = {name: value for name, value in outputs.items() if name in kept}
         return {**inputs, **known, "credential_id": outputs["credential_id"] if keeps_id else UNKNOWN}
 
-    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> None:
+    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
         credentials.delete(qoder.api(outputs), properties.to_recorded_credential(outputs))
 
 

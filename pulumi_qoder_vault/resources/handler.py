@@ -14,6 +14,7 @@ from ..connection import Qoder
 from ..lifecycle.check import ApiToken, Problem
 from ..lifecycle.diff import Difference
 from ..lifecycle.model import Inputs
+from ..lifecycle.others import Deletion
 from ..settings import Settings
 
 Outputs = dict[str, Any]
@@ -79,5 +80,5 @@ class ResourceHandler(Protocol):
     def foresee_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
         """Give the outputs, as far as a preview can know them. No request."""
 
-    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> None:
+    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
         """Delete it, or whatever its outputs say is to be done instead."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from .. import properties
@@ -12,8 +12,9 @@ from ..errors import Unfinished, VaultNotFound
 from ..lifecycle import check as checks
 from ..lifecycle import diff as diffs
 from ..lifecycle import operations, plan
-from ..lifecycle.model import DEFAULT_PROTOCOL, STATIC_BEARER, UNKNOWN, Inputs, Revision
-from ..settings import Settings
+from ..lifecycle.model import UNKNOWN, Inputs, Revision
+from ..lifecycle.others import Deletion
+from ..settings import Settings, force_destroy
 from .handler import Found, Outputs, Partial, own_token
 
 
@@ -43,28 +44,12 @@ class VaultResource:
 
     def find(self, qoder: Qoder, id_: str) -> Found | None:
         try:
-            found = operations.look_up(qoder.api(), id_)
+            found = operations.find(qoder.api(), id_)
         except VaultNotFound as failure:
             if failure.is_absent:
                 return None
             raise
-        if found is None:
-            return None
-        declared = tuple(
-            replace(item, protocol=item.protocol or DEFAULT_PROTOCOL)  # 2026-07 has none
-            for item in found.credentials
-            if item.type == STATIC_BEARER
-        )
-        urls = [item.mcp_server_url for item in declared]
-        outputs = properties.to_outputs(
-            replace(
-                found,
-                on_delete="delete",
-                credentials=declared,
-                credential_ids={url: found.credential_ids[url] for url in urls},
-                rotations=dict.fromkeys(urls, 0),
-            )
-        )
+        outputs = properties.to_outputs(found)
         return Found(id_, outputs, properties.to_refreshed_inputs(outputs))
 
     def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
@@ -86,11 +71,15 @@ class VaultResource:
         recorded = properties.to_recorded(id_, outputs)
         revision = recorded.api_revision if settings.revision == "auto" else Revision(settings.revision)
         ids = plan.credential_ids(recorded, inputs.get("credentials"), revision)
-        known = {name: value for name, value in properties.to_outputs(recorded).items() if name != "unfinished"}
+        given = ("unfinished", "force_destroy")  # the first is done then, the second as the inputs say
+        known = {name: value for name, value in properties.to_outputs(recorded).items() if name not in given}
+        if diffs.touches_credentials(recorded, inputs):
+            known["other_credentials"] = UNKNOWN  # the update looks at the vault
         return known | {"metadata": {}, **inputs, "credential_ids": ids}
 
-    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> None:
-        operations.delete(qoder.api(outputs), properties.to_recorded(id_, outputs))
+    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
+        recorded, is_forced = properties.to_recorded(id_, outputs), force_destroy(os.environ)
+        operations.delete(qoder.api(outputs), recorded, deletion, is_forced=is_forced)
 
 
 def _partial(failure: Unfinished) -> Partial:

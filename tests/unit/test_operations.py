@@ -784,11 +784,12 @@ def test_metadata_that_is_stored(world_of: Callable[..., World], metadata: dict[
 
 
 def test_nothing_new_is_no_drift(world: World) -> None:
-    """A vault as it was recorded; one read."""
+    """A vault as it was recorded, and nobody else's credential in it; two reads."""
     recorded = world.create(desired(ONE))
     world.qoder.clear_requests()
 
-    assert (recorded, False) == world.read(recorded)
+    assert (replace(recorded, other_credentials={}), False) == world.read(recorded)
+    assert 2 == len(world.asked)
 
 
 def test_an_archived_vault_is_drift(world: World) -> None:
@@ -851,7 +852,7 @@ def test_a_success_elsewhere_updates_the_record(world: World) -> None:
 
     found, is_drift = world.read(replace(recorded, place=Place("https://old.example/api", None)))
 
-    assert (recorded, False) == (found, is_drift)
+    assert (replace(recorded, other_credentials={}), False) == (found, is_drift)
 
 
 def test_another_revision_and_other_times_are_no_drift(world: World) -> None:
@@ -1386,7 +1387,7 @@ def test_a_vault_that_is_gone_is_said_to_be(world: World) -> None:
 
 
 def test_delete(world: World) -> None:
-    """One request, and the vault is gone; a second one is success, too."""
+    """One read, one write, and the vault is gone; a second time is success, too: the list is not there any more."""
     recorded = world.create(desired(ONE))
     world.qoder.clear_requests()
 
@@ -1394,7 +1395,9 @@ def test_delete(world: World) -> None:
     world.delete(recorded)
 
     assert [] == world.qoder.vaults
-    assert 2 == len(world.asked)
+    listed, deleted, absent = world.asked
+    assert ["GET /vaults/V/credentials 200", "GET /vaults/V/credentials 404"] == [listed, absent]
+    assert deleted.startswith("DELETE /vaults/V 20")
 
 
 @pytest.mark.parametrize("archive_again", [200, 409])

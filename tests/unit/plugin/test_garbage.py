@@ -22,6 +22,7 @@ SOUND: dict[str, list[dict[str, Any]]] = {
             "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN, "protocol": "sse", "type": "static_bearer"}],
             "metadata": {"team": "tools"},
             "onDelete": "archive",
+            "forceDestroy": True,
         }
     ],
     CREDENTIAL: [
@@ -96,7 +97,10 @@ def look_at(plugin: Plugin, recorded: Resource, news: dict[str, Any]) -> None:
         if answer.failures:
             continue
         inputs = answer.inputs
-        plugin.call("Diff", urn=plugin.urn, id=recorded.id, olds=recorded.outputs, news=inputs)
+        try:
+            plugin.call("Diff", urn=plugin.urn, id=recorded.id, olds=recorded.outputs, news=inputs)
+        except Failed as failure:
+            assert "must not change together with" in str(failure)
         plugin.call("Create", urn=plugin.urn, properties=inputs, preview=True)
         plugin.call("Update", urn=plugin.urn, id=recorded.id, olds=recorded.outputs, news=inputs, preview=True)
 

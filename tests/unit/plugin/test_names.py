@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pulumi_qoder_vault.plugin import names
 
+DATA = ("credentialIds", "otherCredentials")
 OURS = st.sampled_from(names.NAMES)
 TREES = st.recursive(
     st.none() | st.booleans() | st.text() | OURS,
@@ -31,15 +32,15 @@ def test_names_come_back(tree: Any) -> None:
 def keys(value: Any) -> list[str]:
     """All of ours: those of ids are the user's."""
     if isinstance(value, dict):
-        return [*value, *(key for name, item in value.items() if name != "credentialIds" for key in keys(item))]
+        return [*value, *(key for name, item in value.items() if name not in DATA for key in keys(item))]
     return [key for item in value for key in keys(item)] if isinstance(value, list) else []
 
 
-@pytest.mark.parametrize("name", ["metadata", "rotations", "credential_ids"])
+@pytest.mark.parametrize("name", ["metadata", "rotations", "credential_ids", "other_credentials"])
 def test_keys_of_the_user_stay(name: str) -> None:
     """They are data, also where they are called like a property, at any depth."""
     theirs = {"display_name": "a", "vaultId": "b", "https://example.com/access_token": {"client_id": 1}}
-    camel = {"credential_ids": "credentialIds"}.get(name, name)
+    camel = {"credential_ids": "credentialIds", "other_credentials": "otherCredentials"}.get(name, name)
 
     assert {camel: theirs} == names.to_schema({name: theirs})
     assert {name: theirs} == names.from_schema({camel: theirs})

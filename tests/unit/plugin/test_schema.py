@@ -103,15 +103,25 @@ def test_every_output_of_a_vault_comes(plugin: Plugin) -> None:
     outputs = plugin.create(news).outputs
 
     assert set(RESOURCES[VAULT]["required"]) == outputs.keys()
-    assert {"workspaceId"} == RESOURCES[VAULT]["properties"].keys() - outputs.keys()
+    optional = {"forceDestroy", "otherCredentials", "workspaceId"}
+    assert optional == RESOURCES[VAULT]["properties"].keys() - outputs.keys()
 
 
-def test_a_workspace_comes_where_there_is_one(serve: Callable[..., Plugin], qoder: Any) -> None:
-    """The one output that may be missing."""
+def test_what_may_be_missing_comes_where_it_is_known(serve: Callable[..., Plugin], qoder: Any) -> None:
+    """A workspace that is configured, a `forceDestroy` that is true, and what a read saw of others."""
     plugin = serve().configure(qoder, workspaceId="ws_1")
-    news = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]}
+    news = {
+        "displayName": "v",
+        "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}],
+        "forceDestroy": True,
+    }
 
-    assert RESOURCES[VAULT]["properties"].keys() == plugin.create(news).outputs.keys()
+    made = plugin.create(news)
+    seen = plugin.refresh(made)
+
+    assert seen is not None
+    assert RESOURCES[VAULT]["properties"].keys() - {"otherCredentials"} == made.outputs.keys()
+    assert RESOURCES[VAULT]["properties"].keys() == seen.outputs.keys()
 
 
 def test_every_output_of_a_credential_comes(vault_plugin: Callable[..., Any]) -> None:

@@ -1,0 +1,106 @@
+"""Other people's credentials in a vault: which they are, and what is said before a deletion would take them along.
+
+Pure: no HTTP, no Pulumi objects. A vault is deleted with every credential in it, and Qoder shows nobody's name on one:
+what this resource did not record is somebody else's, be it a person, another stack, or a `Credential` resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .model import ObservedCredential, RecordedVault
+
+NAMED = 20  # in one line; no vault of the sister API holds more
+LONGEST_NAME = 100  # in a line, in characters
+LONGEST_RECORDED_NAME = 2048  # what a URL may have (Qoder, Vault Credentials, read 2026-08)
+FORCE = "QODER_FORCE_DESTROY=true"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a front knows of a deletion, and how its programs spell the ways out.
+
+    Attributes:
+        urn: the resource's URN; empty where it is not known.
+        is_replaced: True if another vault has taken the place of this one, so that Pulumi gives it no new inputs and
+            finds its URN ambiguous; None where that is not known.
+        force_destroy: the argument that lets others' credentials go with the vault.
+        retain_on_delete: Pulumi's option that keeps the vault.
+    """
+
+    urn: str = ""
+    is_replaced: bool | None = None
+    force_destroy: str = "force_destroy=True"
+    retain_on_delete: str = "retain_on_delete=True"
+
+
+NOTHING_KNOWN = Deletion()
+
+
+def others(
+    recorded: RecordedVault, observed: Iterable[ObservedCredential], deleted: Collection[str] = ()
+) -> tuple[ObservedCredential, ...]:
+    """Return the active credentials that this resource did not make.
+
+    Args:
+        recorded: what the state holds: the credentials that are ours, and ours that are still to be deleted.
+        observed: what Qoder lists.
+        deleted: the ids of what this process deleted: a list may show them for some seconds more.
+    """
+    ours = {*recorded.credential_ids.values(), *(recorded.unfinished or ()), *deleted}
+    return tuple(item for item in observed if item.is_active and item.id not in ours)
+
+
+def named(
+    credentials: Sequence[ObservedCredential], fit_to_show: Callable[[Sequence[str]], Sequence[str]]
+) -> dict[str, str]:
+    """Return the URL, or the name of the variable, of each credential by its id, fit for the state and for a line."""
+    shown = fit_to_show([item.key or item.type or "of an unknown type" for item in credentials])
+    return {item.id: _cut(name, LONGEST_RECORDED_NAME) for item, name in zip(credentials, shown, strict=True)}
+
+
+def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: Deletion) -> str:
+    """Word why a vault is kept: whom it would hurt, and every way out that is open to it."""
+    done = "archived" if recorded.on_delete == "archive" else "deleted"
+    line = f"vault {recorded.id} is not {done}: it holds {_listed(credentials)}"
+    always = f"delete {_them(credentials)}, or set {FORCE} for this run, which takes {_them(credentials)} along"
+    if deletion.is_replaced:
+        return f"{line}; as it is the old vault of a replacement, {always}: {FORCE} pulumi up"
+    unless = "" if deletion.is_replaced is False else "Unless the vault is pending deletion after a replacement: "
+    return (
+        f"{line}; {always}. {unless}{deletion.force_destroy} in the program does the same, once pulumi up has recorded "
+        f"it with no other change; and {deletion.retain_on_delete}, recorded likewise, or pulumi state delete "
+        f"'{deletion.urn or '<urn>'}' keeps the vault"
+    )
+
+
+def replacement_warning(recorded: RecordedVault) -> str:
+    """Word what a replacement does to the credentials of others that the state knows of."""
+    credentials = recorded.other_credentials or {}
+    return (
+        f"vault {recorded.id} is replaced, and it holds {_listed(credentials)}, as last seen; the new vault lacks "
+        f"{_them(credentials)}, and the old one is not deleted before {_they_are(credentials)} gone, but with {FORCE}. "
+        "A Credential resource of this program is made again in the new vault and deleted from the old one"
+    )
+
+
+def _listed(credentials: Mapping[str, str]) -> str:
+    """Name credentials, not more than fit into a line, and say how many there are."""
+    count = len(credentials)
+    shown = [f"{id_} ({_cut(name, LONGEST_NAME)})" for id_, name in list(credentials.items())[:NAMED]]
+    more = f" and {count - NAMED} more" if count > NAMED else ""
+    what = "1 credential that is" if count == 1 else f"{count} credentials that are"
+    return f"{what} not of this resource: {', '.join(shown)}{more}"
+
+
+def _them(credentials: Mapping[str, str]) -> str:
+    return "it" if len(credentials) == 1 else "them"
+
+
+def _they_are(credentials: Mapping[str, str]) -> str:
+    return "it is" if len(credentials) == 1 else "they are"
+
+
+def _cut(name: str, limit: int) -> str:
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
