@@ -63,25 +63,29 @@ def named(
 def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: Deletion) -> str:
     """Word why a vault is kept: whom it would hurt, and every way out that is open to it."""
     done = "archived" if recorded.on_delete == "archive" else "deleted"
-    line = f"vault {recorded.id} is not {done}: it holds {_listed(credentials)}"
-    always = f"delete {_them(credentials)}, or set {FORCE} for this run, which takes {_them(credentials)} along"
+    line, them = f"vault {recorded.id} is not {done}: it holds {_listed(credentials)}", _them(credentials)
     if deletion.is_replaced:
-        return f"{line}; as it is the old vault of a replacement, {always}: {FORCE} pulumi up"
-    unless = "" if deletion.is_replaced is False else "Unless the vault is pending deletion after a replacement: "
+        return (
+            f"{line}; it is the old vault of a replacement: delete {them} and run pulumi up again, or run {FORCE} "
+            f"pulumi up, which takes {them} along"
+        )
+    condition = "" if deletion.is_replaced is False else ", if the vault is not pending deletion after a replacement,"
     return (
-        f"{line}; {always}. {unless}{deletion.force_destroy} in the program does the same, once pulumi up has recorded "
-        f"it with no other change; and {deletion.retain_on_delete}, recorded likewise, or pulumi state delete "
-        f"'{deletion.urn or '<urn>'}' keeps the vault"
+        f"{line}; delete {them}, or set {FORCE} for this run, which takes {them} along; or{condition} set "
+        f"{deletion.force_destroy} in the program and run pulumi up first, with no other change, or keep the vault: set "
+        f"{deletion.retain_on_delete} in the program and run pulumi up first, or run pulumi state delete "
+        f"'{deletion.urn or '<urn>'}'"
     )
 
 
 def replacement_warning(recorded: RecordedVault) -> str:
     """Word what a replacement does to the credentials of others that the state knows of."""
     credentials = recorded.other_credentials or {}
+    them = _them(credentials)
     return (
-        f"vault {recorded.id} is replaced, and it holds {_listed(credentials)}, as last seen; the new vault lacks "
-        f"{_them(credentials)}, and the old one is not deleted before {_they_are(credentials)} gone, but with {FORCE}. "
-        "A Credential resource of this program is made again in the new vault and deleted from the old one"
+        f"vault {recorded.id} is to be replaced, and it holds {_listed(credentials)}; the new vault will lack {them}, "
+        f"and the old one stays until nobody else has a credential in it, or {FORCE} is set (a Credential resource of "
+        "this program is made anew in the new vault, and is no hindrance)"
     )
 
 
@@ -91,15 +95,11 @@ def _listed(credentials: Mapping[str, str]) -> str:
     shown = [f"{id_} ({_cut(name, LONGEST_NAME)})" for id_, name in list(credentials.items())[:NAMED]]
     more = f" and {count - NAMED} more" if count > NAMED else ""
     what = "1 credential that is" if count == 1 else f"{count} credentials that are"
-    return f"{what} not of this resource: {', '.join(shown)}{more}"
+    return f"{what} not in the state of this resource: {', '.join(shown)}{more}"
 
 
 def _them(credentials: Mapping[str, str]) -> str:
     return "it" if len(credentials) == 1 else "them"
-
-
-def _they_are(credentials: Mapping[str, str]) -> str:
-    return "it is" if len(credentials) == 1 else "they are"
 
 
 def _cut(name: str, limit: int) -> str:

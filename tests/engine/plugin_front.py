@@ -10,7 +10,7 @@ import pulumi
 OUTPUTS = {
     "Vault": (
         "display_name metadata on_delete credentials credential_ids rotations status base_url workspace_id created_at "
-        "updated_at api_revision"
+        "updated_at api_revision force_destroy other_credentials"
     ),
     "Credential": (
         "vault_id mcp_server_url access_token protocol type credential_id rotations status base_url workspace_id "

@@ -21,8 +21,10 @@ def decoded(value):
     return [decoded(item) for item in value] if isinstance(value, list) else value
 
 
+vaults = {}
 for name, arguments in json.loads(Path("vaults.json").read_text()).items():
     given = arguments.pop("opts", {})
+    exports = arguments.pop("exports", ())
     if "custom_timeouts" in given:
         given["custom_timeouts"] = pulumi.CustomTimeouts(**given["custom_timeouts"])
     if "alias_name" in given:
@@ -30,6 +32,8 @@ for name, arguments in json.loads(Path("vaults.json").read_text()).items():
     elif "aliases" in given:
         given["aliases"] = [pulumi.Alias(type_="pulumi-python:dynamic/qoder:Vault")]
     options = pulumi.ResourceOptions(**given)
+    if "in_vault" in arguments:
+        arguments["vault_id"] = vaults[arguments.pop("in_vault")].id
     if "vault_id" in arguments:
         made = Credential(name, options, **decoded(arguments))
         for output in ("id", "credential_id", "rotations", "status"):
@@ -39,6 +43,7 @@ for name, arguments in json.loads(Path("vaults.json").read_text()).items():
         vault = Vault.get(name, arguments["get"], options)
     else:
         vault = Vault(name, options, **decoded(arguments))
+    vaults[name] = vault
     for output in (
         "id",
         "credential_ids",
@@ -48,5 +53,6 @@ for name, arguments in json.loads(Path("vaults.json").read_text()).items():
         "metadata",
         "credentials",
         "api_revision",
+        *exports,
     ):
         pulumi.export(f"{name}.{output}", getattr(vault, output))

@@ -90,8 +90,8 @@ def test_problems_have_the_paths_of_the_schema(plugin: Plugin) -> None:
         (vault({**credential(), "url": "x"}), "credentials[0].url: is not a known key; did you mean mcpServerUrl?"),
         (
             vault(zzz=1),
-            "zzz: is not a known key; known keys are displayName, credentials, metadata, onDelete, forceDestroy, status, "
-            "rotations",
+            "zzz: is not a known key; known keys are displayName, credentials, metadata, onDelete, forceDestroy, "
+            "status, rotations",
         ),
     ],
 )
