@@ -72,8 +72,8 @@ def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: D
     condition = "" if deletion.is_replaced is False else ", if the vault is not pending deletion after a replacement,"
     return (
         f"{line}; delete {them}, or set {FORCE} for this run, which takes {them} along; or{condition} set "
-        f"{deletion.force_destroy} in the program and run pulumi up first, with no other change, or keep the vault: set "
-        f"{deletion.retain_on_delete} in the program and run pulumi up first, or run pulumi state delete "
+        f"{deletion.force_destroy} in the program and run pulumi up first, with no other change, or keep the vault: "
+        f"set {deletion.retain_on_delete} in the program and run pulumi up first, or run pulumi state delete "
         f"'{deletion.urn or '<urn>'}'"
     )
 

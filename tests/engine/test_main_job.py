@@ -69,7 +69,7 @@ def test_a_vault_is_previewed_deployed_rotated_refreshed_and_destroyed(stack: St
     asked(qoder)
 
     stack.destroy()
-    assert ["DELETE /vaults/{id}"] == asked(qoder)
+    assert ["GET /vaults/{id}/credentials", "DELETE /vaults/{id}"] == asked(qoder)
     assert [] == qoder.vaults
     assert [] == stack.resources()
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from one_process import FRONTS
-from stacks import Stack, credential, vault
-from test_failures import problem_of
+from stacks import Stack, credential, problem_of, vault
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
 

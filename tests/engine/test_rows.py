@@ -47,7 +47,7 @@ LIVES = {
     "2026-05, dropped": (
         Row("create", Fault.DROP_AFTER_COMMIT, 0),
         Row("rotate", Fault.DROP_AFTER_COMMIT, 3),
-        Row("destroy", Fault.DROP_AFTER_COMMIT, 0),
+        Row("destroy", Fault.DROP_AFTER_COMMIT, 1),
     ),
     "2026-07, dropped": (
         Row("create", Fault.DROP_AFTER_COMMIT, 1),
@@ -77,12 +77,12 @@ LIVES = {
     "2026-07, after the commit": (
         Row("create", Fault.ERROR_AFTER_COMMIT, 3),
         Row("rotate", Fault.GATEWAY_TIMEOUT_COMMIT_LATER, 1),
-        Row("destroy", Fault.ERROR_AFTER_COMMIT, 0),
+        Row("destroy", Fault.ERROR_AFTER_COMMIT, 1),
     ),
     "2026-07, forbidden": (
         Row("create", Fault.FORBIDDEN, 3, "was deleted again, nothing is left"),
         Row("rotate", Fault.FORBIDDEN, 1, "403 permission_error"),
-        Row("destroy", Fault.FORBIDDEN, 0, "403 permission_error"),
+        Row("destroy", Fault.FORBIDDEN, 1, "403 permission_error"),
     ),
     "2026-07, outage": (
         Row("create", Fault.OUTAGE, 1),

@@ -18,10 +18,10 @@ dynamic provider, then the plugin, which leave the same behind in every row.
 
 `a1 b1` is a vault with two credentials: `a` has its first access token, `b` too; `a2` is `a` rotated, `a?` is not
 known, `-` is nothing, `A + B` are two vaults. *create* makes `a1 b1`, *rotate* makes `a2 b1` of it, *add* `a1 b1 c1`,
-*remove* `a1`; *read* is a refresh. *at* is the request that meets the fault, counted from 0 in the order of an
-operation without one. *before* and *after* say whether Qoder handled the request. *key* says whether Qoder honours
-`Idempotency-Key`: no current page of the vaults says that it does. "2026-05, two per URL" is a Qoder that allows a
-second credential for one URL.
+*remove* `a1`; *read* is a refresh; *replace* gives the vault another name, which makes a new one and deletes the old
+one. *at* is the request that meets the fault, counted from 0 in the order of an operation without one. *before* and
+*after* say whether Qoder handled the request. *key* says whether Qoder honours `Idempotency-Key`: no current page of
+the vaults says that it does. "2026-05, two per URL" is a Qoder that allows a second credential for one URL.
 
 *then up* and *refresh, then up* say whether the next `pulumi up` makes everything right, and with how many requests. In
 no row is there, in the end, a vault at Qoder that is in no state (an orphan), a URL with two credentials or without

@@ -36,19 +36,25 @@ WORLDS: dict[str, dict[str, Any]] = {
 KEYS = {"honoured": True, "ignored": False}
 
 
-def program(*tokens: str) -> dict[str, Props]:
+def program(*tokens: str, name: str = "my-mcp-vault") -> dict[str, Props]:
     """A program with one vault; `a1` is the first access token of the server `a`."""
     credentials = [{"mcp_server_url": URLS[token[0]], "access_token": f"canary-{token}-51c0"} for token in tokens]
-    return {"v": {"display_name": "my-mcp-vault", "credentials": credentials, "on_delete": "delete"}}
+    return {"v": {"display_name": name, "credentials": credentials, "on_delete": "delete"}}
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What is under fault: from one program to another, or a command without one."""
+    """What is under fault: from one program to another, which may give the vault another name; or a command."""
 
     before: tuple[str, ...]
     after: tuple[str, ...]
     command: str = "up"
+    name: str = "my-mcp-vault"
+
+    @property
+    def program(self) -> dict[str, Props]:
+        """What the program says then."""
+        return program(*self.after, name=self.name)
 
 
 OPERATIONS = {
@@ -57,6 +63,7 @@ OPERATIONS = {
     "add": Operation(("a1", "b1"), ("a1", "b1", "c1")),
     "remove": Operation(("a1", "b1"), ("a1",)),
     "read": Operation(("a1", "b1"), ("a1", "b1"), "refresh"),
+    "replace": Operation(("a1", "b1"), ("a1", "b1"), name="renamed"),
     "delete": Operation(("a1", "b1"), (), "destroy"),
 }
 
@@ -158,7 +165,7 @@ class Scene:
     def act(self) -> list[str]:
         """Run the operation."""
         if self.operation.command == "up":
-            return self.engine.up(program(*self.operation.after))
+            return self.engine.up(self.operation.program)
         return self.engine.refresh() if self.operation.command == "refresh" else self.engine.destroy()
 
     def settle(self) -> None:
@@ -244,7 +251,7 @@ def _run_once(row: Row, between: tuple[str, ...], front: str) -> tuple[Outcome, 
         errors_between = scene.engine.refresh()
         assert [] == errors_between, errors_between
     scene.qoder.clear_requests()
-    again = scene.engine.up(program(*operation.after)) if operation.command != "destroy" else scene.engine.destroy()
+    again = scene.engine.up(operation.program) if operation.command != "destroy" else scene.engine.destroy()
     count = "" if row.fault in AT_WORK else f", {len(scene.qoder.requests)}"
     next_up = f"{'fails' if again else 'converges'}{count}"
 
@@ -307,7 +314,12 @@ def is_allowed(row: Row, flaw: str) -> bool:
     """The marked rows, each with its reason in MARKS: what is handled late, or made twice since a key was ignored."""
     if row.fault in AT_WORK and (row.keys == "ignored" or row.fault == LATEST):
         return flaw in MARKS
-    is_untold = row.operation == "create" and row.position == 0 and row.world != "2026-07" and row.keys == "ignored"
+    is_untold = (
+        row.operation in ("create", "replace")
+        and row.position == 0
+        and row.world != "2026-07"
+        and row.keys == "ignored"
+    )
     return is_untold and flaw == "orphan, named in the error"
 
 

@@ -52,4 +52,4 @@ def test_every_command_takes_the_fewest_requests(world: tuple[str, Emulator, Eng
     assert [] == engine.up(program("a2", "b1"))
     assert (1, 1) == asked(qoder), "remove"
     assert [] == engine.destroy()
-    assert (0, 1) == asked(qoder)
+    assert (1, 1) == asked(qoder), "destroy: nobody else's credential is in it"

@@ -138,7 +138,7 @@ def test_a_provider_pickled_by_any_python_is_no_change(stack: Stack, qoder: Emul
         assert [] == qoder.requests
     stack.destroy()
 
-    assert ["DELETE"] == [request.method for request in qoder.requests]
+    assert ["GET", "DELETE"] == [request.method for request in qoder.requests]
     assert 1 == len(qoder.vaults)  # that of protocol 4
 
 
