@@ -92,14 +92,16 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
 
 
 def one_line_each(texts: Sequence[str], secrets: Collection[Secret]) -> list[str]:
-    """Make many texts fit to be shown, each whole; see `one_line`. The spellings of the secrets are made once."""
-    lines = [one_line(text, limit=len(text) + 1) for text in texts]
-    between = next((mark for mark in _BETWEEN if not any(mark in line for line in lines)), None)
-    if between is None:
-        return [HIDDEN] * len(lines)
-    joined = between.join(lines)
-    redacted = one_line(joined, secrets, limit=len(HIDDEN) * len(joined) + 1).split(between)
-    return redacted if len(redacted) == len(lines) else [HIDDEN] * len(lines)
+    """Make many texts fit to be shown, each whole; see `one_line`. The spellings of the secrets are made once.
+
+    A text that would take the others with it, by what a terminal obeys or by the marks that are put between them, is
+    shown as ``***``.
+    """
+    between = next((mark for mark in _BETWEEN if not any(mark in secret.reveal() for secret in secrets)), "")
+    harmless = [text if between and between not in text and "\x1b" not in text else HIDDEN for text in texts]
+    joined = between.join(harmless)
+    redacted = one_line(joined, secrets, limit=len(HIDDEN) * len(joined) + 1)
+    return [text.strip() for text in redacted.split(between)] if between and texts else harmless
 
 
 class _Unit(NamedTuple):

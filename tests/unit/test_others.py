@@ -1,0 +1,525 @@
+"""Other people's credentials in a vault: which they are, what is said and recorded of them, and what keeps a vault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulumi_qoder_vault import errors, properties
+from pulumi_qoder_vault.api.client import Client
+from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.lifecycle import check, operations
+from pulumi_qoder_vault.lifecycle.detect import RevisionInUse
+from pulumi_qoder_vault.lifecycle.diff import diff
+from pulumi_qoder_vault.lifecycle.model import (
+    UNKNOWN,
+    Credential,
+    DesiredVault,
+    ObservedCredential,
+    Place,
+    RecordedVault,
+    Revision,
+)
+from pulumi_qoder_vault.lifecycle.others import Deletion, others, refusal
+from pulumi_qoder_vault.resources.current_ids import CurrentIds
+from pulumi_qoder_vault.secret import Secret, one_line, one_line_each
+from pulumi_qoder_vault.settings import force_destroy
+
+URL, THEIRS = "https://example.com/mcp", "https://theirs.example/mcp"
+TOKEN = "mcp-canary-one-1111"
+JSON = (("Content-Type", "application/json"),)
+both = pytest.mark.parametrize("on_delete", ["delete", "archive"])
+
+
+@pytest.fixture(params=["2026-05", "2026-07"])
+def qoder(request: pytest.FixtureRequest, start: Callable[..., Emulator]) -> Emulator:
+    return start(request.param, unique_url=True, max_credentials=1000)
+
+
+@pytest.fixture
+def api(qoder: Emulator, client_of: Callable[..., Client]) -> Client:
+    return client_of(qoder, Secret(TOKEN))
+
+
+def made(api: Client, **fields: Any) -> RecordedVault:
+    wanted = DesiredVault("v", (Credential(URL, Secret(TOKEN)),), rotations={URL: 0}, **fields)
+    return operations.create(api, wanted, RevisionInUse("auto"))
+
+
+def seen(api: Client, recorded: RecordedVault) -> RecordedVault:
+    found, is_drift = operations.read(api, recorded)
+    assert found is not None
+    assert not is_drift, "what others do is no drift"
+    return found
+
+
+def line_of(act: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    with pytest.raises(errors.QoderError) as caught:
+        act(*arguments, **named)
+    return str(caught.value)
+
+
+def listed(*items: Mapping[str, Any]) -> Effect:
+    """A list as a service may answer it."""
+    credentials = [
+        {"type": "static_bearer", "status": "active", "created_at": "2026-05-18T08:00:00Z", **item} for item in items
+    ]
+    return Effect("a list", status=200, headers=JSON, body={"data": credentials, "has_more": False})
+
+
+# Which they are
+
+
+def test_what_is_not_recorded_and_active_is_of_others() -> None:
+    """Ours are what the state holds, what is left to be deleted, and what this process deleted."""
+    seen_ones = [
+        ObservedCredential(id_, URL, None, "static_bearer", id_ != "archived", "", Revision.R2026_05)
+        for id_ in ("recorded", "leftover", "deleted", "archived", "theirs")
+    ]
+
+    found = others(recorded_with(unfinished=("leftover",)), seen_ones, {"deleted"})
+
+    assert ["theirs"] == [item.id for item in found]
+
+
+def recorded_with(**fields: Any) -> RecordedVault:
+    return replace(
+        RecordedVault(
+            id="vault_1",
+            display_name="v",
+            metadata={},
+            on_delete="delete",
+            place=Place("https://qoder.example", None),
+            status="active",
+            credentials=(Credential(URL, Secret(TOKEN)),),
+            credential_ids={URL: "recorded"},
+            rotations={URL: 0},
+            created_at="",
+            updated_at="",
+            api_revision=Revision.R2026_05,
+        ),
+        **fields,
+    )
+
+
+# Deletion
+
+
+@both
+def test_a_vault_with_credentials_of_others_is_kept(qoder: Emulator, api: Client, on_delete: str) -> None:
+    """Two reads, the second of which tells that it is not archived; nothing is written."""
+    recorded = made(api, on_delete=on_delete)
+    theirs = qoder.add_credential(recorded.id, THEIRS, "their-token")
+    qoder.clear_requests()
+
+    line = line_of(operations.delete, api, recorded)
+
+    assert f"vault {recorded.id} is not {on_delete}d: it holds 1 credential" in line
+    assert f"{theirs.id} ({THEIRS})" in line
+    assert ["GET", "GET"] == [request.method for request in qoder.requests]
+
+
+@both
+@pytest.mark.parametrize("way", ["force_destroy", "this run"])
+def test_it_goes_where_that_was_asked_for(qoder: Emulator, api: Client, on_delete: str, way: str) -> None:
+    """By what the state holds, or by the run: then nothing is listed."""
+    recorded = made(api, on_delete=on_delete, force_destroy=way == "force_destroy")
+    qoder.add_credential(recorded.id, THEIRS, "their-token")
+    qoder.clear_requests()
+
+    operations.delete(api, recorded, is_forced=way == "this run")
+
+    assert 1 == len(qoder.requests)
+    assert [] == [vault for vault in qoder.vaults if vault.status == "active"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_archived_vault_is_not_guarded(qoder: Emulator, api: Client, is_known: bool) -> None:
+    """It serves nobody any more. Where the state says so, nothing is listed."""
+    recorded = made(api)
+    qoder.add_credential(recorded.id, THEIRS, "their-token")
+    qoder.archive_vault(recorded.id)
+    qoder.clear_requests()
+
+    operations.delete(api, replace(recorded, status="archived") if is_known else recorded)
+
+    assert [] == qoder.vaults
+    assert is_known == (["DELETE"] == [request.method for request in qoder.requests])
+
+
+def test_what_this_process_deleted_does_not_count(qoder: Emulator, api: Client) -> None:
+    """A list may show it for some seconds more; to another process it is of others."""
+    recorded = made(api)
+    own = qoder.add_credential(recorded.id, THEIRS, "our-token")
+    items = [{"id": own.id, "mcp_server_url": THEIRS}]
+    qoder.fail_next("GET", "/vaults/*/credentials", listed(*items), times=None)
+    assert own.id in line_of(operations.delete, api, recorded)
+
+    api.delete_credential(recorded.id, own.id)
+    operations.delete(api, recorded)
+
+    assert [] == qoder.vaults
+
+
+def test_a_deletion_that_was_answered_at_the_second_attempt_counts(qoder: Emulator, api: Client) -> None:
+    """The first one was handled and its answer lost; then 404 says that it is gone."""
+    recorded = made(api)
+    own = qoder.add_credential(recorded.id, THEIRS, "our-token")
+    qoder.fail_next("DELETE", "/vaults/*/credentials/*", Fault.DROP_AFTER_COMMIT)
+    with pytest.raises(errors.NotFound):
+        api.delete_credential(recorded.id, own.id)
+
+    assert {own.id} == set(api.deleted_ids)
+
+
+def test_a_deletion_that_failed_does_not_count(qoder: Emulator, api: Client) -> None:
+    """Neither does a 404 that is not Qoder's own."""
+    recorded = made(api)
+    own = qoder.add_credential(recorded.id, THEIRS, "our-token")
+    for fault in (Fault.FORBIDDEN, Fault.HTML_404):
+        qoder.fail_next("DELETE", "/vaults/*/credentials/*", fault)
+        line_of(api.delete_credential, recorded.id, own.id)
+
+    assert own.id in line_of(operations.delete, api, recorded)
+
+
+@both
+@pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.HTML_404, Fault.FOREIGN_404, Fault.HTML_200, Fault.CONFLICT])
+def test_a_list_that_fails_ends_the_deletion(qoder: Emulator, api: Client, on_delete: str, fault: Fault) -> None:
+    """Nobody knows then who would lose what."""
+    recorded = made(api, on_delete=on_delete)
+    qoder.clear_requests()
+    qoder.fail_next("GET", "/vaults/*/credentials", fault, times=None)
+
+    line_of(operations.delete, api, recorded)
+
+    assert [] == qoder.writes
+    qoder.clear_faults()
+    operations.delete(api, recorded)
+    assert [] == [vault for vault in qoder.vaults if vault.status == "active"]
+
+
+def test_every_page_is_looked_at(qoder: Emulator, api: Client) -> None:
+    """Many make the line no longer; it says how many there are."""
+    recorded = made(api)
+    for number in range(250):
+        qoder.add_credential(recorded.id, f"{THEIRS}/{number}/{'x' * 1000}", "their-token")
+
+    line = line_of(operations.delete, api, recorded)
+
+    assert "it holds 250 credentials" in line
+    assert " and 230 more; delete them" in line
+    assert len(line) < 4000
+
+
+def test_a_partial_create_is_deleted(qoder: Emulator, api: Client) -> None:
+    """What it made is its own, and so is what an update left."""
+    recorded = made(api)
+    left = qoder.add_credential(recorded.id, THEIRS, "our-token")
+
+    operations.delete(api, replace(recorded, unfinished=(left.id,)))
+
+    assert [] == qoder.vaults
+
+
+def test_a_roll_back_is_not_guarded(qoder: Emulator, api: Client) -> None:
+    """The vault that this very create made is its own: it is deleted again, without a question."""
+    qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN)
+    metadata = None if qoder.revision == "2026-07" else {"team": "not stored on 2026-05"}
+
+    line = line_of(made, api, metadata=metadata)
+
+    assert "was deleted again, nothing is left" in line
+    assert [] == qoder.vaults
+    assert [] == [item for item in qoder.requests if item.method == "GET"]
+
+
+def test_the_lines_of_an_old_vault_and_of_any_other() -> None:
+    """Where Pulumi gives a vault no new inputs, only what is true is said; where it is not known, on what condition."""
+    theirs = {"vcred_1": THEIRS}
+    old = refusal(recorded_with(), theirs, Deletion("urn", is_replaced=True))
+    either = refusal(recorded_with(), theirs, Deletion("urn:a$b::v"))
+    plain = refusal(recorded_with(on_delete="archive"), {**theirs, "vcred_2": "NAME"}, Deletion(is_replaced=False))
+
+    holds = f"it holds 1 credential that is not in the state of this resource: vcred_1 ({THEIRS})"
+    assert (
+        f"vault vault_1 is not deleted: {holds}; it is the old vault of a replacement: delete it and run pulumi up "
+        "again, or run QODER_FORCE_DESTROY=true pulumi up, which takes it along"
+    ) == old
+    assert (
+        f"vault vault_1 is not deleted: {holds}; delete it, or set QODER_FORCE_DESTROY=true for this run, which takes "
+        "it along; or, if the vault is not pending deletion after a replacement, set force_destroy=True in the program "
+        "and run pulumi up first, with no other change, or keep the vault: set retain_on_delete=True in the program "
+        "and run pulumi up first, or run pulumi state delete 'urn:a$b::v'"
+    ) == either
+    assert "vault vault_1 is not archived: it holds 2 credentials that are not" in plain
+    assert f"vcred_1 ({THEIRS}), vcred_2 (NAME); delete them" in plain
+    assert "pending" not in plain
+
+
+def test_ids_tell_the_halves_of_a_replacement_apart() -> None:
+    """Where no call named a current id, as in a destroy, nothing is known."""
+    ids = CurrentIds()
+    assert ids.is_replaced("urn", "old") is None
+    ids.note("urn", "old")
+    assert ids.is_replaced("urn", "old") is False
+    ids.note("urn", "new")
+    ids.note("", "lost")
+    assert (True, False, None) == tuple(ids.is_replaced(*of) for of in (("urn", "old"), ("urn", "new"), ("", "lost")))
+
+
+# What is recorded
+
+
+def test_what_others_have_is_recorded_where_it_was_looked_at(qoder: Emulator, api: Client) -> None:
+    """Not by a create, which lists nothing; by a read, and by an update that lists; what is gone goes."""
+    recorded = made(api)
+    assert recorded.other_credentials is None
+    assert {} == seen(api, recorded).other_credentials
+    theirs = qoder.add_credential(recorded.id, THEIRS, "their-token")
+    assert {theirs.id: THEIRS} == seen(api, recorded).other_credentials
+
+    wanted = DesiredVault("v", (Credential(URL, Secret("mcp-canary-next-1")),), rotations={URL: 1})
+    rotated = operations.update(api, recorded, wanted, RevisionInUse("auto"))
+    assert {theirs.id: THEIRS} == rotated.other_credentials, "neither the old one of ours nor the new one"
+
+    qoder.clear_requests()
+    kept = operations.update(api, rotated, replace(wanted, on_delete="archive"), RevisionInUse("auto"))
+    assert [] == qoder.requests
+    assert {theirs.id: THEIRS} == kept.other_credentials, "as of the last look"
+
+    qoder.delete_credential(recorded.id, theirs.id)
+    assert {} == seen(api, kept).other_credentials
+
+
+def test_an_import_makes_ours_what_a_vault_can_declare(qoder: Emulator, api: Client) -> None:
+    """The rest is of others."""
+    vault = qoder.add_vault("theirs")
+    ours = qoder.add_credential(vault.id, URL, "a-token")
+    items = [
+        {"id": ours.id, "mcp_server_url": URL},
+        {"id": "vcred_00000000000000000000000000000002", "auth": {"type": "mcp_oauth", "mcp_server_url": THEIRS}},
+        {
+            "id": "vcred_00000000000000000000000000000003",
+            "auth": {"type": "environment_variable", "secret_name": "DEPLOY_KEY"},
+        },
+        {"id": "vcred_00000000000000000000000000000004", "auth": {"type": "of tomorrow"}},
+    ]
+    qoder.fail_next("GET", "/vaults/*/credentials", listed(*items))
+
+    found = operations.find(api, vault.id)
+
+    assert {URL: ours.id} == found.credential_ids
+    assert {"2": THEIRS, "3": "DEPLOY_KEY", "4": "of an unknown type"} == {
+        id_[-1]: name for id_, name in (found.other_credentials or {}).items()
+    }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://x.example/?token={TOKEN}",
+        f"https://x.example/{TOKEN.upper()}",
+        f"https://x.example/\x1b[31m{TOKEN[:9]}\u200b{TOKEN[9:]}\n",
+        "https://x.example/?token=" + "".join(f"%{byte:02x}" for byte in TOKEN.encode()),
+        f"https://x.example/{TOKEN[:12]}",
+        "https://x.example/pt-emulator-0000000000",
+    ],
+)
+def test_no_secret_and_no_control_character_is_recorded_or_said(qoder: Emulator, api: Client, url: str) -> None:
+    """A URL is text of Qoder's: it goes through the same gate as its messages."""
+    recorded = made(api)
+    item = {"id": "vcred_00000000000000000000000000000002", "mcp_server_url": url}
+    own = {"id": recorded.credential_ids[URL], "mcp_server_url": URL}
+    qoder.fail_next("GET", "/vaults/*/credentials", listed(own, item, {**item, "id": item["id"][:-1] + "3"}), times=2)
+
+    found = seen(api, recorded)
+    line = line_of(operations.delete, api, recorded)
+
+    for text in (*(found.other_credentials or {}).values(), line):
+        assert text.isprintable()
+        assert "***" in text
+        assert TOKEN[:9] not in text.lower()
+        assert "0000000000" not in text.replace(item["id"][:-1], "")
+
+
+def test_a_long_url_is_cut(qoder: Emulator, api: Client) -> None:
+    """A state takes what a URL may have, a line less."""
+    recorded = made(api)
+    item = {"id": "vcred_00000000000000000000000000000002", "mcp_server_url": f"https://x.example/{'x' * 50_000}"}
+    own = {"id": recorded.credential_ids[URL], "mcp_server_url": URL}
+    qoder.fail_next("GET", "/vaults/*/credentials", listed(own, item), times=2)
+
+    ((_, name),) = (seen(api, recorded).other_credentials or {}).items()
+
+    assert (2048, "…") == (len(name), name[-1])
+    assert len(line_of(operations.delete, api, recorded)) < 1000
+
+
+@given(st.lists(st.text(max_size=30)), st.sampled_from([TOKEN, 'with"quotes-and-\u2019', "\xbb\xab\u201d\u201c\u2019"]))
+def test_each_text_is_shown_as_it_is_alone(texts: list[str], secret: str) -> None:
+    """As many as there were; none with a secret that it would not have alone."""
+    texts = [*texts, f"https://x.example/{secret}"]
+    secrets = [Secret(secret)]
+
+    shown = one_line_each(texts, secrets)
+
+    assert len(texts) == len(shown)
+    assert secret not in " ".join(shown)
+    alone = [one_line(text, secrets) for text in texts]
+    assert all(one in (other, "***") for one, other in zip(shown, alone, strict=True))
+
+
+def test_a_hostile_text_hides_itself_only() -> None:
+    """One that a terminal obeys, or that holds the mark between texts: the others stay readable."""
+    texts = ["https://a.example", "https://b.example/\x1b]0;", "https://c.example/\xbb", "", "https://d.example"]
+    assert ["https://a.example", "***", "***", "", "https://d.example"] == one_line_each(texts, [Secret(TOKEN)])
+
+
+def test_many_names_and_many_secrets_take_no_time() -> None:
+    """The spellings of a secret are made once, not for each name."""
+    secrets = [Secret(f"mcp-canary-{number:04}-{'x' * 60}") for number in range(300)]
+    began_s = time.process_time()
+
+    one_line_each([f"https://x.example/{number}" for number in range(300)], secrets)
+
+    assert time.process_time() - began_s < 3
+
+
+def test_states_that_lack_it_are_read() -> None:
+    """As if nobody had looked, and nothing were forced; only what is true, or was seen, is written."""
+    plain = recorded_with()
+    written = properties.to_outputs(plain)
+    assert {"force_destroy", "other_credentials"}.isdisjoint(written)
+    assert plain == properties.to_recorded("vault_1", written)
+
+    forced = recorded_with(force_destroy=True, other_credentials={"vcred_1": "access_token"})
+    written = properties.to_outputs(forced)
+    assert (True, {"vcred_1": "access_token"}) == (written["force_destroy"], written["other_credentials"]), "plain"
+    assert forced == properties.to_recorded("vault_1", written)
+    assert True is properties.to_refreshed_inputs(written)["force_destroy"]
+
+
+# What the program asks for
+
+
+@pytest.mark.parametrize("value", ["true", 1, 0, 1.0, [], {}, Secret("x")])
+def test_force_destroy_is_a_boolean(value: Any) -> None:
+    """Nothing else is, and what it was is not shown."""
+    (problem,) = [item for item in check.check({"force_destroy": value}, allows_empty=True) if "force" in item.path]
+    assert str(problem).startswith("force_destroy: must be a boolean, true or false, not a")
+
+
+def test_force_destroy_is_written_where_it_is_true() -> None:
+    """False, and nothing, are the same; what is unknown passes."""
+    given_ = {"display_name": "v", "credentials": []}
+    for value, expected in ((None, None), (False, None), (True, True), (UNKNOWN, UNKNOWN)):
+        inputs = {**given_, "force_destroy": value}
+        assert [] == [item for item in check.check(inputs, allows_empty=True) if not item.is_warning]
+        assert expected == check.complete(inputs, {}).get("force_destroy")
+
+
+WANTED = {"display_name": "v", "on_delete": "delete", "credentials": UNKNOWN, "status": "active"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "names", "reasons"),
+    [
+        ({"display_name": "other", "on_delete": "archive"}, "on_delete", "display_name"),
+        ({"display_name": "other", "force_destroy": True}, "force_destroy", "display_name"),
+        ({"metadata": {"team": "b"}, "on_delete": "archive"}, "on_delete", "metadata"),
+        ({"metadata": {"team": "b", "x": UNKNOWN}, "on_delete": "archive"}, "on_delete", "metadata"),
+        (
+            {"display_name": "other", "metadata": {}, "on_delete": "archive", "force_destroy": True},
+            "on_delete and force_destroy",
+            "display_name and metadata",
+        ),
+    ],
+)
+def test_a_replacement_with_other_rules_for_the_deletion_is_refused(changed: Any, names: str, reasons: str) -> None:
+    """The old vault would go by what the state holds, and not by what the preview shows."""
+    recorded = recorded_with(metadata={"team": "a"})
+
+    line = diff(recorded, {**WANTED, "metadata": {"team": "a"}, **changed}).refusal
+
+    assert line.startswith(f"{names}: must not change together with {reasons}, which replaces the vault: ")
+    assert line.endswith(f"; run pulumi up with the change of {names} alone first")
+    back = recorded_with(on_delete="archive", force_destroy=True, metadata={"team": "a"})
+    assert diff(back, {**WANTED, "display_name": "other", "metadata": {"team": "a"}}).refusal
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"on_delete": "archive", "force_destroy": True},
+        {"display_name": "other"},
+        {"display_name": UNKNOWN, "on_delete": "archive"},
+        {"display_name": "other", "on_delete": UNKNOWN, "force_destroy": UNKNOWN},
+        {"metadata": {"team": UNKNOWN}, "on_delete": "archive"},
+        {"metadata": UNKNOWN, "on_delete": "archive"},
+    ],
+)
+def test_what_is_not_refused(changed: Any) -> None:
+    """One without the other, and what is not known yet: the `up` knows it."""
+    difference = diff(recorded_with(), {**WANTED, **changed})
+
+    assert "" == difference.refusal
+    assert difference.is_change
+
+
+def test_an_archived_vault_is_replaced_by_every_up() -> None:
+    """So no change could come first: it is said what becomes of the old one."""
+    archived = recorded_with(status="archived", other_credentials={"vcred_1": THEIRS})
+
+    difference = diff(archived, {**WANTED, "display_name": "other", "on_delete": "archive", "force_destroy": True})
+
+    assert ("", ("display_name", "status")) == (difference.refusal, difference.replaces)
+    assert (
+        "on_delete: is for the new vault; the archived one, vault_1, is deleted, as the state says",
+    ) == difference.warnings
+
+
+def test_a_replacement_warns_of_what_the_state_knows_of_others() -> None:
+    """But where the state holds that they may go, or nobody is known, or nothing is replaced."""
+    renamed = {**WANTED, "display_name": "other"}
+    known = recorded_with(other_credentials={"vcred_1": THEIRS})
+
+    (line,) = diff(known, renamed).warnings
+
+    assert line.startswith("vault vault_1 is to be replaced, and it holds 1 credential that is not in the state")
+    assert f"vcred_1 ({THEIRS})" in line
+    for recorded, wanted in (
+        (replace(known, other_credentials={}), renamed),
+        (replace(known, other_credentials=None), renamed),
+        (replace(known, force_destroy=True), {**renamed, "force_destroy": True}),
+        (known, WANTED),
+    ):
+        assert () == diff(recorded, wanted).warnings
+
+
+# What the run asks for
+
+
+@pytest.mark.parametrize("value", ["true", "TRUE", " True ", "1", "yes", "on"])
+def test_a_run_may_force(value: str) -> None:
+    """In the forms that people write."""
+    assert force_destroy({"QODER_FORCE_DESTROY": value})
+
+
+@pytest.mark.parametrize("environment", [{}, *({"QODER_FORCE_DESTROY": value} for value in ("", " ", "false", "0"))])
+def test_a_run_forces_nothing_by_itself(environment: Mapping[str, str]) -> None:
+    """A blank one counts as absent."""
+    assert not force_destroy(environment)
+
+
+@pytest.mark.parametrize("value", ["y", "2", "treu", TOKEN])
+def test_what_is_neither_is_an_error(value: str) -> None:
+    """It names the variable and the forms, and not the value."""
+    line = line_of(force_destroy, {"QODER_FORCE_DESTROY": value})
+    assert "QODER_FORCE_DESTROY: must be true or false (1, yes, on; 0, no, off)" == line
