@@ -155,7 +155,7 @@ def main_job(demo: Demo) -> None:
     step("Refresh: nobody else has touched the vault")
     run("pulumi refresh --yes --skip-preview --expect-no-changes")
 
-    step("Destroy: nothing is left")
+    step("Destroy: nobody else has a credential in the vault, so that nothing is left")
     run("pulumi destroy --yes --skip-preview", project="consumer")
     run("pulumi destroy --yes --skip-preview")
     must(not qoder.vaults, "no vault is left at Qoder")

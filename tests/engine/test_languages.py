@@ -257,6 +257,7 @@ def test_a_team_puts_its_credential_into_a_vault_of_another_stack(tmp_path: Path
     assert {"credentialId": qoder.vaults[0].credentials[1].id} == team.outputs()
     team.preview("--expect-no-changes")
     platform.up("--refresh", "--expect-no-changes")
+    assert {qoder.vaults[0].credentials[1].id: "https://example.com/team/mcp"} == vault_of(platform)["otherCredentials"]
 
     platform.run("config", "set", "--secret", "platformToken", TOKEN + "-2")
     assert re.search(r"~ accessToken *: \[secret\] => \[secret\]", platform.preview().text)
@@ -265,10 +266,19 @@ def test_a_team_puts_its_credential_into_a_vault_of_another_stack(tmp_path: Path
     assert {*tokens, TOKEN + "-2"} - {TOKEN} == set(tokens_of(qoder))
     team.up("--refresh", "--expect-no-changes")
 
+    assert "protected" in platform.destroy(fails=True).text
+    platform.run("state", "unprotect", "--all", "--yes")
+    assert "it holds 1 credential that is not in the state of this resource" in platform.destroy(fails=True).text
     team.destroy()
     assert [TOKEN + "-2"] == tokens_of(qoder)
     platform.destroy()
     assert [] == qoder.vaults
+
+
+def vault_of(stack: Stack) -> dict[str, Any]:
+    """The outputs of its only vault."""
+    resources = json.loads(stack.run("stack", "export").stdout)["deployment"]["resources"]
+    return next(item["outputs"] for item in resources if item["type"] == "qoder:index:Vault")
 
 
 def tokens_of(qoder: Emulator) -> list[str | None]:
