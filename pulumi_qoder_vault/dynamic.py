@@ -30,7 +30,7 @@ from .guard import Reported, one_clean_line, urn_of_call, warn
 from .lifecycle.check import POSITION_IGNORED, is_position
 from .lifecycle.others import Deletion
 from .pulumi_values import from_plain, to_plain
-from .resources.current_ids import CurrentIds
+from .resources.calls import Calls
 from .resources.handler import Found, Partial
 from .settings import Settings, load
 
@@ -184,7 +184,7 @@ class QoderProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Keep the stack's configuration; what is wrong with it is said by the call that needs it."""
         self._config = req.config
-        self._known_ids = CurrentIds()
+        self._known_calls = Calls()
 
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -192,6 +192,8 @@ class QoderProvider(ResourceProvider):
         inputs, recorded = properties.to_inputs(from_plain(news)), properties.to_inputs(_olds)
         try:
             problems = self._handler.check(inputs, recorded, self._settings())
+            replaced = self._calls.note_check(urn_of_call(), recorded)
+            problems += self._handler.check_replacement(replaced, inputs) if replaced else []
         except SettingsError as failure:
             return CheckResult(properties.to_wire(inputs), [CheckFailure("", str(failure))])
         for problem in problems:
@@ -206,7 +208,7 @@ class QoderProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare the state with the program. No request."""
         difference = self._handler.diff(_id, properties.to_inputs(_olds), properties.to_inputs(_news))
-        self._ids.note(urn_of_call(), _id)
+        self._calls.note_id(urn_of_call(), _id)
         if difference.refusal:
             raise QoderError(difference.refusal)
         for line in difference.warnings:
@@ -225,10 +227,10 @@ class QoderProvider(ResourceProvider):
         """Make it."""
         try:
             id_, outputs = self._handler.create(self._qoder(), properties.to_inputs(props))
-            self._ids.note(urn_of_call(), id_)
+            self._calls.note_id(urn_of_call(), id_)
             return CreateResult(id_, outputs)
         except Partial as failure:
-            self._ids.note(urn_of_call(), failure.id)
+            self._calls.note_id(urn_of_call(), failure.id)
             raise _reported(failure, props) from None
 
     @one_clean_line
@@ -254,12 +256,12 @@ class QoderProvider(ResourceProvider):
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete it, or do what its state says is to be done instead."""
         urn = urn_of_call()
-        deletion = Deletion(urn, self._ids.is_replaced(urn, _id))
+        deletion = Deletion(urn, self._calls.is_replaced(urn, _id))
         self._handler.delete(self._qoder(), _id, properties.to_inputs(_props), deletion)
 
     @property
-    def _ids(self) -> CurrentIds:
-        return self._known_ids if hasattr(self, "_known_ids") else CurrentIds()
+    def _calls(self) -> Calls:
+        return self._known_calls if hasattr(self, "_known_calls") else Calls()
 
     def _settings(self) -> Settings:
         return load(self._config.get, os.environ) if hasattr(self, "_config") else load(lambda _: None, os.environ)

@@ -16,6 +16,7 @@ from ..secret import Secret, one_line, secrets_in
 from . import allowed_values
 from .model import (
     ACTIVE,
+    ARCHIVED,
     CREATE_ID_KEY,
     CREDENTIAL_TYPES,
     DEFAULT_PROTOCOL,
@@ -124,6 +125,42 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken, *, allows_empt
             allows_empty=allows_empty or is_empty,
         )
     yield from _check_exposure(inputs, recorded)
+
+
+def changed_for_deletion(recorded: Inputs, inputs: Inputs) -> list[str]:
+    """Return which of the arguments differ that a deletion goes by; what is unknown is judged when it is known."""
+    pairs = {
+        "on_delete": (recorded.get("on_delete") or "delete", inputs.get("on_delete") or "delete"),
+        "force_destroy": (recorded.get("force_destroy") or False, inputs.get("force_destroy") or False),
+    }
+    return [name for name, (before, after) in pairs.items() if before != after and not isinstance(after, Unknown)]
+
+
+def must_come_first(changed: Collection[str]) -> str:
+    """Word what is to be done where a replacement changes how the old vault would be deleted."""
+    return (
+        f"the old one is deleted by what the state holds of {'it' if len(changed) == 1 else 'them'}; run pulumi up "
+        f"with the change of {' and '.join(changed)} alone first"
+    )
+
+
+def check_replacement(replaced: Inputs, inputs: Inputs) -> list[Problem]:
+    """Find a change of how the old vault of a replacement would be deleted, whatever it is that forces the replacement.
+
+    An archived vault is replaced by every `up`, so that no change can come before it: see `diff`. Where something is
+    unknown the `up` need not replace the vault, and knows it then.
+    """
+    changed = changed_for_deletion(replaced, inputs)
+    if not changed or replaced.get("status") == ARCHIVED or _holds_unknown(inputs):
+        return []
+    reason = f"must not change in an up that replaces the vault: {must_come_first(changed)}"
+    return [Problem(" and ".join(changed), reason)]
+
+
+def _holds_unknown(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_unknown, value.values()))
+    return any(map(_holds_unknown, value)) if isinstance(value, list | tuple) else isinstance(value, Unknown)
 
 
 def softened(problems: Iterable[Problem], value: Any, recorded: Any) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from .check import changed_for_deletion, must_come_first
 from .model import ACTIVE, DEFAULT_PROTOCOL, STATIC_BEARER, Inputs, RecordedVault, Unknown
 from .others import replacement_warning
 
@@ -92,33 +93,23 @@ def touches_credentials(recorded: RecordedVault, desired: Inputs) -> bool:
     return recorded.unfinished is not None or any(_credentials(recorded, desired.get("credentials")))
 
 
-def _changed_for_deletion(recorded: RecordedVault, desired: Inputs) -> list[str]:
-    """Return which of the arguments changes that a deletion goes by; what is unknown is judged when it is known."""
-    pairs = {
-        "on_delete": (recorded.on_delete or "delete", desired.get("on_delete") or "delete"),
-        "force_destroy": (recorded.force_destroy, desired.get("force_destroy") or False),
-    }
-    return [name for name, (before, after) in pairs.items() if before != after and not isinstance(after, Unknown)]
-
-
 def _refusal(recorded: RecordedVault, desired: Inputs, replaces: Collection[str], details: Mapping[Path, Kind]) -> str:
     """Word why a replacement must wait: the old vault is deleted as the state says, and not as the program does.
 
     An archived vault is replaced by every `up`, so that no change can come before it: there it is a warning.
     """
-    changed = _changed_for_deletion(recorded, desired)
+    changed = changed_for_deletion({"on_delete": recorded.on_delete, "force_destroy": recorded.force_destroy}, desired)
     reasons = [name for name in ("display_name", "metadata") if name in replaces and _is_known(name, desired, details)]
     if not changed or not reasons or "status" in replaces:
         return ""
-    what, why = " and ".join(changed), " and ".join(reasons)
     return (
-        f"{what}: must not change together with {why}, which replaces the vault: the old one is deleted by what the "
-        f"state holds of {'it' if len(changed) == 1 else 'them'}; run pulumi up with the change of {what} alone first"
+        f"{' and '.join(changed)}: must not change together with {' and '.join(reasons)}, which replaces the vault: "
+        f"{must_come_first(changed)}"
     )
 
 
 def _warnings(recorded: RecordedVault, desired: Inputs, replaces: Collection[str]) -> Iterator[str]:
-    changed = _changed_for_deletion(recorded, desired)
+    changed = changed_for_deletion({"on_delete": recorded.on_delete, "force_destroy": recorded.force_destroy}, desired)
     if "status" in replaces and "on_delete" in changed:
         done = "left archived" if recorded.on_delete == "archive" else "deleted"
         yield f"on_delete: is for the new vault; the archived one, {recorded.id}, is {done}, as the state says"

@@ -28,8 +28,8 @@ from ..lifecycle.check import POSITION_IGNORED, is_position
 from ..lifecycle.diff import Difference, Kind
 from ..lifecycle.model import UNKNOWN
 from ..lifecycle.others import Deletion
+from ..resources.calls import Calls
 from ..resources.credential import CredentialResource
-from ..resources.current_ids import CurrentIds
 from ..resources.handler import Partial, ResourceHandler
 from ..resources.vault import VaultResource
 from . import names, wire
@@ -102,7 +102,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._operating = threading.Semaphore(AT_A_TIME)
         self._configured: dict[str, Any] = {}
         self._declared: set[str] = set()
-        self._ids = CurrentIds()
+        self._calls = Calls()
 
     # The protocol's own affairs
 
@@ -167,7 +167,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         another account, whose 404 would say that everything is gone. An explicit provider has its own arguments only.
         """
         self._configured = _received(request.args)
-        self._ids = CurrentIds()  # another engine, or the next command of one
+        self._calls = Calls()  # another engine, or the next command of one
         live = os.environ.get("PULUMI_CONFIG")
         if live and _DEFAULT_PROVIDER.fullmatch(request.name or request.urn.rpartition("::")[2]):
             self._configured |= _live(live)
@@ -184,6 +184,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         inputs, recorded = wire.read_inputs(request.news), wire.read_inputs(request.olds)
         try:
             problems_ = handler.check(inputs, recorded, self._settings)
+            replaced = self._calls.note_check(request.urn, recorded)
+            problems_ += handler.check_replacement(replaced, inputs) if replaced else []
             found = [str(problem) for problem in problems_ if not problem.is_warning]
             for problem in problems_:
                 if problem.is_warning:
@@ -204,7 +206,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             _refuse_positions(request)
         outputs = wire.read_inputs(request.olds)
         difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news))
-        self._ids.note(request.urn, request.id)
+        self._calls.note_id(request.urn, request.id)
         if difference.refusal:
             raise errors.QoderError(names.in_text(difference.refusal))
         for line in difference.warnings:
@@ -222,9 +224,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             try:
                 id_, outputs = handler.create(self._qoder(request), inputs)
             except Partial as failure:
-                self._ids.note(request.urn, failure.id)
+                self._calls.note_id(request.urn, failure.id)
                 raise
-        self._ids.note(request.urn, id_)
+        self._calls.note_id(request.urn, id_)
         return provider_pb2.CreateResponse(id=id_, properties=_marked(wire.to_wire(outputs), request.properties))
 
     @one_clean_line
@@ -256,7 +258,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
         deletion = Deletion(
-            request.urn, self._ids.is_replaced(request.urn, request.id), "forceDestroy: true", "retainOnDelete: true"
+            request.urn, self._calls.is_replaced(request.urn, request.id), "forceDestroy: true", "retainOnDelete: true"
         )
         with self._operating:
             connection.refuse_if_over()

@@ -29,6 +29,9 @@ class CredentialResource:
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
         return credential.check(inputs, recorded, own_token(settings))
 
+    def check_replacement(self, replaced: Inputs, inputs: Inputs) -> list[Problem]:
+        return []
+
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         return credential.complete(inputs, recorded)
 

@@ -56,6 +56,9 @@ class ResourceHandler(Protocol):
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
         """Find what is wrong with the inputs. No request."""
 
+    def check_replacement(self, replaced: Inputs, inputs: Inputs) -> list[Problem]:
+        """Find what must not differ between the inputs of an object and those of the one that replaces it."""
+
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         """Fill in defaults, and the inputs in which drift and rotation show."""
 

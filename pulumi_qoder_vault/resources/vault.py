@@ -25,6 +25,9 @@ class VaultResource:
         allows_empty = settings.revision == Revision.R2026_07.value
         return checks.check(inputs, allows_empty=allows_empty, recorded=recorded, api_token=own_token(settings))
 
+    def check_replacement(self, replaced: Inputs, inputs: Inputs) -> list[checks.Problem]:
+        return checks.check_replacement(replaced, inputs)
+
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         return checks.complete(inputs, recorded)
 

@@ -202,6 +202,32 @@ def test_what_counts_at_a_deletion_does_not_change_with_a_replacement(stack: Sta
     stack.up("--expect-no-changes")
 
 
+def test_neither_does_it_with_one_that_replace_on_changes_forces(stack: Stack, qoder: Emulator) -> None:
+    """The diff says `update` then, and Pulumi replaces all the same: the same line, at preview and up."""
+    opts = {"replace_on_changes": ["credentials"]}
+    stack.write(v=vault(credential(), opts=opts))
+    stack.up()
+    (old,) = qoder.vaults
+    wanted = vault(credential(token="second-access-token"), opts=opts, on_delete="archive")
+    stack.write(v=wanted)
+    qoder.clear_requests()
+
+    for command in (stack.preview, stack.up):
+        assert stack.named(
+            "on_delete: must not change in an up that replaces the vault: the old one is deleted by what the state "
+            "holds of it; run pulumi up with the change of on_delete alone first"
+        ) in problem_of(command(fails=True))
+    assert [] == qoder.requests
+    stack.refresh("--expect-no-changes")
+
+    stack.write(v=vault(credential(), opts=opts, on_delete="archive"))
+    stack.up()
+    assert [old.id] == [item.id for item in qoder.vaults]
+    stack.write(v=wanted)
+    stack.up()
+    assert {old.id: "archived"}.items() <= {item.id: item.status for item in qoder.vaults}.items()
+
+
 def test_an_archived_vault_takes_a_change_of_on_delete_and_says_what_becomes_of_it(
     stack: Stack, qoder: Emulator
 ) -> None:

@@ -27,7 +27,7 @@ from pulumi_qoder_vault.lifecycle.model import (
     Revision,
 )
 from pulumi_qoder_vault.lifecycle.others import Deletion, others, refusal
-from pulumi_qoder_vault.resources.current_ids import CurrentIds
+from pulumi_qoder_vault.resources.calls import Calls
 from pulumi_qoder_vault.secret import Secret, one_line, one_line_each
 from pulumi_qoder_vault.settings import force_destroy
 
@@ -265,13 +265,13 @@ def test_the_lines_of_an_old_vault_and_of_any_other() -> None:
 
 def test_ids_tell_the_halves_of_a_replacement_apart() -> None:
     """Where no call named a current id, as in a destroy, nothing is known."""
-    ids = CurrentIds()
-    assert ids.is_replaced("urn", "old") is None
-    ids.note("urn", "old")
-    assert ids.is_replaced("urn", "old") is False
-    ids.note("urn", "new")
-    ids.note("", "lost")
-    assert (True, False, None) == tuple(ids.is_replaced(*of) for of in (("urn", "old"), ("urn", "new"), ("", "lost")))
+    calls = Calls()
+    assert calls.is_replaced("urn", "old") is None
+    calls.note_id("urn", "old")
+    assert calls.is_replaced("urn", "old") is False
+    calls.note_id("urn", "new")
+    calls.note_id("", "lost")
+    assert (True, False, None) == tuple(calls.is_replaced(*of) for of in (("urn", "old"), ("urn", "new"), ("", "lost")))
 
 
 # What is recorded
@@ -471,6 +471,27 @@ def test_what_is_not_refused(changed: Any) -> None:
 
     assert "" == difference.refusal
     assert difference.is_change
+
+
+def test_a_replacement_that_was_forced_is_refused_as_well() -> None:
+    """With `replaceOnChanges` the diff says `update`, and then the second check of a URN is without old inputs."""
+    calls = Calls()
+    old = {"display_name": "v", "credentials": [], "on_delete": "delete", "status": "active"}
+    for urn, recorded, expected in (("a", {}, {}), ("a", old, {}), ("b", {}, {}), ("a", {}, old), ("", old, {})):
+        assert expected == calls.note_check(urn, recorded)
+
+    (problem,) = check.check_replacement(old, {"display_name": "v", "on_delete": "archive"})
+    assert (
+        "on_delete: must not change in an up that replaces the vault: the old one is deleted by what the state holds "
+        "of it; run pulumi up with the change of on_delete alone first"
+    ) == str(problem)
+    for replaced, inputs in (
+        (old, {"display_name": "other"}),
+        ({**old, "status": "archived"}, {"display_name": "v", "on_delete": "archive"}),
+        (old, {"display_name": UNKNOWN, "on_delete": "archive"}),
+        (old, {"credentials": [{"mcp_server_url": UNKNOWN}], "on_delete": "archive"}),
+    ):
+        assert [] == check.check_replacement(replaced, inputs)
 
 
 def test_an_archived_vault_is_replaced_by_every_up() -> None:
