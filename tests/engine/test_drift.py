@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import URL, Stack, credential, vault
-from test_failures import problem_of
+from stacks import URL, Stack, credential, problem_of, vault
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
