@@ -52,8 +52,8 @@ clean: ## Remove what these tasks made in the checkout; the cached Pulumi CLI st
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo '$(PYTHON) is not Python 3.11 or newer; choose one that is: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo '$(PYTHON) is not Python 3.10 or newer; choose one that is: make PYTHON=python3.12' >&2; exit 1; }
 	@echo 'Environment: installing into $(VENV), with $(PYTHON)' >&2
 	@if [ -e '$@' ]; then $(PYTHON) -m venv $(VENV); else $(PYTHON) -m venv --clear $(VENV); fi
 	@"$(BIN)/python" -m pip install --quiet --upgrade 'pip>=25.1'

@@ -7,9 +7,7 @@ Source: pulumi/proto/engine.proto; a line of severity *error* would mark the res
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -18,12 +16,6 @@ if TYPE_CHECKING:
     from pulumi.runtime.proto.engine_pb2_grpc import EngineStub
 
 SENT_WITHIN_S = 1.0
-
-
-def engine_address(arguments: Sequence[str]) -> str | None:
-    """Return the address of the engine that started this process, None if a person did. It is the last argument."""
-    last = arguments[-1] if arguments else ""
-    return last if re.fullmatch(r"[^/=]+:\d+", last) else None
 
 
 class EngineLog:

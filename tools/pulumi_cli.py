@@ -33,7 +33,7 @@ CLI_MODULE = HERE / "pulumi-cli"
 HOSTS_MODULE = HERE / "language-hosts"
 INSTALL_PAGE = "https://www.pulumi.com/docs/install/"
 
-# The oldest CLI that is taken from PATH: the oldest that CI runs the tests with. A newer one is built below.
+# The oldest CLI that is taken from PATH: the one that the tests have run with, and that is built below.
 OLDEST = (3, 259, 0)
 
 # What the language hosts start, relative to the module directory of the SDK that belongs to the CLI.

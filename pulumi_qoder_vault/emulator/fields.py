@@ -78,13 +78,17 @@ def _name(value: Any, path: str) -> str:
 
 
 def _time(value: Any, path: str) -> str:
-    form = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
-    found = re.fullmatch(form, text(value, path), re.ASCII)
+    found = re.fullmatch(
+        r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", text(value, path), re.ASCII
+    )
     refusal = invalid(f"Field '{path}' must be an RFC 3339 time.", path)
     if found is None:
         raise refusal
+    date, clock, fraction, offset = found.groups()
+    # datetime of Python 3.10 takes neither Z nor any number of fractional digits
+    plain = f"{date}T{clock}.{(fraction or '')[:6]:0<6}{'+00:00' if offset in 'Zz' else offset}"
     try:
-        return rfc3339(datetime.fromisoformat(found[0].upper()))
+        return rfc3339(datetime.fromisoformat(plain))
     except (ValueError, OverflowError):
         raise refusal from None
 

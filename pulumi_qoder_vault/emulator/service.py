@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -244,5 +244,5 @@ def _retry_after(effect: Effect) -> str:
     if not effect.is_retry_after_date:
         return str(effect.retry_after)
     # a date has whole seconds: rounded up, so that waiting for it waits no shorter than was asked
-    moment = datetime.now(UTC) + timedelta(seconds=float(effect.retry_after or 0) + 0.999999)
+    moment = datetime.now(timezone.utc) + timedelta(seconds=float(effect.retry_after or 0) + 0.999999)
     return format_datetime(moment.replace(microsecond=0), usegmt=True)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 __all__ = ["Stamps", "rfc3339"]
 
 
 def rfc3339(moment: datetime) -> str:
     """Return a UTC time as Qoder writes it: trailing zeros of the fraction dropped."""
-    moment = moment.astimezone(UTC)
+    moment = moment.astimezone(timezone.utc)
     text = moment.strftime("%Y-%m-%dT%H:%M:%S")
     fraction = f".{moment.microsecond:06d}".rstrip("0").rstrip(".")
     return f"{text}{fraction}Z"
@@ -40,4 +40,4 @@ class Stamps:
 
     def now(self) -> datetime:
         """Return the current time, in UTC."""
-        return datetime.now(UTC)
+        return datetime.now(timezone.utc)

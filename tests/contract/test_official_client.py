@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -26,7 +26,7 @@ OAUTH = {
     "type": "mcp_oauth",
     "mcp_server_url": f"{URL}/oauth",
     "access_token": "oauth-canary-1",
-    "expires_at": datetime(2026, 12, 1, 8, tzinfo=UTC),
+    "expires_at": datetime(2026, 12, 1, 8, tzinfo=timezone.utc),
     "refresh": {
         "client_id": "client-1",
         "refresh_token": "refresh-canary-1",

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import URL, Stack, credential, problem_of, vault
+from stacks import URL, Stack, credential, vault
+from test_failures import problem_of
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from lives import Lives
 from one_process import Props, Resource
-from stacks import Run, Stack, assert_no_traceback, hidden
+from stacks import Run, Stack, hidden
 
 
 class CommandLine:
@@ -54,12 +54,17 @@ class CommandLine:
         )
 
     def _errors(self, run: Run) -> list[str]:
-        assert_no_traceback(run.text)
+        assert "Traceback" not in run.text
         assert "canary" not in run.text
+        lines = [line.strip() for line in run.text.splitlines()]
+        reasons = [line.removeprefix("* ") for line in lines if line.startswith("* ")]
+        ends = ("update failed", "resource plugin", "1 error occurred:")
+        found = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        errors = [line for line in found if not any(end in line for end in ends)]
         self._read_state()
-        self.said += run.problems
-        assert bool(run.code) == bool(run.problems), run.text
-        return run.problems
+        self.said += [*reasons, *errors]
+        assert bool(run.code) == bool(reasons + errors), run.text
+        return reasons + errors
 
     def _read_state(self) -> None:
         self.state, self.doomed = {}, []

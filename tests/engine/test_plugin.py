@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import HERE, URL, Stack, credential, problem_of, vault
+from stacks import HERE, URL, Stack, credential, vault
+from test_failures import problem_of
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
@@ -282,28 +283,3 @@ def test_an_interrupt_ends_the_waits_and_loses_nothing(stack: Stack, qoder: Emul
     stack.up("--expect-no-changes")
     assert {item["id"] for item in stack.resources()} == {item.id for item in qoder.vaults}
     assert 3 == len(qoder.vaults)
-
-
-@pytest.mark.parametrize("flag", ["--tracing=file:{}", "--otel-traces=file://{}"])
-def test_it_starts_and_ends_under_tracing(stack: Stack, qoder: Emulator, tmp_path: Path, flag: str) -> None:
-    """The engine then starts it with the address of a receiver of traces, before its own."""
-    if flag.partition("=")[0] not in stack.run("up", "--help").stdout:
-        pytest.skip("this CLI does not have the flag")
-    trace = tmp_path / "trace"
-    stack.write(v=vault(credential()))
-
-    for command in (stack.preview, stack.up, stack.refresh, stack.destroy):
-        command(flag.format(trace))
-        assert trace.exists()
-        if command == stack.up:
-            assert 1 == len(qoder.vaults)
-
-    assert [] == qoder.vaults
-
-
-def test_it_ends_without_a_word_in_the_log(stack: Stack, qoder: Emulator) -> None:
-    """From `-v=3` on the CLI shows what a plugin writes to stderr when the engine ends it."""
-    stack.write(v=vault(credential()))
-    verbose = ("-v=3", "--logtostderr")
-    for run in (stack.preview(*verbose), stack.up(*verbose), stack.refresh(*verbose), stack.destroy(*verbose)):
-        assert [] == [word for word in ("Traceback", "KeyboardInterrupt") if word in run.text]

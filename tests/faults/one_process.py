@@ -187,7 +187,7 @@ class Engine:
         for name in list(names):
             try:
                 act(name)
-            except Failed as failure:  # each may fail, and the others go on
+            except Failed as failure:  # noqa: PERF203 each may fail, and the others go on
                 errors.append(str(failure))
         self.said += errors
         return errors
