@@ -76,8 +76,17 @@ def _tell_engine(reported: Reported) -> None:
 
 def warn(line: str) -> None:
     """Show a warning under the resource of the running call."""
-    _, urn = _running_call()
-    _engine_log().warn(urn, line)
+    _engine_log().warn(running_urn(), line)
+
+
+def tell(urn: str, line: str) -> None:
+    """Show a line under a resource, also from a thread of its own."""
+    _engine_log().info(urn, line)
+
+
+def running_urn() -> str:
+    """Return the URN of the resource that the running call is about; empty if there is none."""
+    return _running_call()[1]
 
 
 @functools.cache

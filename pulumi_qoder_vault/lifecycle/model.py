@@ -204,6 +204,10 @@ class VaultsApi(Protocol):
     def place(self) -> Place:
         """Where this run asks."""
 
+    @property
+    def has_seen(self) -> bool:
+        """True once Qoder has shown something that was asked for: what is looked for is at this place."""
+
     def recovering(self) -> VaultsApi:
         """Give the same API with 30 s of its own for all that is asked of it, whatever was used up before."""
 

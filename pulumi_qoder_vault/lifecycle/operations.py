@@ -156,7 +156,8 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
         observed, revision = look(api, recorded, in_use)
     except NotFound as failure:
         raise not_found(api, recorded, failure) from None
-    work = Work(api, target, desired, observed, revision)
+    # It is at this place, too: from now on only its word counts.
+    work = Work(api, replace(target, place=api.place), desired, observed, revision)
     try:
         work.carry_out(plan(recorded, desired, observed, revision))
     except QoderError as failure:
@@ -275,8 +276,8 @@ def not_found(api: VaultsApi, recorded: RecordedVault, failure: NotFound, what: 
             f"{failure}: {what} {recorded.id} is gone; run pulumi refresh, then pulumi up makes it anew"
         )
     return VaultNotFound(
-        f"{failure}: nothing proves that {what} {recorded.id} is gone; it was made at {recorded.place}, and this run "
-        f"asked {api.place}; check qoder:baseUrl, qoder:workspaceId and the proxy"
+        f"{failure}; nothing proves that {what} {recorded.id} is gone; it was made at {recorded.place}, and this run "
+        f"asked {api.place}"
     )
 
 
@@ -284,7 +285,4 @@ def no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:
     """Say what a 404 proves of a vault that no state of ours holds."""
     if failure.genuine:
         return VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True)
-    return VaultNotFound(
-        f"{failure}: nothing proves that there is no vault {vault_id} at {api.place}; check qoder:baseUrl, "
-        "qoder:workspaceId and the proxy"
-    )
+    return VaultNotFound(f"{failure}; nothing proves that there is no vault {vault_id} at {api.place}")

@@ -14,6 +14,7 @@ from ..lifecycle import diff as diffs
 from ..lifecycle import operations, plan
 from ..lifecycle.model import DEFAULT_PROTOCOL, STATIC_BEARER, UNKNOWN, Inputs, Revision
 from ..settings import Settings
+from . import elsewhere
 from .handler import Found, Outputs, Partial, own_token
 
 
@@ -27,8 +28,12 @@ class VaultResource:
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         return checks.complete(inputs, recorded)
 
-    def diff(self, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> diffs.Difference:
-        return diffs.diff(properties.to_recorded(id_, outputs), inputs)
+    def diff(
+        self, id_: str, outputs: Mapping[str, Any], inputs: Inputs, settings: Settings | None = None
+    ) -> diffs.Difference:
+        recorded = properties.to_recorded(id_, outputs)
+        difference = diffs.diff(recorded, inputs)
+        return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
     def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
         try:
@@ -68,7 +73,9 @@ class VaultResource:
         return Found(id_, outputs, properties.to_refreshed_inputs(outputs))
 
     def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
-        recorded, is_drift = operations.read(qoder.api(outputs), properties.to_recorded(id_, outputs))
+        api, before = qoder.api(outputs), properties.to_recorded(id_, outputs)
+        with elsewhere.ways_out(qoder, api, before.place):
+            recorded, is_drift = operations.read(api, before)
         if recorded is None:
             return None
         found = properties.to_outputs(recorded)
@@ -76,8 +83,10 @@ class VaultResource:
 
     def update(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
         recorded, desired = properties.to_recorded(id_, outputs), properties.to_desired(inputs)
+        api = qoder.api(outputs, inputs)
         try:
-            changed = operations.update(qoder.api(outputs, inputs), recorded, desired, qoder.revision_in_use)
+            with elsewhere.ways_out(qoder, api, recorded.place):
+                changed = operations.update(api, recorded, desired, qoder.revision_in_use)
         except Unfinished as failure:
             raise _partial(failure) from None
         return properties.to_outputs(changed)
@@ -90,7 +99,9 @@ class VaultResource:
         return known | {"metadata": {}, **inputs, "credential_ids": ids}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> None:
-        operations.delete(qoder.api(outputs), properties.to_recorded(id_, outputs))
+        api, recorded = qoder.api(outputs), properties.to_recorded(id_, outputs)
+        with elsewhere.ways_out(qoder, api, recorded.place):
+            operations.delete(api, recorded)
 
 
 def _partial(failure: Unfinished) -> Partial:

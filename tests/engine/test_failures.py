@@ -78,10 +78,14 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
 
     wrong = problem_of(stack.up(fails=True, QODER_PAT="pt-wrong"))
     assert "(401 TOKEN_INVALID, request_id req_" in wrong
-    assert "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT" in wrong
+    host = qoder.base_url.split("/")[2]
+    assert wrong.endswith(f", host {host}): it refused the API token in QODER_PAT; set QODER_PAT to a valid one")
 
     qoder.fail_next("POST", "/vaults", Fault.HTML_404)
-    assert "POST /vaults: the answer is not one of the Qoder API (404)" == problem_of(stack.up(fails=True))
+    elsewhere = (
+        f"POST /vaults: the answer is not one of the Qoder API (404, host {host}): check the proxy and qoder:baseUrl"
+    )
+    assert problem_of(stack.up(fails=True)).startswith(elsewhere)
 
     qoder.fail_next("POST", "/vaults", Fault.ECHO)
     hostile = problem_of(stack.up(fails=True))
