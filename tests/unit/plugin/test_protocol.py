@@ -696,9 +696,7 @@ def test_after_cancel_a_recovery_still_finds_what_was_made(
     plugin.configure(qoder, apiRevision=qoder.revision)
     qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT, delay_s=0.4)
     creating = Later(lambda: plugin.create(vault()))
-    deadline_s = time.monotonic() + 30
-    while not qoder.vaults and time.monotonic() < deadline_s:
-        time.sleep(0.01)
+    assert in_time(lambda: qoder.vaults, 30)
 
     plugin.stub.Cancel(empty_pb2.Empty())
 
