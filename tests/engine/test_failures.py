@@ -199,3 +199,18 @@ def test_pulumi_import_of_a_dynamic_vault_is_refused_with_one_line(tmp_path: Pat
     assert "Vault 'v': Pulumi cannot import a dynamic resource" in preview.text
     assert_no_traceback(preview.text)
     assert json.dumps([]) == json.dumps(stack.resources())
+
+
+PROVIDER = 'Traceback (most recent call last):\n  File "…/pulumi/dynamic/__main__.py", line 1\nKeyError: 1\n'
+PLUGIN = (
+    'Traceback (most recent call last):\n  File "…/pulumi_qoder_vault/plugin/process.py", line 1\nKeyboardInterrupt\n'
+)
+PROGRAM = 'Traceback (most recent call last):\n  File "…/pulumi-language-python-exec", line 1\nKeyboardInterrupt\n'
+
+
+@pytest.mark.parametrize("printed", [PROVIDER, PLUGIN, PROVIDER + PROGRAM, PROGRAM + PROVIDER, PLUGIN + PROGRAM])
+def test_the_search_for_tracebacks_finds_them(printed: str) -> None:
+    """That of an interrupted program hides no other one."""
+    assert_no_traceback(f"before\n{PROGRAM}\nafter\n")
+    with pytest.raises(AssertionError):
+        assert_no_traceback(printed)
