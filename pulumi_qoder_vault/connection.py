@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CONNECTING = threading.Lock()
 _OVER = threading.Event()
+_SAID: set[object] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,13 @@ class Qoder:
     Attributes:
         timeout_s: what all requests of the operation have together; None gives each one ``qoder:timeout``.
         tell: is told of every long wait, in one line.
+        urn: what the operation is about, as Pulumi names it; empty where that is not known.
     """
 
     settings: Settings
     timeout_s: float | None = None
     tell: Callable[[str], None] | None = None
+    urn: str = ""
 
     def api(self, *inputs: Mapping[str, Any]) -> Client:
         """Give the API, with every secret of these inputs, which it must not show."""
@@ -72,6 +75,15 @@ def refuse_if_over() -> None:
 def start_waiting() -> None:
     """Let waits be waits: another engine, or the next command of one, has attached to this process."""
     _OVER.clear()
+    _SAID.clear()
+
+
+def is_first(subject: object) -> bool:
+    """Tell if nobody has asked this about a subject before: what concerns a whole run is said once."""
+    with _CONNECTING:
+        is_new = subject not in _SAID
+        _SAID.add(subject)
+        return is_new
 
 
 def _to_qoder(settings: Settings) -> tuple[Transport, RevisionInUse]:

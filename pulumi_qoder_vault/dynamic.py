@@ -6,8 +6,10 @@ module, of `VaultProvider`, and the type of the resource: none of them ever chan
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import pulumi
@@ -26,13 +28,13 @@ from pulumi.dynamic import (
 from . import properties
 from .connection import Qoder
 from .errors import QoderError, SettingsError
-from .guard import Reported, one_clean_line, urn_of_call, warn
+from .guard import Reported, one_clean_line, running_urn, tell, warn
 from .lifecycle.check import POSITION_IGNORED, is_position
 from .lifecycle.others import Deletion
 from .pulumi_values import from_plain, to_plain
 from .resources.calls import Calls
 from .resources.handler import Found, Partial
-from .settings import Settings, load
+from .settings import KEYS, Owner, Settings, load
 
 if TYPE_CHECKING:
     from .resources.handler import ResourceHandler
@@ -192,7 +194,7 @@ class QoderProvider(ResourceProvider):
         inputs, recorded = properties.to_inputs(from_plain(news)), properties.to_inputs(_olds)
         try:
             problems = self._handler.check(inputs, recorded, self._settings())
-            replaced = self._calls.note_check(urn_of_call(), recorded)
+            replaced = self._calls.note_check(running_urn(), recorded)
             problems += self._handler.check_replacement(replaced, inputs) if replaced else []
         except SettingsError as failure:
             return CheckResult(properties.to_wire(inputs), [CheckFailure("", str(failure))])
@@ -207,8 +209,11 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare the state with the program. No request."""
-        difference = self._handler.diff(_id, properties.to_inputs(_olds), properties.to_inputs(_news))
-        self._calls.note_id(urn_of_call(), _id)
+        settings = None
+        with suppress(SettingsError):  # a check says it
+            settings = self._settings()
+        difference = self._handler.diff(_id, properties.to_inputs(_olds), properties.to_inputs(_news), settings)
+        self._calls.note_id(running_urn(), _id)
         if difference.refusal:
             raise QoderError(difference.refusal)
         for line in difference.warnings:
@@ -227,16 +232,16 @@ class QoderProvider(ResourceProvider):
         """Make it."""
         try:
             id_, outputs = self._handler.create(self._qoder(), properties.to_inputs(props))
-            self._calls.note_id(urn_of_call(), id_)
+            self._calls.note_id(running_urn(), id_)
             return CreateResult(id_, outputs)
         except Partial as failure:
-            self._calls.note_id(urn_of_call(), failure.id)
+            self._calls.note_id(running_urn(), failure.id)
             raise _reported(failure, props) from None
 
     @one_clean_line
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Look at it for a refresh: it may be gone."""
-        return self._read_result(self._handler.read(self._qoder(), id_, properties.to_inputs(props)))
+        return self._read_result(self._handler.read(self._qoder_as_recorded(), id_, properties.to_inputs(props)))
 
     @staticmethod
     def _read_result(found: Found | None) -> ReadResult:
@@ -255,19 +260,33 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete it, or do what its state says is to be done instead."""
-        urn = urn_of_call()
+        urn = running_urn()
         deletion = Deletion(urn, self._calls.is_replaced(urn, _id))
-        self._handler.delete(self._qoder(), _id, properties.to_inputs(_props), deletion)
+        self._handler.delete(self._qoder_as_recorded(), _id, properties.to_inputs(_props), deletion)
 
     @property
     def _calls(self) -> Calls:
         return self._known_calls if hasattr(self, "_known_calls") else Calls()
 
     def _settings(self) -> Settings:
-        return load(self._config.get, os.environ) if hasattr(self, "_config") else load(lambda _: None, os.environ)
+        config = getattr(self, "_config", None)
+        configured = {f"qoder:{key}": config.get(f"qoder:{key}") for key in KEYS} if config else {}
+        # The SDK has no public list of what is configured (3.272). A misspelt key is in this one only.
+        configured |= getattr(config, "_props", {})
+        return load(configured, os.environ, Owner(is_of_last_up=True))
 
     def _qoder(self) -> Qoder:
-        return Qoder(self._settings())
+        urn = running_urn()
+        return Qoder(self._settings(), tell=functools.partial(tell, urn), urn=urn)
+
+    def _qoder_as_recorded(self) -> Qoder:
+        """Return Qoder for what may be a refresh or a destroy, which has the configuration of the last ``up``."""
+        try:
+            return self._qoder()
+        except SettingsError as failure:
+            if not failure.is_configured:
+                raise
+            raise SettingsError(f"{failure}; correct it, then pulumi up, or add --run-program") from None
 
 
 class VaultProvider(QoderProvider):
@@ -285,9 +304,13 @@ class VaultProvider(QoderProvider):
         if props.get("on_delete") is not None:  # every vault of this stack's own has one
             return super().read(id_, props)
         from .lifecycle import operations
+        from .resources import elsewhere
 
         recorded = properties.to_recorded(id_, props) if "base_url" in props else None
-        found = operations.look_up(self._qoder().api(props), id_, recorded)
+        qoder = self._qoder_as_recorded()
+        api = qoder.api(props)
+        with elsewhere.ways_out(qoder, api, recorded.place) if recorded else nullcontext():
+            found = operations.look_up(api, id_, recorded)
         return ReadResult(None, {}) if found is None else ReadResult(id_, properties.to_outputs(found))
 
 

@@ -6,6 +6,7 @@ A message is made of our own words and of text that has been redacted: no except
     ├── SettingsError       a setting cannot be read; names the key and the forms it takes
     ├── NewerState          a state holds a value that this version does not know
     ├── NotSent             the request never reached Qoder, or never was sent: nothing happened there
+    │   └── Unreachable     nothing at the base URL could be asked: no connection, or a redirect
     ├── AnswerLost          the request may have been handled; its answer is not known
     ├── ApiError            Qoder answered, and refused
     │   ├── BadRequest      400
@@ -40,7 +41,15 @@ class QoderError(Exception):
 
 
 class SettingsError(QoderError):
-    """A setting cannot be read. Names its key and the forms it takes, never a secret value."""
+    """A setting cannot be read. Names its key and the forms it takes, never a secret value.
+
+    Attributes:
+        is_configured: True if the stack's configuration is at fault, False for the environment.
+    """
+
+    def __init__(self, message: str, *, is_configured: bool = False) -> None:
+        super().__init__(message)
+        self.is_configured = is_configured
 
 
 class NewerState(QoderError):
@@ -55,6 +64,10 @@ class NewerState(QoderError):
 
 class NotSent(QoderError):
     """The request was not handled: no connection, no API token, or no time left before it was sent."""
+
+
+class Unreachable(NotSent):
+    """What is at the base URL could not be asked: no connection, or it is not the API itself."""
 
 
 class AnswerLost(QoderError):
@@ -73,6 +86,7 @@ class Answer:
         message: ``error.message``; empty likewise.
         param: ``error.param``; empty when absent.
         request_id: ``request_id``; empty when absent.
+        host: who was asked; empty where nobody is to be named.
     """
 
     status: int
@@ -80,14 +94,19 @@ class Answer:
     message: str = ""
     param: str = ""
     request_id: str = ""
+    host: str = ""
 
 
 class ApiError(QoderError):
-    """Qoder refused the request."""
+    """Qoder refused the request.
+
+    Attributes:
+        advice: what to do, unless the one who raises it knows better.
+    """
 
     advice = ""
 
-    def __init__(self, call: str, answer: Answer) -> None:
+    def __init__(self, call: str, answer: Answer, advice: str = "") -> None:
         self.answer = answer
         what = answer.message or (
             "Qoder refused the request" if answer.error_type else "the answer is not one of the Qoder API"
@@ -95,8 +114,10 @@ class ApiError(QoderError):
         facts = [" ".join(filter(None, (str(answer.status), answer.error_type)))]
         if answer.request_id:
             facts.append(f"request_id {answer.request_id}")
-        advice = f": {self.advice}" if self.advice else ""
-        super().__init__(f"{call}: {what.rstrip('.:')} ({', '.join(facts)}){advice}")
+        if answer.host:
+            facts.append(f"host {answer.host}")
+        advice = advice or self.advice
+        super().__init__(f"{call}: {what.rstrip('.:')} ({', '.join(facts)}){f': {advice}' if advice else ''}")
 
     @property
     def genuine(self) -> bool:
@@ -110,11 +131,6 @@ class BadRequest(ApiError):
 
 class Unauthorized(ApiError):
     """401: the API token is missing, wrong or revoked."""
-
-    advice = (
-        "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT to a valid API token; without the "
-        "plugin, refresh and destroy use the one recorded at the last up, unless --run-program is given"
-    )
 
 
 class Forbidden(ApiError):

@@ -76,8 +76,17 @@ def _tell_engine(reported: Reported) -> None:
 
 def warn(line: str) -> None:
     """Show a warning under the resource of the running call."""
-    _, urn = _running_call()
-    _engine_log().warn(urn, line)
+    _engine_log().warn(running_urn(), line)
+
+
+def tell(urn: str, line: str) -> None:
+    """Show a line under a resource, also from a thread of its own."""
+    _engine_log().info(urn, line)
+
+
+def running_urn() -> str:
+    """Return the URN of the resource that the running call is about; empty if there is none."""
+    return _running_call()[1]
 
 
 @functools.cache
@@ -103,11 +112,6 @@ def _init_failed(reason: str, id_: str, properties: Mapping[str, Any]) -> Any:
     struct = struct_pb2.Struct()
     struct.update(dict(properties))
     return provider_pb2.ErrorResourceInitFailed(id=id_, properties=struct, reasons=[reason])
-
-
-def urn_of_call() -> str:
-    """Return the URN of the resource that the running call is about; empty outside of a call."""
-    return _running_call()[1]
 
 
 def _running_call() -> tuple[Any, str]:

@@ -1,11 +1,13 @@
 """Configuration and environment -> Settings. Stack configuration first, then the environment, then the default.
 
-Reads values and judges them; knows neither Pulumi's objects nor HTTP.
+Reads values and judges them, and says where each came from, so that an error names a change that helps. Knows neither
+Pulumi's objects nor HTTP.
 """
 
 import ipaddress
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +15,8 @@ from urllib.parse import urlsplit
 
 from .errors import SettingsError
 from .lifecycle import allowed_values
-from .secret import Secret
+from .secret import SHORTEST_PART, Secret, one_line
+from .setting_keys import meant
 
 DEFAULT_BASE_URL = "https://openapi.qoder.sh/api/v1/cloud"  # Qoder, Create Vault (read 2026-05-18)
 REVISIONS = ("auto", "2026-05", "2026-07")
@@ -29,11 +32,83 @@ _ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "timeout": ("QODER_TIMEOUT",),
 }
 
+KEYS = tuple(_ENVIRONMENT)
+
+# A URL of the API that is none of its base: `…/vaults`, `…/vaults/vault_x/credentials`, `…/api/v1/cloud/sessions`. A
+# proxy may have the word in its own path: `https://proxy.example/vaults/api/v1/cloud`.
+_ENDPOINT = re.compile(r"/vaults(/+(vault_[^/]*(/.*)?|search))?/*$|/api/v1/cloud/+[^/]", re.ASCII | re.IGNORECASE)
+
 _DURATION = re.compile(r"(?=.)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
 
 FORCE_DESTROY = "QODER_FORCE_DESTROY"  # a run's, not a stack's: there is no configuration of it
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose configuration a front was handed: what a user must do to change it depends on that.
+
+    Attributes:
+        provider: the name of an explicit provider, whose arguments these are; empty for the stack's configuration.
+        is_of_last_up: True where refresh and destroy are handed the configuration of the last ``up``.
+        recorded: keys that only the last ``up`` had, where the configuration of this run is known.
+    """
+
+    provider: str = ""
+    is_of_last_up: bool = False
+    recorded: frozenset[str] = frozenset()
+
+
+STACK = Owner()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a setting came from.
+
+    Attributes:
+        key: ``qoder:baseUrl``.
+        variable: the environment variable that holds the value; empty if it is configured, or set nowhere.
+    """
+
+    key: str
+    variable: str = ""
+    owner: Owner = STACK
+
+    def __str__(self) -> str:
+        if self.variable:
+            return self.variable
+        if self.owner.provider:
+            return f"{self._argument} of the provider '{one_line(self.owner.provider, limit=80)}'"
+        if self.key in self.owner.recorded:
+            return f"{self.key} as recorded at the last pulumi up"
+        if self.owner.is_of_last_up:
+            return (
+                f"{self.key} (refresh and destroy use the one recorded at the last up, unless --run-program is given)"
+            )
+        return self.key
+
+    @property
+    def lags(self) -> bool:
+        """True if refresh and destroy see a change of it only after an ``up``, or with ``--run-program``."""
+        return self.owner.is_of_last_up and not self.variable
+
+    def change(self, value: str | None) -> str:
+        """Return what to do to give it this value, or none, so that every later command sees it."""
+        if self.variable:
+            return (
+                f"set {self.variable}, which stands for {self.key}, to {value}" if value else f"unset {self.variable}"
+            )
+        if self.owner.provider:
+            what = f"set {self} to {value}" if value else f"remove {self}"
+            return f"{what}, then pulumi up"
+        command = f"set {self.key} {shlex.quote(value)}" if value else f"rm {self.key}"
+        return f"pulumi config {command}{', then pulumi up, or add --run-program' if self.lags else ''}"
+
+    @property
+    def _argument(self) -> str:
+        return self.key.removeprefix("qoder:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +123,8 @@ class Settings:
         max_writes_per_second: 0 lifts the limit.
         max_reads_per_second: 0 lifts the limit.
         timeout_s: bound of one API call with all its attempts and waits.
+        api_token_source: where the API token came from, or could come from; so are the others.
+        has_next_api_token: True if another one is used once that source has none.
     """
 
     api_token: Secret | None = None
@@ -57,6 +134,38 @@ class Settings:
     max_writes_per_second: float = 20.0
     max_reads_per_second: float = 50.0
     timeout_s: float = 120.0
+    api_token_source: Source = Source("qoder:apiToken")
+    base_url_source: Source = Source("qoder:baseUrl")
+    workspace_id_source: Source = Source("qoder:workspaceId")
+    has_next_api_token: bool = False
+
+    @property
+    def host(self) -> str:
+        """Where requests go, as errors name it: the host, and the port if the base URL has one."""
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def if_refused(self) -> str:
+        """What a 401 says: whence the API token came, and a change that helps."""
+        source = self.api_token_source
+        line = f"it refused the API token in {source}"
+        if source.variable:
+            rest = ", or unset it: another API token is set, and is used then" if self.has_next_api_token else ""
+            return f"{line}; set {source} to a valid one{rest}"
+        if source.owner.provider:
+            return f"{line}; set a valid one there, then pulumi up: refresh and destroy use the one recorded there"
+        if source.lags:
+            return f"{line}; set a valid one: pulumi config set --secret {source.key}, or in the program's own provider"
+        return f"{line}; set a valid one: pulumi config set --secret {source.key}"
+
+    @property
+    def if_missing(self) -> str:
+        """What is said where no API token is set anywhere."""
+        source = self.api_token_source
+        if source.owner.provider:
+            return f"set {source} (then pulumi up), or QODER_PAT"
+        note = "; refresh and destroy see it after the next up, or with --run-program" if source.lags else ""
+        return f"set {source.key} (pulumi config set --secret {source.key}{note}) or QODER_PAT"
 
     @property
     def is_loopback(self) -> bool:
@@ -64,27 +173,36 @@ class Settings:
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
 
-def load(configured: Callable[[str], Any], environment: Mapping[str, str]) -> Settings:
+def load(configured: Mapping[str, Any], environment: Mapping[str, str], owner: Owner = STACK) -> Settings:
     """Read all settings.
 
     Args:
-        configured: gives the value of a stack configuration key such as ``qoder:apiToken``, or None.
+        configured: the whole configuration, by keys such as ``qoder:apiToken``; those of other packages are left alone.
         environment: the process' environment.
+        owner: whose configuration it is.
 
     Raises:
-        SettingsError: a value cannot be read; one line that names the key and the forms it takes.
+        SettingsError: a value cannot be read, or a key is a misspelt setting; one line with the key and no value.
     """
+    _refuse_misspelt(configured)
+    sources: dict[str, Source] = {}
 
     def read(key: str, parse: Callable[[str, str], Any], default: Any) -> Any:
-        value = configured(f"qoder:{key}")
-        if value is not None and _text(value).strip():
-            return parse(f"qoder:{key}", _text(value).strip())
-        for name in _ENVIRONMENT[key]:
-            if environment.get(name, "").strip():
-                return parse(name, environment[name].strip())
+        name = f"qoder:{key}"
+        sources[key] = Source(name, "", owner)
+        if text := _text(configured.get(name)):
+            try:
+                return parse(name, text)
+            except SettingsError as failure:
+                failure.is_configured = True
+                raise
+        for variable in _ENVIRONMENT[key]:
+            if environment.get(variable, "").strip():
+                sources[key] = Source(name, variable, owner)
+                return parse(variable, environment[variable].strip())
         return default
 
-    return Settings(
+    settings = Settings(
         api_token=read("apiToken", _api_token, None),
         base_url=read("baseUrl", _base_url, DEFAULT_BASE_URL),
         revision=read("apiRevision", _revision, "auto"),
@@ -92,7 +210,51 @@ def load(configured: Callable[[str], Any], environment: Mapping[str, str]) -> Se
         max_writes_per_second=read("maxWritesPerSecond", _rate, 20.0),
         max_reads_per_second=read("maxReadsPerSecond", _rate, 50.0),
         timeout_s=read("timeout", _duration, 120.0),
+        api_token_source=sources["apiToken"],
+        base_url_source=sources["baseUrl"],
+        workspace_id_source=sources["workspaceId"],
+        has_next_api_token=_has_next(sources["apiToken"].variable, environment),
     )
+    _refuse_exposed(settings)
+    return settings
+
+
+def load_base_url(configured: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """Return where requests go with this configuration; where that cannot be read, the text that says it."""
+    variables = (environment.get(variable, "").strip() for variable in _ENVIRONMENT["baseUrl"])
+    text = _text(configured.get("qoder:baseUrl")) or next(filter(None, variables), DEFAULT_BASE_URL)
+    return text.rstrip("/")
+
+
+def _refuse_misspelt(configured: Mapping[str, Any]) -> None:
+    for name, value in configured.items():
+        if not name.startswith("qoder:") or not _text(value):
+            continue
+        setting = meant(name.removeprefix("qoder:"), KEYS)
+        if setting is not None:
+            raise SettingsError(
+                f"{one_line(name, limit=80)}: did you mean qoder:{setting}? Rename it, or remove it: nothing is sent "
+                "to Qoder while it is there",
+                is_configured=True,
+            )
+
+
+def _refuse_exposed(settings: Settings) -> None:
+    """Refuse an API token in what is stored and shown in plain text."""
+    token = settings.api_token.reveal() if settings.api_token else ""
+    shown = {settings.base_url_source: settings.base_url, settings.workspace_id_source: settings.workspace_id or ""}
+    for source, text in shown.items():
+        if len(token) >= SHORTEST_PART and token in text:
+            raise SettingsError(
+                f"{source.variable or source.key}: holds the API token, which belongs in qoder:apiToken",
+                is_configured=not source.variable,
+            )
+
+
+def _has_next(variable: str, environment: Mapping[str, str]) -> bool:
+    variables = _ENVIRONMENT["apiToken"]
+    later = variables[variables.index(variable) + 1 :] if variable else ()
+    return any(environment.get(name, "").strip() for name in later)
 
 
 def force_destroy(environment: Mapping[str, str]) -> bool:
@@ -108,8 +270,11 @@ def force_destroy(environment: Mapping[str, str]) -> bool:
 
 
 def _text(value: Any) -> str:
+    """Return a configured value as text; nothing for one that is absent or blank."""
+    if value is None:
+        return ""
     # An explicit provider may be given numbers, which arrive as floats: 20.0 is 20.
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _api_token(key: str, value: str) -> Secret:
@@ -133,6 +298,10 @@ def _base_url(key: str, value: str) -> str:
         raise SettingsError(f"{key}: {form}, without query or fragment")
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
         raise SettingsError(f"{key}: {form}")
+    if _ENDPOINT.search(url.path):
+        raise SettingsError(
+            f"{key}: ends in an endpoint of the API; it must be the base of all, such as {DEFAULT_BASE_URL}"
+        )
     return value.rstrip("/")
 
 

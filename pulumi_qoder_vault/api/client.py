@@ -53,11 +53,17 @@ class Client:
         self._deadline_s = deadline_s
         self._is_recovery = is_recovery
         self._tell = tell
+        self._has_seen = False
 
     @property
     def place(self) -> Place:
         """Where this run asks."""
         return Place(self._transport.settings.base_url, self._transport.settings.workspace_id)
+
+    @property
+    def has_seen(self) -> bool:
+        """True once Qoder has shown something that was asked for: what is looked for is at this place."""
+        return self._has_seen
 
     @property
     def deleted_ids(self) -> Collection[str]:
@@ -293,9 +299,13 @@ class Client:
             seen = read(answer)
             if any(one_line(id_, self._telling) != id_ for id_ in _ids(seen)):
                 raise revisions.Unreadable("an id holds a secret")
-            return seen
         except revisions.Unreadable as failure:
-            raise errors.AnswerLost(f"{request}: the answer is not what the Qoder API gives: {failure}") from None
+            host = self._transport.settings.host
+            raise errors.AnswerLost(
+                f"{request}: the answer (host {host}) is not what the Qoder API gives: {failure}"
+            ) from None
+        self._has_seen = True
+        return seen
 
 
 def _ids(seen: Any) -> Sequence[str]:

@@ -6,10 +6,12 @@ Knows HTTP and how the API words its errors; knows neither paths nor what a vaul
 import email.utils
 import json
 import math
+import socket
 import ssl
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +20,7 @@ import tenacity
 
 from .. import errors
 from ..secret import Secret, one_line
-from ..settings import Settings
+from ..settings import DEFAULT_BASE_URL, Settings
 from .rate import Clock, Limiter
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -27,6 +29,8 @@ CONNECT_S = 10.0
 MOST_AHEAD_S = 24 * 3600.0  # no machine's clock is further off; such a ``Date`` is a proxy's, or nonsense
 LEAST_S = 5.0  # what a wait leaves for a request that must not be sent twice, or a tenth of its time if that is less
 LONG_WAIT_S = 2.0  # a longer one is told
+SAID_AFTER_S = 3.0  # so long a wait for a connection is told
+ENOUGH = 4  # attempts to reach a host that does not exist, or a server of this machine that does not run
 
 NO_CONTENT: Final = object()  # what a 204 gives
 
@@ -100,6 +104,65 @@ class _Failed(Exception):
         self.retry_after_s = retry_after_s
 
 
+class _Connecting:
+    """The wait of one request for a connection, over all its attempts.
+
+    It is told while it lasts: an attempt may hang in the resolver, or in a network that swallows everything.
+
+    Args:
+        clock: what all waits go by.
+        tell: is told, once it has taken ``SAID_AFTER_S``; is given what the last attempt met. None if nobody listens.
+
+    Attributes:
+        met_nobody: how many attempts in a row met no such host, or nothing that listens on this machine.
+    """
+
+    def __init__(self, clock: Clock, tell: Tell | None) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._met = ""
+        self._since_s: float | None = None
+        self._timer: threading.Timer | None = None
+        self.met_nobody = 0
+
+    def begin(self) -> None:
+        """Begin an attempt; the wait goes on where the last one made no connection."""
+        if self._since_s is None:
+            self._since_s = self._clock.monotonic_s()
+        if self._timer is None and self._tell is not None:
+            self._timer = threading.Timer(SAID_AFTER_S, self._say)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        """There is a connection, or nobody waits any more."""
+        self._since_s, self._met, self.met_nobody = None, "", 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def missed(self, met: str, *, nobody: bool) -> None:
+        """An attempt made no connection."""
+        self._met = met
+        self.met_nobody = self.met_nobody + 1 if nobody else 0
+        if self._since_s is not None and self._clock.monotonic_s() - self._since_s >= SAID_AFTER_S:
+            self._say()
+
+    @property
+    def is_waiting(self) -> bool:
+        """True from the beginning of an attempt until there is a connection."""
+        return self._since_s is not None
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Learn from httpcore that a connection carries the request; to a proxy, it first carries a ``CONNECT``."""
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.end()
+
+    def _say(self) -> None:
+        if self._tell is not None and self._since_s is not None and not self.met_nobody:
+            self._tell(self._met)
+
+
 class Transport:
     """A connection to one Qoder. Thread-safe; one for each process.
 
@@ -120,6 +183,8 @@ class Transport:
         self._reads = Limiter(settings.max_reads_per_second, self._clock)
         self._writes = Limiter(settings.max_writes_per_second, self._clock)
         self._http = _http_client(settings, user_agent)
+        self._saying = threading.Lock()
+        self._has_said = False
         self._backoff = tenacity.wait_exponential(multiplier=1, max=30) + tenacity.wait_random(0, 0.5)
 
     @property
@@ -180,17 +245,27 @@ class Transport:
         def attempt() -> Any:
             nonlocal may_be_done
             try:
-                return self._attempt(request, left_s, least_s)
+                return self._attempt(request, connecting, left_s, least_s)
             except _Failed as failed:
                 may_be_done |= failed.error.may_be_done
                 raise
 
+        def is_enough() -> bool:
+            # What is to be looked for, or taken back, was sent to somebody who was there a moment ago.
+            return connecting.met_nobody >= ENOUGH and not request.is_recovery
+
+        budget = f"the {_seconds(deadline_s - began_s)} of {request.whose_time}"
+        is_told = request.tell is None or self._has_said
+        connecting = _Connecting(
+            self._clock, None if is_told else lambda met: self._say_unreachable(request, met, budget)
+        )
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda failure: isinstance(failure, _Failed) and failure.may_repeat),
             wait=wait_s,
-            stop=lambda state: state.upcoming_sleep >= left_s() - least_s or self._clock.is_over(),
+            stop=lambda state: is_enough() or state.upcoming_sleep >= left_s() - least_s or self._clock.is_over(),
             before_sleep=before_sleep,
-            sleep=lambda wait_s: self.wait(wait_s, why, request.tell),
+            # The wait for a connection is told once, and not for each attempt.
+            sleep=lambda wait_s: self.wait(wait_s, why, None if connecting.is_waiting else request.tell),
             reraise=True,
         )
         try:
@@ -199,10 +274,11 @@ class Transport:
             # Only the error itself goes out: the failed attempt, its request and its body stay behind.
             error = failed.error
             error.may_be_done = may_be_done
-            if failed.may_repeat:
-                budget = f"the {_seconds(deadline_s - began_s)} of {request.whose_time}"
-                passed_s = self._clock.monotonic_s() - began_s
-                tried = attempts.statistics["attempt_number"]
+            passed_s = self._clock.monotonic_s() - began_s
+            tried = attempts.statistics["attempt_number"]
+            if is_enough():
+                error.args = (f"{error}; gave up after {_tries(passed_s, tried)}",)
+            elif failed.may_repeat:
                 _add_waiting(
                     error,
                     failed.retry_after_s,
@@ -211,9 +287,11 @@ class Transport:
                     "the end of this run" if self._clock.is_over() else budget,
                     is_tight=not self._clock.is_over() and (failed.retry_after_s or 0.0) < left_s(),
                 )
+        finally:
+            connecting.end()
         raise error
 
-    def _attempt(self, request: Request, left_s: Any, least_s: float) -> Any:
+    def _attempt(self, request: Request, connecting: _Connecting, left_s: Any, least_s: float) -> Any:
         headers = self._headers(request)
         limiter = self._reads if request.method == "GET" else self._writes
         # Where all is over nobody waits, so that no place is too late for what is to be taken back.
@@ -243,6 +321,7 @@ class Transport:
             line = f"{request}: not sent, since no time is left of {request.whose_time}"
             raise _Failed(errors.NotSent(line), may_repeat=False)
         timeout = httpx.Timeout(max(left_s(), 0.1), connect=max(min(left_s(), CONNECT_S), 0.1))
+        connecting.begin()
         try:
             with self._http.stream(
                 request.method,
@@ -251,6 +330,7 @@ class Transport:
                 content=json.dumps(request.body, ensure_ascii=False).encode() if request.body is not None else None,
                 headers=headers,
                 timeout=timeout,
+                extensions={"trace": connecting.trace},
             ) as response:
                 self._learn_time(response.headers.get("Date"))
                 return self._read(request, response, _read_body(request, response, left_s))
@@ -259,10 +339,10 @@ class Transport:
                 limiter.slow_down(failed.retry_after_s or 0.0)
             raise
         except httpx.HTTPError as failure:
-            raise self._transport_failure(request, failure) from None
+            raise self._transport_failure(request, connecting, failure) from None
         except (httpx.InvalidURL, UnicodeError):
             # UnicodeError: a host name that is none. httpx reads that of a redirect too, which is refused like any.
-            error_ = errors.NotSent(f"{request}: qoder:baseUrl, the proxy or a redirect names a URL that is none")
+            error_ = errors.Unreachable(f"{request}: qoder:baseUrl, the proxy or a redirect names a URL that is none")
             raise _Failed(error_, may_repeat=False) from None
         except _TooMuch as failure:
             error = errors.AnswerLost(f"{request}: {failure}")
@@ -282,10 +362,7 @@ class Transport:
         token = self._settings.api_token
         if token is None:
             raise _Failed(
-                errors.NotSent(
-                    f"{request}: not sent, since no API token is set; set qoder:apiToken (pulumi config set --secret "
-                    "qoder:apiToken) or QODER_PAT"
-                ),
+                errors.NotSent(f"{request}: not sent, since no API token is set; {self._settings.if_missing}"),
                 may_repeat=False,
             )
         headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
@@ -299,21 +376,43 @@ class Transport:
         token = self._settings.api_token
         return (*request.secrets, token) if token else request.secrets
 
-    def _transport_failure(self, request: Request, failure: httpx.HTTPError) -> _Failed:
+    def _transport_failure(self, request: Request, connecting: _Connecting, failure: httpx.HTTPError) -> _Failed:
         text = one_line(str(failure), self._secrets(request), limit=160) or type(failure).__name__
-        host = httpx.URL(self._settings.base_url).host
-        if isinstance(failure, _NOT_SENT):
-            is_untrusted = "CERTIFICATE_VERIFY_FAILED" in text
-            hint = (
-                "set SSL_CERT_FILE to your own CA" if is_untrusted else "check qoder:baseUrl, the network and the proxy"
-            )
+        host = self._settings.host
+        if not isinstance(failure, _NOT_SENT):
             return _Failed(
-                errors.NotSent(f"{request}: no connection to {host} ({text}); {hint}"), may_repeat=not is_untrusted
+                errors.AnswerLost(
+                    f"{request}: the connection to {host} broke before the whole answer was here ({text})"
+                ),
+                may_repeat=request.is_repeatable,
             )
+        is_untrusted = "CERTIFICATE_VERIFY_FAILED" in text
+        is_alone = self._settings.is_loopback and _is_caused_by(failure, ConnectionRefusedError)
+        is_unknown = _is_unknown_host(failure)
+        if is_untrusted:
+            hint = "set SSL_CERT_FILE to your own CA"
+        elif is_alone:
+            hint = "nothing listens there: start the emulator, or check qoder:baseUrl"
+        elif is_unknown:
+            hint = "there is no such host: check qoder:baseUrl and the proxy"
+        else:
+            hint = "check qoder:baseUrl, the network and the proxy"
+        connecting.missed(text, nobody=is_alone or is_unknown)
         return _Failed(
-            errors.AnswerLost(f"{request}: the connection to {host} broke before the whole answer was here ({text})"),
-            may_repeat=request.is_repeatable,
+            errors.Unreachable(f"{request}: no connection to {host} ({text}); {hint}"),
+            may_repeat=not is_untrusted,
         )
+
+    def _say_unreachable(self, request: Request, met: str, budget: str) -> None:
+        """Tell of a wait for a connection that goes on: once, whatever waits beside it."""
+        with self._saying:
+            is_first, self._has_said = not self._has_said, True
+        if is_first and request.tell is not None and not self._clock.is_over():
+            why = f" ({met})" if met else ""
+            request.tell(
+                f"no connection to {self._settings.host} for {_seconds(SAID_AFTER_S)}{why}: still trying, for "
+                f"{budget}; check qoder:baseUrl, the network and the proxy"
+            )
 
     def _read(self, request: Request, response: httpx.Response, body: bytes) -> Any:
         if response.is_success:
@@ -325,23 +424,38 @@ class Transport:
                 return json.loads(body)
             except (ValueError, RecursionError):
                 error = errors.AnswerLost(
-                    f"{request}: the answer ({response.status_code}) is not JSON; check qoder:baseUrl and the proxy"
+                    f"{request}: the answer ({response.status_code}, host {self._settings.host}) is not JSON; check "
+                    "qoder:baseUrl and the proxy"
                 )
                 raise _Failed(error, may_repeat=False) from None
         if response.is_redirect:
-            error_: errors.QoderError = errors.NotSent(
+            error_: errors.QoderError = errors.Unreachable(
                 f"{request}: redirected ({response.status_code}), which is refused: the API token goes to "
-                f"{httpx.URL(self._settings.base_url).host} only; set qoder:baseUrl to the API itself"
+                f"{self._settings.host} only; set qoder:baseUrl to the API itself"
             )
             raise _Failed(error_, may_repeat=False)
-        answer = _answer(response.status_code, body, self._secrets(request))
+        answer = replace(_answer(response.status_code, body, self._secrets(request)), host=self._settings.host)
         kind = errors.ServerError if response.status_code >= 500 else _ERRORS.get(response.status_code, errors.ApiError)
         raise _Failed(
-            kind(str(request), answer),
+            kind(str(request), answer, self._advice(request, answer)),
             # A 429 was refused before it was handled; after a 408 or 5xx only what is the same twice goes again.
             may_repeat=kind is errors.RateLimited or (kind is errors.ServerError and request.is_repeatable),
             retry_after_s=_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s() + self._ahead_s),
         )
+
+    def _advice(self, request: Request, answer: errors.Answer) -> str:
+        """Return what to do where the settings say it, or are in doubt; nothing to leave it to the error."""
+        if answer.status == 401:
+            return self._settings.if_refused
+        # Every Qoder has the list of vaults. One who does not know it, or is not the API, was asked by mistake.
+        lacks_vaults = answer.status == 404 and request.path == "/vaults"
+        is_elsewhere = answer.status < 500 and answer.status not in (408, 429) and not answer.error_type
+        if lacks_vaults or is_elsewhere or answer.status == 405:
+            return (
+                f"check the proxy and qoder:baseUrl, which is {self._settings.base_url}; the API's is like "
+                f"{DEFAULT_BASE_URL}"
+            )
+        return ""
 
 
 class _TooMuch(Exception):
@@ -436,6 +550,25 @@ def _seconds(duration_s: float) -> str:
     return f"{max(duration_s, 0.0):.{0 if duration_s >= 10 else 1}f}".removesuffix(".0") + " s"
 
 
+def _tries(passed_s: float, attempts: int) -> str:
+    return f"{_seconds(passed_s)} and {attempts} attempt{'s' if attempts > 1 else ''}"
+
+
+def _is_unknown_host(failure: BaseException) -> bool:
+    """True if the resolver says that there is no such host; one that is out of order says something else."""
+    none = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+    return _is_caused_by(failure, socket.gaierror, none)
+
+
+def _is_caused_by(failure: BaseException | None, kind: type[OSError], codes: Collection[int] = ()) -> bool:
+    """True if an error of the operating system is what a transport error began with."""
+    while failure is not None:
+        if isinstance(failure, kind) and (not codes or failure.errno in codes):
+            return True
+        failure = failure.__cause__ or failure.__context__
+    return False
+
+
 def _add_waiting(
     error: errors.QoderError,
     retry_after_s: float | None,
@@ -450,5 +583,4 @@ def _add_waiting(
         much = "which leaves too little" if is_tight else "more than is left"
         error.args = (f"{error}; Qoder asks to wait {_seconds(retry_after_s)}, {much} of {budget}",)
         return
-    tried = f"{_seconds(passed_s)} and {attempts} attempt{'s' if attempts > 1 else ''}"
-    error.args = (f"{error}; gave up after {tried}, since the next wait would pass {budget}",)
+    error.args = (f"{error}; gave up after {_tries(passed_s, attempts)}, since the next wait would pass {budget}",)

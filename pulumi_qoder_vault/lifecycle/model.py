@@ -212,6 +212,10 @@ class VaultsApi(Protocol):
         """Where this run asks."""
 
     @property
+    def has_seen(self) -> bool:
+        """True once Qoder has shown something that was asked for: what is looked for is at this place."""
+
+    @property
     def deleted_ids(self) -> Collection[str]:
         """The credentials that this process deleted: a list may show them for some seconds more."""
 

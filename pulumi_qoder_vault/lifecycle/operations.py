@@ -203,7 +203,8 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
         observed, revision = look(api, recorded, in_use)
     except NotFound as failure:
         raise not_found(api, recorded, failure) from None
-    target = replace(target, other_credentials=_of_others(api, recorded, observed))
+    # It is at this place, too: from now on only its word counts.
+    target = replace(target, place=api.place, other_credentials=_of_others(api, recorded, observed))
     work = Work(api, target, desired, observed, revision)
     try:
         work.carry_out(plan(recorded, desired, observed, revision))
@@ -348,8 +349,8 @@ def not_found(api: VaultsApi, recorded: RecordedVault, failure: NotFound, what: 
             f"{failure}: {what} {recorded.id} is gone; run pulumi refresh, then pulumi up makes it anew"
         )
     return VaultNotFound(
-        f"{failure}: nothing proves that {what} {recorded.id} is gone; it was made at {recorded.place}, and this run "
-        f"asked {api.place}; check qoder:baseUrl, qoder:workspaceId and the proxy"
+        f"{failure}; nothing proves that {what} {recorded.id} is gone; it was made at {recorded.place}, and this run "
+        f"asked {api.place}"
     )
 
 
@@ -357,7 +358,4 @@ def no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:
     """Say what a 404 proves of a vault that no state of ours holds."""
     if failure.genuine:
         return VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True)
-    return VaultNotFound(
-        f"{failure}: nothing proves that there is no vault {vault_id} at {api.place}; check qoder:baseUrl, "
-        "qoder:workspaceId and the proxy"
-    )
+    return VaultNotFound(f"{failure}; nothing proves that there is no vault {vault_id} at {api.place}")

@@ -6,9 +6,11 @@ what this resource did not record is somebody else's, be it a person, another st
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..secret import one_line
 from .model import ObservedCredential, RecordedVault
 
 NAMED = 20  # in one line; no vault of the sister API holds more
@@ -69,12 +71,12 @@ def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: D
             f"{line}; it is the old vault of a replacement: delete {them} and run pulumi up again, or run {FORCE} "
             f"pulumi up, which takes {them} along"
         )
+    urn = shlex.quote(one_line(deletion.urn, limit=1000)) if deletion.urn else "<urn>"
     condition = "" if deletion.is_replaced is False else ", if the vault is not pending deletion after a replacement,"
     return (
         f"{line}; delete {them}, or set {FORCE} for this run, which takes {them} along; or{condition} set "
         f"{deletion.force_destroy} in the program and run pulumi up first, with no other change, or keep the vault: "
-        f"set {deletion.retain_on_delete} in the program and run pulumi up first, or run pulumi state delete "
-        f"'{deletion.urn or '<urn>'}'"
+        f"set {deletion.retain_on_delete} in the program and run pulumi up first, or run pulumi state delete {urn}"
     )
 
 

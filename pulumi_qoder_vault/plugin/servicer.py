@@ -13,6 +13,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -99,8 +100,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self, engine_address: str | None = None) -> None:
         self._engine = EngineLog(engine_address)
+        self._is_of_one_engine = engine_address is not None
         self._operating = threading.Semaphore(AT_A_TIME)
+        self._configuring = threading.Lock()
         self._configured: dict[str, Any] = {}
+        self._owner = settings.STACK
+        self._base_url: str | None = None
         self._declared: set[str] = set()
         self._calls = Calls()
 
@@ -142,7 +147,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         given = _received(request.news)
         failures = []
         try:
-            settings.load(functools.partial(_setting, given), os.environ)
+            settings.load(_as_settings(given), os.environ)
         except errors.SettingsError as failure:
             failures.append(provider_pb2.CheckFailure(property="", reason=str(failure)))
         inputs = properties.to_wire(given)
@@ -166,14 +171,35 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         first, so that a revoked API token bricks nothing. The environment comes last, as always: it may belong to
         another account, whose 404 would say that everything is gone. An explicit provider has its own arguments only.
         """
-        self._configured = _received(request.args)
+        configured, owner = _received(request.args), settings.STACK
+        name, live = request.name or request.urn.rpartition("::")[2], os.environ.get("PULUMI_CONFIG")
+        if not _DEFAULT_PROVIDER.fullmatch(name):
+            owner = settings.Owner(provider=name)
+        elif live:
+            present = _live(live)
+            # A misspelt key that only the last `up` had is gone, and bricks nothing.
+            recorded = {key: value for key, value in configured.items() if key in settings.KEYS and key not in present}
+            configured, owner = recorded | present, settings.Owner(recorded=frozenset(map(_full, recorded)))
+        with self._configuring:
+            self._refuse_another_base_url(configured)
+            self._configured, self._owner = configured, owner
         self._calls = Calls()  # another engine, or the next command of one
-        live = os.environ.get("PULUMI_CONFIG")
-        if live and _DEFAULT_PROVIDER.fullmatch(request.name or request.urn.rpartition("::")[2]):
-            self._configured |= _live(live)
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
+
+    def _refuse_another_base_url(self, configured: Mapping[str, Any]) -> None:
+        """Keep the API token where the engine sends it: the port of a plugin takes calls of the whole machine.
+
+        A process that somebody runs by hand serves one engine after the other, each with its own configuration.
+        """
+        base_url = settings.load_base_url(_as_settings(configured), os.environ)
+        if self._is_of_one_engine and self._base_url not in (None, base_url):
+            raise errors.SettingsError(
+                "qoder:baseUrl: this process of the plugin is configured with another one, and keeps it; the engine "
+                "starts a process for each provider"
+            )
+        self._base_url = base_url
 
     # Resources
 
@@ -186,7 +212,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             problems_ = handler.check(inputs, recorded, self._settings)
             replaced = self._calls.note_check(request.urn, recorded)
             problems_ += handler.check_replacement(replaced, inputs) if replaced else []
-            found = [str(problem) for problem in problems_ if not problem.is_warning]
+            found = [names.in_text(str(problem)) for problem in problems_ if not problem.is_warning]
             for problem in problems_:
                 if problem.is_warning:
                     self._engine.warn(request.urn, names.in_text(str(problem)))
@@ -194,7 +220,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             found = [str(failure)]
         if found:
             # The property stays empty: the engine would print its value.
-            failures = [provider_pb2.CheckFailure(property="", reason=names.in_text(problem)) for problem in found]
+            failures = [provider_pb2.CheckFailure(property="", reason=problem) for problem in found]
             return provider_pb2.CheckResponse(inputs=_marked(wire.to_wire(inputs), request.news), failures=failures)
         completed = handler.complete(inputs, recorded)
         return provider_pb2.CheckResponse(inputs=_marked(wire.to_wire(completed), request.news))
@@ -205,7 +231,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.urn in self._declared:
             _refuse_positions(request)
         outputs = wire.read_inputs(request.olds)
-        difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news))
+        settings_ = None
+        with suppress(errors.SettingsError):  # a check says it
+            settings_ = self._settings
+        difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news), settings_)
         self._calls.note_id(request.urn, request.id)
         if difference.refusal:
             raise errors.QoderError(names.in_text(difference.refusal))
@@ -284,13 +313,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @property
     def _settings(self) -> settings.Settings:
-        return settings.load(functools.partial(_setting, self._configured), os.environ)
+        return settings.load(_as_settings(self._configured), os.environ, self._owner)
 
     def _qoder(self, request: Any) -> Qoder:
         return Qoder(
             self._settings,
             timeout_s=getattr(request, "timeout", 0) or None,
             tell=functools.partial(self._engine.info, request.urn),
+            urn=request.urn,
         )
 
 
@@ -338,9 +368,13 @@ def _key(name: str) -> str:
     return name.removeprefix("qoder:")
 
 
-def _setting(configured: Mapping[str, Any], name: str) -> Any:
-    value = configured.get(_key(name))
-    return None if value is UNKNOWN else value
+def _full(key: str) -> str:
+    return f"qoder:{key}"
+
+
+def _as_settings(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return configuration under full keys; a setting that is not known yet is as one that is absent."""
+    return {_full(key): value for key, value in configured.items() if value is not UNKNOWN or key not in settings.KEYS}
 
 
 def _live(configuration: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .. import properties
@@ -18,6 +19,7 @@ from ..lifecycle.diff import Difference
 from ..lifecycle.model import UNKNOWN, Inputs, RecordedVault, Revision
 from ..lifecycle.others import Deletion
 from ..settings import Settings
+from . import elsewhere
 from .handler import Found, Outputs, Partial, own_token
 
 _ID = re.compile(r"(vault_[0-9A-Za-z]+)/(vcred_[0-9A-Za-z]+)", re.ASCII)
@@ -35,9 +37,12 @@ class CredentialResource:
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         return credential.complete(inputs, recorded)
 
-    def diff(self, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Difference:
+    def diff(
+        self, id_: str, outputs: Mapping[str, Any], inputs: Inputs, settings: Settings | None = None
+    ) -> Difference:
         recorded = properties.to_recorded_credential(outputs)
-        return credential.diff(recorded, properties.to_inputs(outputs), inputs)
+        difference = credential.diff(recorded, properties.to_inputs(outputs), inputs)
+        return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
     def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
         desired = credential.to_credential(inputs)
@@ -68,7 +73,9 @@ class CredentialResource:
         return Found(id_, outputs, properties.to_refreshed_credential_inputs(outputs))
 
     def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
-        recorded, is_drift = credentials.read(qoder.api(outputs), properties.to_recorded_credential(outputs))
+        api, before = qoder.api(outputs), properties.to_recorded_credential(outputs)
+        with elsewhere.ways_out(qoder, api, before.place):
+            recorded, is_drift = credentials.read(api, before)
         if recorded is None:
             return None
         found = properties.to_credential_outputs(recorded)
@@ -78,7 +85,8 @@ class CredentialResource:
         recorded, desired = properties.to_recorded_credential(outputs), credential.to_credential(inputs)
         api, rotations = qoder.api(outputs, inputs), int(inputs["rotations"])
         try:
-            changed = credentials.update(api, recorded, desired, rotations, qoder.revision_in_use)
+            with elsewhere.ways_out(qoder, api, recorded.place):
+                changed = credentials.update(api, recorded, desired, rotations, qoder.revision_in_use)
         except Unfinished as failure:
             raise _partial(failure) from None
         return properties.to_credential_outputs(changed)
@@ -92,7 +100,9 @@ class CredentialResource:
         return {**inputs, **known, "credential_id": outputs["credential_id"] if keeps_id else UNKNOWN}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
-        credentials.delete(qoder.api(outputs), properties.to_recorded_credential(outputs))
+        api, recorded = qoder.api(outputs), properties.to_recorded_credential(outputs)
+        with elsewhere.ways_out(qoder, api, recorded.place):
+            credentials.delete(api, recorded)
 
 
 def _partial(failure: Unfinished) -> Partial:

@@ -62,8 +62,10 @@ class ResourceHandler(Protocol):
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         """Fill in defaults, and the inputs in which drift and rotation show."""
 
-    def diff(self, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Difference:
-        """Compare the state with the program. No request."""
+    def diff(
+        self, id_: str, outputs: Mapping[str, Any], inputs: Inputs, settings: Settings | None = None
+    ) -> Difference:
+        """Compare the state with the program. No request. Settings are None where they cannot be read."""
 
     def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
         """Make it. Give its id and outputs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .. import properties
@@ -15,6 +16,7 @@ from ..lifecycle import operations, plan
 from ..lifecycle.model import UNKNOWN, Inputs, Revision
 from ..lifecycle.others import Deletion
 from ..settings import Settings, force_destroy
+from . import elsewhere
 from .handler import Found, Outputs, Partial, own_token
 
 
@@ -31,8 +33,12 @@ class VaultResource:
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         return checks.complete(inputs, recorded)
 
-    def diff(self, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> diffs.Difference:
-        return diffs.diff(properties.to_recorded(id_, outputs), inputs)
+    def diff(
+        self, id_: str, outputs: Mapping[str, Any], inputs: Inputs, settings: Settings | None = None
+    ) -> diffs.Difference:
+        recorded = properties.to_recorded(id_, outputs)
+        difference = diffs.diff(recorded, inputs)
+        return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
     def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
         try:
@@ -56,7 +62,9 @@ class VaultResource:
         return Found(id_, outputs, properties.to_refreshed_inputs(outputs))
 
     def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
-        recorded, is_drift = operations.read(qoder.api(outputs), properties.to_recorded(id_, outputs))
+        api, before = qoder.api(outputs), properties.to_recorded(id_, outputs)
+        with elsewhere.ways_out(qoder, api, before.place):
+            recorded, is_drift = operations.read(api, before)
         if recorded is None:
             return None
         found = properties.to_outputs(recorded)
@@ -64,8 +72,10 @@ class VaultResource:
 
     def update(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
         recorded, desired = properties.to_recorded(id_, outputs), properties.to_desired(inputs)
+        api = qoder.api(outputs, inputs)
         try:
-            changed = operations.update(qoder.api(outputs, inputs), recorded, desired, qoder.revision_in_use)
+            with elsewhere.ways_out(qoder, api, recorded.place):
+                changed = operations.update(api, recorded, desired, qoder.revision_in_use)
         except Unfinished as failure:
             raise _partial(failure) from None
         return properties.to_outputs(changed)
@@ -81,8 +91,10 @@ class VaultResource:
         return known | {"metadata": {}, **inputs, "credential_ids": ids}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
-        recorded, is_forced = properties.to_recorded(id_, outputs), force_destroy(os.environ)
-        operations.delete(qoder.api(outputs), recorded, deletion, is_forced=is_forced)
+        is_forced = force_destroy(os.environ)
+        api, recorded = qoder.api(outputs), properties.to_recorded(id_, outputs)
+        with elsewhere.ways_out(qoder, api, recorded.place):
+            operations.delete(api, recorded, deletion, is_forced=is_forced)
 
 
 def _partial(failure: Unfinished) -> Partial:

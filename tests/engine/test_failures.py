@@ -78,10 +78,14 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
 
     wrong = problem_of(stack.up(fails=True, QODER_PAT="pt-wrong"))
     assert "(401 TOKEN_INVALID, request_id req_" in wrong
-    assert "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT" in wrong
+    host = qoder.base_url.split("/")[2]
+    assert wrong.endswith(f", host {host}): it refused the API token in QODER_PAT; set QODER_PAT to a valid one")
 
     qoder.fail_next("POST", "/vaults", Fault.HTML_404)
-    assert "POST /vaults: the answer is not one of the Qoder API (404)" == problem_of(stack.up(fails=True))
+    elsewhere = (
+        f"POST /vaults: the answer is not one of the Qoder API (404, host {host}): check the proxy and qoder:baseUrl"
+    )
+    assert problem_of(stack.up(fails=True)).startswith(elsewhere)
 
     qoder.fail_next("POST", "/vaults", Fault.ECHO)
     hostile = problem_of(stack.up(fails=True))
@@ -195,3 +199,18 @@ def test_pulumi_import_of_a_dynamic_vault_is_refused_with_one_line(tmp_path: Pat
     assert "Vault 'v': Pulumi cannot import a dynamic resource" in preview.text
     assert_no_traceback(preview.text)
     assert json.dumps([]) == json.dumps(stack.resources())
+
+
+PROVIDER = 'Traceback (most recent call last):\n  File "…/pulumi/dynamic/__main__.py", line 1\nKeyError: 1\n'
+PLUGIN = (
+    'Traceback (most recent call last):\n  File "…/pulumi_qoder_vault/plugin/process.py", line 1\nKeyboardInterrupt\n'
+)
+PROGRAM = 'Traceback (most recent call last):\n  File "…/pulumi-language-python-exec", line 1\nKeyboardInterrupt\n'
+
+
+@pytest.mark.parametrize("printed", [PROVIDER, PLUGIN, PROVIDER + PROGRAM, PROGRAM + PROVIDER, PLUGIN + PROGRAM])
+def test_the_search_for_tracebacks_finds_them(printed: str) -> None:
+    """That of an interrupted program hides no other one."""
+    assert_no_traceback(f"before\n{PROGRAM}\nafter\n")
+    with pytest.raises(AssertionError):
+        assert_no_traceback(printed)

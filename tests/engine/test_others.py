@@ -46,7 +46,7 @@ def refused(stack: Stack, vault_id: str, credential_id: str, on_delete: str) -> 
         f"{credential_id} ({THEIRS}); delete it, or set QODER_FORCE_DESTROY=true for this run, which takes it along; "
         f"or, if the vault is not pending deletion after a replacement, set {force_destroy} in the program and run "
         f"pulumi up first, with no other change, or keep the vault: set {retain_on_delete} in the program and run "
-        f"pulumi up first, or run pulumi state delete '{urn(stack)}'"
+        f"pulumi up first, or run pulumi state delete {urn(stack)}"
     )
 
 

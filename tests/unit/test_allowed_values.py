@@ -245,10 +245,10 @@ def test_an_api_token_is_judged_alike(token: str, words: str) -> None:
     """Outer whitespace is stripped from it; everything else is an error that names the setting."""
     is_outer = token.strip() != token and words in ("begins or ends with a blank", "control character")
     if is_outer:
-        assert Secret(token.strip()) == load(lambda _: None, {"QODER_PAT": token}).api_token
+        assert Secret(token.strip()) == load({}, {"QODER_PAT": token}).api_token
         return
     with pytest.raises(SettingsError, match="QODER_PAT: the API token ") as refused:
-        load(lambda _: None, {"QODER_PAT": token})
+        load({}, {"QODER_PAT": token})
     assert words in str(refused.value)
     assert "ghp" not in str(refused.value)
 

@@ -426,7 +426,8 @@ def test_a_success_of_another_shape_is_a_lost_answer(
     with pytest.raises(errors.AnswerLost) as caught:
         make(client_of(qoder), SSE)
 
-    assert f"POST /vaults: the answer is not what the Qoder API gives: {reason}" == str(caught.value)
+    host = qoder.base_url.split("/")[2]
+    assert f"POST /vaults: the answer (host {host}) is not what the Qoder API gives: {reason}" == str(caught.value)
 
 
 ENVELOPE = {"type": "error", "request_id": "req_1", "error": {"type": "api_error", "message": "x"}}

@@ -429,6 +429,87 @@ def test_get_of_none_is_an_error(provider: VaultProvider) -> None:
         provider.read("vault_0", {"__provider": PICKLED_PROVIDER})
 
 
+# Settings
+
+
+LAST_UP = "; correct it, then pulumi up, or add --run-program"
+
+
+@pytest.mark.parametrize("key", ["baseURL", "base_url", "apiTokens", "time-out", "workspace"])
+def test_a_misspelt_setting_is_refused_and_nothing_is_sent(qoder: Emulator, key: str) -> None:
+    """The SDK has no public list of what is configured: this fails if it has no list at all any more."""
+    id_, inputs, outputs = created(configured(configuration_of(qoder)))
+    qoder.clear_requests()
+    provider = configured(configuration_of(qoder, **{key: "pt-canary-0123456789"}))
+
+    ((path, line),) = problems(provider, vault())
+    assert ("", f"qoder:{key}: did you mean qoder:") == (path, line[: len(f"qoder:{key}: did you mean qoder:")])
+    with pytest.raises(Reported) as caught:
+        provider.create(inputs)
+    assert line == str(caught.value)
+    calls: list[Callable[[], Any]] = [
+        lambda: provider.delete(id_, outputs),
+        lambda: provider.read(id_, outputs),
+        lambda: provider.read(id_, {"__provider": PICKLED_PROVIDER}),
+    ]
+    for call in calls:
+        with pytest.raises(Reported) as caught:
+            call()
+        assert f"{line}{LAST_UP}" == str(caught.value), "a refresh and a destroy have the configuration of the last up"
+        assert "canary" not in str(caught.value)
+    assert provider.diff(id_, outputs, inputs).changes is False, "a Diff needs no settings"
+    assert [] == qoder.requests
+
+
+def test_errors_of_the_environment_are_of_this_moment(qoder: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `up` is needed where a variable is at fault; where configuration is, refresh and destroy need one."""
+    id_, _, outputs = created(configured(configuration_of(qoder)))
+    line = "must be a time such as 90, 90s or 1m30s, at most 24h"
+
+    with pytest.raises(Reported) as of_configuration:
+        configured(configuration_of(qoder, timeout="soon")).delete(id_, outputs)
+    monkeypatch.setenv("QODER_TIMEOUT", "soon")
+    with pytest.raises(Reported) as of_environment:
+        configured(configuration_of(qoder)).delete(id_, outputs)
+
+    assert f"qoder:timeout: {line}{LAST_UP}" == str(of_configuration.value)
+    assert f"QODER_TIMEOUT: {line}" == str(of_environment.value)
+
+
+def test_a_project_called_qoder_has_keys_of_its_own(qoder: Emulator) -> None:
+    """They have our namespace, and keys of others are in the same configuration."""
+    own = {"qoder:githubToken": TOKEN, "qoder:version": "1", "aws:region": "x", "qoder:url": "y", "pulumi:tags": {}}
+    provider = VaultProvider()
+    provider.configure(ConfigureRequest(Config(configuration_of(qoder) | own, "qoder")))
+
+    created(provider)
+
+    assert 1 == len(qoder.vaults)
+
+
+def test_a_refused_api_token_is_named_by_where_it_came_from(qoder: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refresh and destroy may have a recorded one, which this front cannot tell; a variable is of this moment."""
+    configuration = configuration_of(qoder, apiToken="pt-canary-0123456789")
+    monkeypatch.setenv("QODER_PAT", qoder.api_token)
+    with pytest.raises(Reported) as recorded:
+        configured(configuration).read("vault_1", {"__provider": PICKLED_PROVIDER})
+    monkeypatch.setenv("QODER_ACCESS_TOKEN", "pt-canary-0123456789")
+    with pytest.raises(Reported) as variable:
+        configured({**configuration, "qoder:apiToken": ""}).read("vault_1", {"__provider": PICKLED_PROVIDER})
+
+    host = f"host {qoder.base_url.split('/')[2]})"
+    assert (
+        f"{host}: it refused the API token in qoder:apiToken (refresh and destroy use the one recorded at the last up, "
+        "unless --run-program is given); set a valid one: pulumi config set --secret qoder:apiToken, or in the "
+        "program's own provider"
+    ) in str(recorded.value)
+    assert (
+        f"{host}: it refused the API token in QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: "
+        "another API token is set, and is used then"
+    ) in str(variable.value)
+    assert "canary" not in f"{recorded.value}{variable.value}"
+
+
 # One connection
 
 
@@ -737,7 +818,8 @@ def test_a_failure_is_one_clean_line_for_the_engine(qoder: Emulator, serve_provi
     status = status_of(caught.value)
     assert re.fullmatch(
         r"POST /vaults: The API token has no permission for this operation \(403 permission_error, request_id "
-        r"req_\w+\): give the API token access to vaults, or set qoder:workspaceId to a workspace that it may use",
+        r"req_\w+, host 127\.0\.0\.1:\d+\): give the API token access to vaults, or set qoder:workspaceId to a "
+        r"workspace that it may use",
         status.message,
     ), status.message
     assert [] == list(status.details)

@@ -23,6 +23,7 @@ from pulumi_qoder_vault.lifecycle import making, operations
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse, refuses_credentials_key
 from pulumi_qoder_vault.lifecycle.model import Credential, DesiredVault, Place, RecordedVault, Revision
 from pulumi_qoder_vault.secret import Secret
+from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
 
 URL, OTHER_URL, THIRD_URL = (f"https://example.com/{name}" for name in ("mcp", "other", "third"))
 TOKENS = ("mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-three-3333")
@@ -48,6 +49,10 @@ REFUSES_KEY = Effect(
 def desired(*credentials: Credential, **fields: Any) -> DesiredVault:
     counts = {item.mcp_server_url: 0 for item in credentials}
     return DesiredVault("my-mcp-vault", credentials, **{"rotations": counts, **fields})
+
+
+def host_of(qoder: Emulator) -> str:
+    return qoder.base_url.split("/")[2]
 
 
 class World:
@@ -259,7 +264,8 @@ def test_if_both_forms_are_refused_the_first_error_counts(founding: World, secon
     founding.qoder.fail_next("POST", "/vaults", REFUSES_KEY)
     founding.qoder.fail_next("POST", "/vaults", second)
 
-    assert "POST /vaults: Unknown field (400 invalid_request_error, request_id req_1)" == line_of(
+    host = host_of(founding.qoder)
+    assert f"POST /vaults: Unknown field (400 invalid_request_error, request_id req_1, host {host})" == line_of(
         founding.create, desired(ONE)
     )
     assert 2 == len(founding.asked)
@@ -684,7 +690,8 @@ def test_the_whole_line_of_a_create_taken_back(current: World) -> None:
 
     assert (
         "POST /vaults/vault_1/credentials: The request conflicts with the current state of the resource (409 "
-        "conflict_error, request_id req_1); vault vault_1 was deleted again, nothing is left"
+        f"conflict_error, request_id req_1, host {host_of(current.qoder)}); vault vault_1 was deleted "
+        "again, nothing is left"
     ) == line_of(current.create, desired(ONE))
 
 
@@ -821,9 +828,9 @@ def test_a_404_of_a_proxy_is_no_proof(world: World, fault: Fault) -> None:
 
     for act, call in ((world.read, "GET"), (world.delete, "DELETE")):
         assert (
-            f"{call} /vaults/vault_1: the answer is not one of the Qoder API (404): nothing proves that vault vault_1 "
-            f"is gone; it was made at {base_url}, and this run asked {base_url}; check qoder:baseUrl, "
-            "qoder:workspaceId and the proxy"
+            f"{call} /vaults/vault_1: the answer is not one of the Qoder API (404, host {host_of(world.qoder)}): check "
+            f"the proxy and qoder:baseUrl, which is {base_url}; the API's is like {DEFAULT_BASE_URL}; nothing proves "
+            f"that vault vault_1 is gone; it was made at {base_url}, and this run asked {base_url}"
         ) == line_of(act, recorded)
     assert 1 == len(world.qoder.vaults)
 
@@ -843,7 +850,7 @@ def test_a_404_elsewhere_is_no_proof(world: World, place: Any, act: str) -> None
     failure = failure_of(world.read if act == "read" else world.delete, recorded)
 
     assert isinstance(failure, errors.VaultNotFound)
-    assert f"it was made at {made_at}, and this run asked {world.qoder.base_url};" in str(failure)
+    assert f"it was made at {made_at}, and this run asked {world.qoder.base_url}" in str(failure)
 
 
 def test_a_success_elsewhere_updates_the_record(world: World) -> None:
@@ -1378,8 +1385,8 @@ def test_a_vault_that_is_gone_is_said_to_be(world: World) -> None:
     world.qoder.delete_vault(recorded.id)
 
     assert (
-        "GET /vaults/vault_1/credentials: Vault 'vault_1' was not found (404 not_found_error, request_id req_1): vault "
-        "vault_1 is gone; run pulumi refresh, then pulumi up makes it anew"
+        "GET /vaults/vault_1/credentials: Vault 'vault_1' was not found (404 not_found_error, request_id req_1, "
+        f"host {host_of(world.qoder)}): vault vault_1 is gone; run pulumi refresh, then pulumi up makes it anew"
     ) == line_of(world.update, recorded, desired(NEW_ONE))
 
 
@@ -1493,7 +1500,8 @@ def test_look_up_of_none(world: World) -> None:
     unknown = "vault_" + "0" * 32
 
     assert (
-        "GET /vaults/vault_1: Vault 'vault_1' was not found (404 not_found_error, request_id req_1): there is no vault "
+        "GET /vaults/vault_1: Vault 'vault_1' was not found (404 not_found_error, request_id req_1, host "
+        f"{host_of(world.qoder)}): there is no vault "
         f"vault_1 at {world.qoder.base_url}"
     ) == line_of(operations.look_up, world.api, unknown)
 

@@ -30,3 +30,17 @@ def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(tmp_path: Pat
     assert {"pulumi_qoder_vault/py.typed", "pulumi_qoder_vault/dynamic.py"} <= names
     assert b'{"resource": false}' == plugin.strip()
     assert {"pulumi_qoder_vault"} == {name.split("/")[0] for name in names if ".dist-info/" not in name}
+
+
+def test_every_public_name_has_a_home() -> None:
+    """Names are imported when they are asked for, and so are the modules whose names stand in every state."""
+    program = (
+        "import pulumi_qoder_vault as package\n"
+        "print(*[getattr(package, name).__module__ for name in package.__all__])\n"
+        "print(package.dynamic.VaultProvider.__name__, hasattr(package, 'nothing'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert [
+        "pulumi_qoder_vault.dynamic_credential pulumi_qoder_vault.dynamic pulumi_qoder_vault.dynamic",
+        "VaultProvider False",
+    ] == done.stdout.splitlines()

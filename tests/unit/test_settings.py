@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from string import ascii_lowercase
+from typing import Any
+
 import pytest
 
 from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.settings import DEFAULT_BASE_URL, Settings, load
+from pulumi_qoder_vault.settings import DEFAULT_BASE_URL, KEYS, Owner, Settings, load
+
+API_TOKEN = "pt-canary-0123456789"
 
 
 def settings_of(base_url: str) -> Settings:
-    return load({"qoder:baseUrl": base_url}.get, {})
+    return load({"qoder:baseUrl": base_url}, {})
 
 
 @pytest.mark.parametrize(
@@ -71,3 +77,229 @@ def test_a_base_url_that_can_never_be_sent_to_is_refused(base_url: str) -> None:
     form = f"qoder:baseUrl: must be an https URL such as {DEFAULT_BASE_URL} (http is for loopback only)"
     assert str(caught.value) in (form, f"{form}, without query or fragment")
     assert caught.value.__cause__ is None
+
+
+def line_of(configured: dict[str, Any], environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(errors.SettingsError) as caught:
+        load(configured, environment or {})
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/cloud/vaults",
+        "/api/v1/cloud/vaults/",
+        "/api/v1/cloud/vaults//",
+        "/api/v1/cloud//vaults",
+        "/api/v1/cloud/Vaults",
+        "/api/v1/cloud/vaults/vault_01a20be9dd3170009caad719d230b892",
+        "/api/v1/cloud/vaults/vault_x/credentials",
+        "/api/v1/cloud/vaults/vault_x/credentials/vcred_x/archive",
+        "/api/v1/cloud/vaults/search",
+        "/api/v1/cloud/sessions",
+        "/vaults",
+        "/v1/vaults/vault_x",
+    ],
+)
+@pytest.mark.parametrize("name", ["qoder:baseUrl", "QODER_BASE_URL", "QODER_MANAGED_BASE_URL"])
+def test_an_endpoint_is_no_base_url(path: str, name: str) -> None:
+    """A URL that was copied with its path would be asked for `/vaults/vaults`."""
+    given = {name: f"https://qoder.example{path}"}
+
+    assert (
+        f"{name}: ends in an endpoint of the API; it must be the base of all, such as {DEFAULT_BASE_URL}"
+    ) == line_of(given, given)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api/v1/cloud/", "/vaults/api/v1/cloud", "/my-vaults", "/vaultspace/api"])
+def test_a_path_of_a_proxy_is_taken(path: str) -> None:
+    """The word may stand in a path that is not the API's."""
+    assert f"https://qoder.example{path}".rstrip("/") == settings_of(f"https://qoder.example{path}").base_url
+
+
+# Misspelt keys
+
+
+def one_letter_off(key: str) -> Iterator[str]:
+    for at in range(len(key) + 1):
+        yield from (key[:at] + letter + key[at:] for letter in ascii_lowercase)
+    for at in range(len(key)):
+        yield key[:at] + key[at + 1 :]
+        yield from (key[:at] + letter + key[at + 1 :] for letter in ascii_lowercase)
+    for at in range(len(key) - 1):
+        yield key[:at] + key[at + 1] + key[at] + key[at + 2 :]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_one_letter_misspelling_is_named_with_the_setting(key: str) -> None:
+    """A letter that is missing, doubled, another one, or at the place of its neighbour."""
+    for written in set(one_letter_off(key)) - {key}:
+        line = line_of({f"qoder:{written}": "1"})
+
+        assert line.startswith(f"qoder:{written}: did you mean qoder:{key}? "), line
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_case_and_punctuation_do_not_make_another_key(key: str) -> None:
+    """People write one key in many ways."""
+    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in key)
+    written = {key.lower(), key.upper(), key.capitalize(), words, words.replace("-", "_"), words.replace("-", ".")}
+    for form in (written | {words.upper(), f"{key} ", f"{key}:", f'"{key}"'}) - {key}:
+        assert f": did you mean qoder:{key}? " in line_of({f"qoder:{form}": "1"})
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("baesUlr", "baseUrl"),
+        ("baseU", "baseUrl"),
+        ("bassUrk", "baseUrl"),
+        ("bxxeUrl", "baseUrl"),
+        ("npmToken", "apiToken"),
+        ("base_uris", "baseUrl"),
+        ("apiTkn", "apiToken"),
+        ("apTokn", "apiToken"),
+        ("workspace", "workspaceId"),
+        ("workpsaceID", "workspaceId"),
+        ("apiRevsoin", "apiRevision"),
+        ("timeoutMs", "timeout"),
+        ("time_outs", "timeout"),
+        ("maxWritePerSeconds", "maxWritesPerSecond"),
+        ("maxReadPerSec0nd", "maxReadsPerSecond"),
+    ],
+)
+def test_two_letters_may_differ(written: str, key: str) -> None:
+    """Nobody means anything else by such a key."""
+    assert line_of({f"qoder:{written}": "1"}).startswith(f"qoder:{written}: did you mean qoder:{key}? ")
+
+
+OWN_KEYS = """
+    githubToken docsToken slackToken mcpToken token tokens accessToken authToken
+    url urls serverUrl mcpUrl imageUrl databaseUrl apiUrl apiKey apiVersion baseDomain basePath name vaultName
+    version pluginDownloadURL region stage revision timeoutSeconds requestTimeout teamId workspaceName maxRequests
+    serviceAccountKey readReferences forceDestroy
+"""
+
+
+@pytest.mark.parametrize("key", OWN_KEYS.split())
+def test_keys_of_another_meaning_are_left_alone(key: str) -> None:
+    """A project that is called `qoder` has its own keys there; so has the engine; so have later settings."""
+    assert Settings() == load({f"qoder:{key}": API_TOKEN}, {})
+
+
+@pytest.mark.parametrize("name", ["other:baseURL", "baseURL", "qoder2:apiTokens", "aws:timeouts"])
+def test_keys_of_others_are_left_alone(name: str) -> None:
+    """Only what stands under `qoder:` is ours."""
+    assert Settings() == load({name: "x"}, {})
+
+
+@pytest.mark.parametrize("blank", [None, "", "  ", "\n"])
+def test_a_misspelt_key_that_is_blank_is_absent(blank: str | None) -> None:
+    """As is a setting."""
+    assert Settings() == load({"qoder:baseURL": blank}, {})
+
+
+def test_a_misspelt_key_counts_beside_the_right_one() -> None:
+    """Nobody knows which of two values is meant."""
+    both = {"qoder:baseUrl": "https://one.example", "qoder:base-url": "https://two.example"}
+
+    assert line_of(both).startswith("qoder:base-url: did you mean qoder:baseUrl? ")
+
+
+def test_a_misspelt_key_shows_no_value_and_is_one_line() -> None:
+    """A value may be the API token, and a key may hold what a terminal obeys."""
+    line = line_of({"qoder:api\x1b\n\u202eTokens": API_TOKEN})
+
+    assert line.endswith(
+        ": did you mean qoder:apiToken? Rename it, or remove it: nothing is sent to Qoder while it is there"
+    )
+    assert line.isprintable()
+    assert "canary" not in line
+
+
+def test_what_is_configured_and_what_is_in_the_environment_are_told_apart() -> None:
+    """A front says more of configuration, which may be that of the last `up`."""
+    for configured, environment, expected in (
+        ({"qoder:timeout": "soon"}, {}, True),
+        ({"qoder:timeouts": "1m"}, {}, True),
+        ({}, {"QODER_TIMEOUT": "soon"}, False),
+    ):
+        with pytest.raises(errors.SettingsError) as caught:
+            load(configured, environment)
+        assert expected is caught.value.is_configured
+
+
+# Where the API token came from
+
+
+def test_the_api_token_stands_nowhere_else() -> None:
+    """The base URL and the workspace are stored and shown in plain text."""
+    for name, value in (("baseUrl", f"https://q.example/{API_TOKEN}/api"), ("workspaceId", API_TOKEN)):
+        line = line_of({"qoder:apiToken": API_TOKEN, f"qoder:{name}": value})
+
+        assert f"qoder:{name}: holds the API token, which belongs in qoder:apiToken" == line
+
+
+LAGGING = "refresh and destroy use the one recorded at the last up, unless --run-program is given"
+COMMAND = "set a valid one: pulumi config set --secret qoder:apiToken"
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "owner", "expected"),
+    [
+        ({}, {"QODER_PAT": "x"}, Owner(), "QODER_PAT; set QODER_PAT to a valid one"),
+        ({}, {"QODER_ACCESS_TOKEN": "x"}, Owner(), "QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one"),
+        (
+            {},
+            {"QODER_ACCESS_TOKEN": "x", "QODER_PAT": "y"},
+            Owner(is_of_last_up=True),
+            "QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: another API token is set, and is "
+            "used then",
+        ),
+        ({}, {"QODER_ACCESS_TOKEN": " ", "QODER_PAT": "y"}, Owner(), "QODER_PAT; set QODER_PAT to a valid one"),
+        ({"qoder:apiToken": "x"}, {"QODER_PAT": "y"}, Owner(), f"qoder:apiToken; {COMMAND}"),
+        (
+            {"qoder:apiToken": "x"},
+            {},
+            Owner(is_of_last_up=True),
+            f"qoder:apiToken ({LAGGING}); {COMMAND}, or in the program's own provider",
+        ),
+        (
+            {"qoder:apiToken": "x"},
+            {},
+            Owner(recorded=frozenset({"qoder:apiToken"})),
+            f"qoder:apiToken as recorded at the last pulumi up; {COMMAND}",
+        ),
+        (
+            {"qoder:apiToken": "x"},
+            {},
+            Owner(provider="team-a"),
+            "apiToken of the provider 'team-a'; set a valid one there, then pulumi up: refresh and destroy use the one "
+            "recorded there",
+        ),
+    ],
+)
+def test_a_refusal_names_the_source_and_a_change_that_helps(
+    configured: dict[str, str], environment: dict[str, str], owner: Owner, expected: str
+) -> None:
+    """To set a variable that another source comes before would change nothing."""
+    assert f"it refused the API token in {expected}" == load(configured, environment, owner).if_refused
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected"),
+    [
+        (Owner(), "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT"),
+        (
+            Owner(is_of_last_up=True),
+            "set qoder:apiToken (pulumi config set --secret qoder:apiToken; refresh and destroy see it after the next "
+            "up, or with --run-program) or QODER_PAT",
+        ),
+        (Owner(provider="a"), "set apiToken of the provider 'a' (then pulumi up), or QODER_PAT"),
+    ],
+)
+def test_none_at_all_names_where_it_can_be_set(owner: Owner, expected: str) -> None:
+    """The environment serves every command; configuration is recorded on one front."""
+    assert expected == load({}, {}, owner).if_missing

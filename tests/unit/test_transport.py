@@ -6,12 +6,15 @@ import base64
 import email.utils
 import itertools
 import json
+import queue
 import re
 import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent import futures
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -19,11 +22,12 @@ from urllib.parse import quote
 import pytest
 
 from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.api import transport as transports
 from pulumi_qoder_vault.api.rate import Limiter
 from pulumi_qoder_vault.api.transport import MAX_ERROR_BYTES, NO_CONTENT, Request, Transport
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.secret import Secret
-from pulumi_qoder_vault.settings import Settings
+from pulumi_qoder_vault.settings import DEFAULT_BASE_URL, Settings
 
 JSON = (("Content-Type", "application/json"),)
 API_TOKEN = "pt-canary-0123456789"
@@ -118,29 +122,230 @@ def test_a_refusal_is_never_asked_again(qoder: Emulator, transport: Transport, f
     assert (1, []) == (len(qoder.requests), fake_time.slept_s)
 
 
+def host_of(qoder: Emulator) -> str:
+    return qoder.base_url.split("/")[2]
+
+
+def elsewhere(qoder: Emulator) -> str:
+    """What is said where an answer is not the API's own."""
+    return f": check the proxy and qoder:baseUrl, which is {qoder.base_url}; the API's is like {DEFAULT_BASE_URL}"
+
+
+def fail_to_connect(monkeypatch: pytest.MonkeyPatch, why: OSError) -> None:
+    """Let every connection fail as a machine without a network lets it."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise why
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize("request_", [GET, CREATE], ids=str)
-def test_a_refused_connection_is_tried_again_until_the_end(
-    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, request_: Request
+@pytest.mark.parametrize(
+    "why",
+    [socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), OSError(113, "No route to host")],
+    ids=["resolver", "route"],
+)
+def test_a_connection_is_waited_for_until_the_end(
+    connect_to: Callable[..., Transport],
+    qoder: Emulator,
+    fake_time: Any,
+    request_: Request,
+    why: OSError,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where there is no connection nothing was handled, so a create goes again, too; and it says so at the end."""
-    transport = connect_to(qoder, base_url=f"http://127.0.0.1:{free_port()}/api")
+    transport = connect_to(qoder, base_url="https://qoder.invalid/api")
+    fail_to_connect(monkeypatch, why)
 
     line = line_of(transport, request_)
 
     said = re.fullmatch(
-        rf"{request_}: no connection to 127\.0\.0\.1 \(\[Errno \d+\] Connection refused\); check qoder:baseUrl, the "
-        r"network and the proxy; gave up after (\d+) s and ([5-9]) attempts, since the next wait would pass the 120 s "
-        r"of qoder:timeout",
+        rf"{request_}: no connection to qoder\.invalid \({re.escape(str(why))}\); check qoder:baseUrl, the network and "
+        r"the proxy; gave up after (\d+) s and ([5-9]) attempts, since the next wait would pass the 120 s of "
+        r"qoder:timeout",
         line,
     )
     assert said, line
     assert (f"{fake_time.passed_s:.0f}", str(len(fake_time.slept_s) + 1)) == said.groups()
     assert 60 < fake_time.passed_s < 120
+
+
+def passed(fake_time: Any) -> str:
+    return f"{fake_time.passed_s:.1f}".removesuffix(".0")
+
+
+NO_SUCH_HOST = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+NO_DATA = socket.gaierror(getattr(socket, "EAI_NODATA", socket.EAI_NONAME), "No address associated with hostname")
+
+
+@pytest.mark.parametrize("why", [NO_SUCH_HOST, NO_DATA], ids=["name", "data"])
+@pytest.mark.parametrize("request_", [GET, CREATE], ids=str)
+def test_four_attempts_are_enough_for_a_host_that_does_not_exist(
+    connect_to: Callable[..., Transport],
+    qoder: Emulator,
+    fake_time: Any,
+    request_: Request,
+    why: OSError,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The resolver works, and says so: a mistake in the base URL. Nobody need be told before the error comes."""
+    told: list[str] = []
+    fail_to_connect(monkeypatch, why)
+
+    line = line_of(connect_to(qoder, base_url="https://qoder.invalid/api"), replace(request_, tell=told.append))
+
+    assert (
+        f"{request_}: no connection to qoder.invalid ({why}); there is no such host: check qoder:baseUrl and the "
+        f"proxy; gave up after {passed(fake_time)} s and 4 attempts"
+    ) == line
+    assert (3, []) == (len(fake_time.slept_s), told)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_four_attempts_are_enough_where_no_emulator_runs(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, host: str
+) -> None:
+    """On this machine a refusal says that nothing listens, by real connections."""
+    told: list[str] = []
+    address = f"{host}:{free_port()}"
+
+    line = line_of(connect_to(qoder, base_url=f"http://{address}/api"), replace(GET, tell=told.append))
+
+    assert line.startswith(f"GET /vaults: no connection to {address} ("), line
+    assert line.endswith(
+        "); nothing listens there: start the emulator, or check qoder:baseUrl; gave up after "
+        f"{passed(fake_time)} s and 4 attempts"
+    ), line
+    assert [] == told
+
+
+def test_what_is_to_be_taken_back_is_not_given_up_so_soon(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any
+) -> None:
+    """Somebody was there a moment ago, and may come back; the time of recovering bounds it."""
+    transport = connect_to(qoder, base_url=f"http://127.0.0.1:{free_port()}/api")
+    request = replace(GET, deadline_s=fake_time.clock.monotonic_s() + 30, is_recovery=True)
+
+    assert line_of(transport, request).endswith("since the next wait would pass the 30 s of its own")
+
+
+def test_only_attempts_in_a_row_count(
+    connect_to: Callable[..., Transport], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resolver that is out of order in between knows as little as before; and no other host is surrendered."""
+    again = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    fails = iter([NO_SUCH_HOST, NO_SUCH_HOST, NO_SUCH_HOST, again, *[NO_SUCH_HOST] * 9])
+    tried = []
+
+    def fail(*_: Any, **__: Any) -> Any:
+        tried.append(why := next(fails))
+        raise why
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    line_of(connect_to(qoder, base_url="https://qoder.invalid/api"), GET)
+
+    assert 8 == len(tried)
+
+
+def test_a_refusal_of_another_machine_is_waited_out(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is started anew refuses connections for a while."""
+    fail_to_connect(monkeypatch, ConnectionRefusedError(111, "Connection refused"))
+
+    line = line_of(connect_to(qoder, base_url="https://qoder.example/api"), GET)
+
+    assert "check qoder:baseUrl, the network and the proxy; gave up after" in line
+    assert 60 < fake_time.passed_s < 120
+
+
+def test_a_wait_for_a_connection_is_told_once(
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After three seconds, by the first request of the process that waits so long; no attempt has a line of its own."""
+    told: list[tuple[float, str]] = []
+    why = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    fail_to_connect(monkeypatch, why)
+    transport = connect_to(qoder, base_url="https://qoder.invalid/api")
+
+    for _ in range(2):
+        line_of(transport, replace(GET, tell=lambda line: told.append((fake_time.passed_s, line))))
+
+    assert [
+        f"no connection to qoder.invalid for 3 s ({why}): still trying, for the 120 s of qoder:timeout; check "
+        "qoder:baseUrl, the network and the proxy"
+    ] == [line for _, line in told]
+    assert 3 <= told[0][0] < 8
+
+
+class FullServer:
+    """A listener whose queue is full: a connection to it neither comes nor is refused, until there is room."""
+
+    def __init__(self, closing: ExitStack) -> None:
+        self._listener = closing.enter_context(socket.socket())
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(0)
+        self._closing = closing
+        self.port = self._listener.getsockname()[1]
+        self._queued = [closing.enter_context(socket.socket()) for _ in range(4)]
+        for client in self._queued:
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", self.port))
+
+    def answer(self, response: bytes) -> None:
+        for client in self._queued:
+            client.close()
+        self._listener.settimeout(20)
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                if connection.recv(65536):
+                    connection.sendall(response)
+                    return
+
+
+def test_a_connection_that_hangs_is_told_while_it_hangs(closing: ExitStack) -> None:
+    """A network that swallows everything lets one attempt take ten seconds; when it is back, the request is done."""
+    server = FullServer(closing)
+    told: queue.Queue[tuple[float, str]] = queue.Queue()
+    transport = Transport(Settings(Secret(API_TOKEN), f"http://127.0.0.1:{server.port}/api"), "unit-tests/1")
+    closing.callback(transport.close)
+    began_s = time.monotonic()
+    request = replace(GET, tell=lambda line: told.put((time.monotonic() - began_s, line)))
+
+    with futures.ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(transport.send, request)
+        after_s, line = told.get(timeout=9)
+        server.answer(answer("200 OK", b"{}"))
+        assert {} == sending.result(30)
+
+    assert 3 <= after_s < 5
+    assert line.startswith(f"no connection to 127.0.0.1:{server.port} for 3 s: still trying, for the 120 s of ")
+    assert told.empty()
+
+
+def test_a_slow_answer_is_no_wait_for_a_connection(
+    serve_raw: Callable[..., Any], closing: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is a connection, the network is not at fault."""
+    monkeypatch.setattr(transports, "SAID_AFTER_S", 0.2)
+
+    def slowly(connection: socket.socket, _: bytes) -> None:
+        time.sleep(0.8)
+        connection.sendall(answer("200 OK", b"{}"))
+
+    told: list[str] = []
+    transport = Transport(Settings(Secret(API_TOKEN), serve_raw(slowly).base_url), "unit-tests/1")
+    closing.callback(transport.close)
+
+    assert {} == transport.send(replace(GET, tell=told.append))
+    assert [] == told
 
 
 # May it be done?
@@ -176,7 +381,7 @@ def test_a_refused_connection_does_not_settle_it_either(start: Callable[..., Emu
     finally:
         transport.close()
 
-    assert (True, errors.NotSent) == (failure.may_be_done, type(failure))
+    assert (True, errors.Unreachable) == (failure.may_be_done, type(failure))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 429])
@@ -273,7 +478,8 @@ def test_a_wait_past_the_budget_fails_at_once(
 
     assert [] == fake_time.slept_s
     assert 1 == len(qoder.requests)
-    assert line.startswith(f"{request_}: Too many requests (429 rate_limit_error, request_id req_01)"), line
+    refused = f"{request_}: Too many requests (429 rate_limit_error, request_id req_01, host {host_of(qoder)})"
+    assert line.startswith(refused), line
     assert re.search(r"; Qoder asks to wait \d+ s, more than is left of the 120 s of qoder:timeout$", line), line
 
 
@@ -419,9 +625,9 @@ def test_an_error_of_more_than_64_kib_is_no_envelope(
     qoder.fail_next("GET", "/vaults", Effect("large", status=400, headers=JSON, body=body))
 
     assert (
-        "GET /vaults: no (400 invalid_request_error, request_id req_7)"
+        f"GET /vaults: no (400 invalid_request_error, request_id req_7, host {host_of(qoder)})"
         if is_read
-        else "GET /vaults: the answer is not one of the Qoder API (400)"
+        else f"GET /vaults: the answer is not one of the Qoder API (400, host {host_of(qoder)}){elsewhere(qoder)}"
     ) == str(failure_of(transport, GET))
 
 
@@ -449,8 +655,8 @@ def test_a_redirect_is_refused(start: Callable[..., Emulator], qoder: Emulator, 
     qoder.fail_next("GET", "/vaults", Fault.REDIRECT, location=f"{elsewhere.base_url}/vaults")
 
     assert (
-        "GET /vaults: redirected (302), which is refused: the API token goes to 127.0.0.1 only; set qoder:baseUrl to "
-        "the API itself"
+        f"GET /vaults: redirected (302), which is refused: the API token goes to {host_of(qoder)} only; set "
+        "qoder:baseUrl to the API itself"
     ) == line_of(transport, GET)
     assert [] == elsewhere.requests
 
@@ -514,7 +720,7 @@ def test_a_host_that_is_none_is_never_sent_to(connect_to: Callable[..., Transpor
     """Where no connection can be asked for, nothing was sent, and there is nothing to try again or to look up."""
     failure = failure_of(connect_to(qoder, base_url=f"https://{host}/api"), CREATE)
 
-    assert (errors.NotSent, False) == (type(failure), failure.may_be_done)
+    assert (errors.Unreachable, False) == (type(failure), failure.may_be_done)
     assert "POST /vaults: qoder:baseUrl, the proxy or a redirect names a URL that is none" == str(failure)
 
 
@@ -552,55 +758,52 @@ def envelope(type_: Any, message: Any, **fields: Any) -> bytes:
 
 
 PAGE = b"<!DOCTYPE html><html><body>\n<h1>503 <b>Service Unavailable</b></h1></body></html>"
-ADVICE_401 = (
-    "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT to a valid API token; without "
-    "the plugin, refresh and destroy use the one recorded at the last up, unless --run-program is given"
-)
+ADVICE_401 = "it refused the API token in qoder:apiToken; set a valid one: pulumi config set --secret qoder:apiToken"
 ANSWERS = {
     400: (
         envelope("invalid_request_error", "Field 'display_name' is required.", param="display_name"),
-        "GET /vaults: Field 'display_name' is required (400 invalid_request_error, request_id req_7)",
+        "GET /vaults: Field 'display_name' is required (400 invalid_request_error, request_id req_7, host {host})",
         errors.BadRequest,
     ),
     401: (
         envelope("TOKEN_INVALID", "The authentication token is missing or invalid."),
-        "GET /vaults: The authentication token is missing or invalid (401 TOKEN_INVALID, request_id req_7): "
-        f"{ADVICE_401}",
+        "GET /vaults: The authentication token is missing or invalid (401 TOKEN_INVALID, request_id req_7, host "
+        "{host}): " + ADVICE_401,
         errors.Unauthorized,
     ),
     403: (
         envelope("permission_error", "No permission"),
-        "GET /vaults: No permission (403 permission_error, request_id req_7): give the API token access to vaults, or "
-        "set qoder:workspaceId to a workspace that it may use",
+        "GET /vaults: No permission (403 permission_error, request_id req_7, host {host}): give the API token "
+        "access to vaults, or set qoder:workspaceId to a workspace that it may use",
         errors.Forbidden,
     ),
     404: (
         envelope("not_found_error", "Vault 'vault_1' was not found."),
-        "GET /vaults: Vault 'vault_1' was not found (404 not_found_error, request_id req_7)",
+        "GET /vaults: Vault 'vault_1' was not found (404 not_found_error, request_id req_7, host {host}){elsewhere}",
         errors.NotFound,
     ),
     409: (
         envelope("conflict_error", "Vault 'vault_1' is already archived."),
-        "GET /vaults: Vault 'vault_1' is already archived (409 conflict_error, request_id req_7)",
+        "GET /vaults: Vault 'vault_1' is already archived (409 conflict_error, request_id req_7, host {host})",
         errors.Conflict,
     ),
     418: (
         envelope("teapot_error", ""),
-        "GET /vaults: Qoder refused the request (418 teapot_error, request_id req_7)",
+        "GET /vaults: Qoder refused the request (418 teapot_error, request_id req_7, host {host})",
         errors.ApiError,
     ),
-    422: (PAGE, "GET /vaults: the answer is not one of the Qoder API (422)", errors.ApiError),
+    422: (PAGE, "GET /vaults: the answer is not one of the Qoder API (422, host {host}){elsewhere}", errors.ApiError),
     429: (
         envelope("rate_limit_error", "Slow down"),
-        "GET /vaults: Slow down (429 rate_limit_error, request_id req_7): try again later, or lower "
+        "GET /vaults: Slow down (429 rate_limit_error, request_id req_7, host {host}): try again later, or lower "
         "qoder:maxWritesPerSecond and qoder:maxReadsPerSecond; gave up after 0 s and 1 attempt, since the next wait "
         "would pass the 1 s of qoder:timeout",
         errors.RateLimited,
     ),
     503: (
         PAGE,
-        "GET /vaults: the answer is not one of the Qoder API (503); gave up after 0 s and 1 attempt, since the next "
-        "wait would pass the 1 s of qoder:timeout",
+        "GET /vaults: the answer is not one of the Qoder API (503, host {host}); gave up after 0 s and 1 attempt, "
+        "since the next wait would pass the 1 s of qoder:timeout",
         errors.ServerError,
     ),
 }
@@ -614,7 +817,33 @@ def test_each_refusal_is_one_exact_line(qoder: Emulator, connect_to: Callable[..
 
     failure = failure_of(connect_to(qoder, timeout_s=1.0), GET)
 
-    assert (line, kind) == (str(failure), type(failure))
+    assert (line.format(host=host_of(qoder), elsewhere=elsewhere(qoder)), kind) == (str(failure), type(failure))
+
+
+@pytest.mark.parametrize("path", ["", "/vaults"])
+@pytest.mark.parametrize("request_", [GET, CREATE, Request("GET", "/vaults/vault_1", is_repeatable=True)], ids=str)
+def test_a_base_url_that_is_not_the_api_is_named(
+    qoder: Emulator, connect_to: Callable[..., Transport], path: str, request_: Request
+) -> None:
+    """Whatever is there answers 404 or 405, with its own page or in the API's form: the line says who was asked."""
+    base_url = qoder.base_url.replace("/api/v1/cloud", path)
+
+    line = line_of(connect_to(qoder, base_url=base_url), request_)
+
+    assert f"host {host_of(qoder)}): check the proxy and qoder:baseUrl, which is {base_url}; the API's is like " in line
+
+
+@pytest.mark.parametrize(("status", "type_"), [(404, "not_found_error"), (405, "invalid_request_error"), (405, "")])
+def test_a_service_without_the_list_of_vaults_was_asked_by_mistake(
+    qoder: Emulator, transport: Transport, status: int, type_: str
+) -> None:
+    """Other services of the same form have the same envelope. A vault that is not there is no such mistake."""
+    body = envelope(type_, "Method not allowed.")
+    qoder.fail_next("*", "/**", Effect("elsewhere", status=status, headers=JSON, body=body), times=2)
+
+    assert line_of(transport, CREATE).endswith(elsewhere(qoder))
+    is_about_a_vault = line_of(transport, Request("GET", "/vaults/vault_1")).endswith(elsewhere(qoder))
+    assert (status == 405) is is_about_a_vault
 
 
 @pytest.mark.parametrize(
@@ -643,7 +872,8 @@ def test_a_404_of_somebody_else_is_not_genuine(qoder: Emulator, transport: Trans
 
     assert isinstance(failure, errors.NotFound)
     assert not failure.genuine
-    assert "GET /vaults: the answer is not one of the Qoder API (404)" == str(failure)
+    line = f"GET /vaults: the answer is not one of the Qoder API (404, host {host_of(qoder)}){elsewhere(qoder)}"
+    assert line == str(failure)
 
 
 @pytest.mark.parametrize("fault", [Fault.HTML_200, Fault.CUT_JSON_AFTER_COMMIT], ids=repr)
@@ -654,7 +884,8 @@ def test_an_unreadable_success_is_a_lost_answer(qoder: Emulator, transport: Tran
     failure = failure_of(transport, GET)
 
     assert isinstance(failure, errors.AnswerLost)
-    assert "GET /vaults: the answer (200) is not JSON; check qoder:baseUrl and the proxy" == str(failure)
+    line = f"GET /vaults: the answer (200, host {host_of(qoder)}) is not JSON; check qoder:baseUrl and the proxy"
+    assert line == str(failure)
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, None), (202, None), (204, NO_CONTENT)])

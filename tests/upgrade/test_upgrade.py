@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import URL, Stack, hidden
+from stacks import URL, Stack, assert_no_traceback, hidden
 
 from pulumi_qoder_vault.dynamic import VaultProvider
 from pulumi_qoder_vault.emulator import Emulator
@@ -185,7 +185,7 @@ def test_a_state_of_a_newer_release_is_left_alone(
         said = run(fails=True).text
         assert f"{name}: the state holds a value that this version does not know" in said
         assert "written by a newer pulumi-qoder-vault; upgrade" in said
-        assert "Traceback" not in said
+        assert_no_traceback(said)
     assert [] == qoder.requests
     assert 1 == len(qoder.vaults)
     assert 1 == len(stack.resources())

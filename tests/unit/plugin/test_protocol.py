@@ -246,6 +246,125 @@ def test_the_environment_of_the_moment_serves_too(
     assert 1 == len(qoder.vaults)
 
 
+# Misspelt settings, and one base URL for each engine
+
+
+@pytest.mark.parametrize("key", ["baseURL", "base_url", "apiTokens", "time-out", "workspace"])
+def test_a_misspelt_setting_is_refused_and_nothing_is_sent(
+    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """At the preview, and by what a destroy and a function ask, whose configuration no preview has checked."""
+    asked = serve().call("CheckConfig", news={"apiToken": API_TOKEN, key: API_TOKEN})
+    (failure,) = asked.failures
+    assert failure.reason.startswith(f"qoder:{key}: did you mean qoder:")
+    assert "canary" not in failure.reason
+
+    resource = serve().configure(qoder).create(vault())
+    qoder.clear_requests()
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({f"qoder:{key}": API_TOKEN}))
+    for plugin in (serve().configure(qoder), serve().configure(qoder, name="mine", **{key: API_TOKEN})):
+        assert [failure.reason] == plugin.problems(vault())
+        calls: list[Callable[[Plugin], Any]] = [
+            lambda plugin: plugin.delete(resource),
+            lambda plugin: plugin.refresh(resource),
+            lambda plugin: plugin.find(resource.id),
+            lambda plugin: plugin.invoke("listVaults"),
+        ]
+        for call in calls:
+            with pytest.raises(Failed) as caught:
+                call(plugin)
+            assert (failure.reason, Code.INVALID_ARGUMENT) == (caught.value.line, caught.value.code)
+        assert NONE == plugin.diff(resource, resource.inputs).changes, "a Diff needs no settings"
+    assert [] == qoder.requests
+
+
+def test_a_misspelt_setting_of_the_last_up_bricks_nothing(
+    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was removed since: a destroy brings the recorded configuration, and this run has its own."""
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"qoder:timeout": "1m"}))
+    plugin = serve().configure(qoder, baseURL="https://old.example")
+
+    plugin.delete(plugin.create(vault()))
+
+    assert [] == qoder.vaults
+
+
+def test_what_a_project_and_the_engine_have_of_their_own_is_left_alone(
+    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a project that is called `qoder`, its keys have our namespace; explicit providers are handed a version."""
+    own = {"githubToken": API_TOKEN, "version": "0.1.0", "pluginDownloadURL": "https://a.example", "url": "x"}
+    assert [] == list(serve().call("CheckConfig", news=own).failures)
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({f"qoder:{key}": value for key, value in own.items()}))
+
+    serve().configure(qoder, **own).create(vault())
+    serve().configure(qoder, name="mine", **own).create(vault())
+
+    assert 2 == len(qoder.vaults)
+
+
+@pytest.mark.parametrize(
+    ("name", "live", "source"),
+    [
+        ("default", {"qoder:apiToken": API_TOKEN}, "qoder:apiToken; set a valid one: pulumi config set"),
+        ("default", {"qoder:timeout": "1m"}, "qoder:apiToken as recorded at the last pulumi up; set a valid one: "),
+        ("default", None, "qoder:apiToken; set a valid one: pulumi config set"),
+        ("team-a", {"qoder:apiToken": "x"}, "apiToken of the provider 'team-a'; set a valid one there, then pulumi up"),
+    ],
+)
+def test_a_refused_api_token_is_named_by_where_it_came_from(
+    serve: Callable[..., Plugin],
+    qoder: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    live: dict[str, str] | None,
+    source: str,
+) -> None:
+    """The recorded configuration, that of this run, and that of an explicit provider are changed in other ways."""
+    if live is not None:
+        monkeypatch.setenv("PULUMI_CONFIG", json.dumps(live))
+    plugin = serve().configure(qoder, name=name, apiToken=API_TOKEN)
+
+    with pytest.raises(Failed) as caught:
+        plugin.find("vault_1")
+
+    assert f"): it refused the API token in {source}" in caught.value.line
+    assert f"host {qoder.base_url.split('/')[2]}" in caught.value.line
+    assert "canary" not in caught.value.line
+
+
+def test_one_engine_gives_one_base_url(serve: Callable[..., Plugin], qoder: Emulator, start: Any) -> None:
+    """Any process of this machine can call the port of a plugin: nobody may send the API token elsewhere."""
+    elsewhere = start()
+    plugin = serve("127.0.0.1:1").configure(qoder)
+    for again in (qoder.base_url, f"{qoder.base_url}/"):
+        plugin.configure(qoder, baseUrl=again)
+
+    for name in ("default", "mine"):
+        for base_url in (elsewhere.base_url, "", "nonsense"):
+            with pytest.raises(Failed) as caught:
+                plugin.configure(qoder, name=name, baseUrl=base_url)
+            assert Code.INVALID_ARGUMENT == caught.value.code
+            assert caught.value.line.startswith("qoder:baseUrl: this process of the plugin is configured with another")
+
+    plugin.create(vault())
+    assert (1, []) == (len(qoder.vaults), elsewhere.requests)
+
+
+def test_a_process_that_is_run_by_hand_serves_one_configuration_after_another(
+    serve: Callable[..., Plugin], qoder: Emulator, start: Any
+) -> None:
+    """Engines attach to it, each with its own."""
+    elsewhere = start()
+    plugin = serve()
+    for there in (qoder, elsewhere, qoder):
+        plugin.stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address="127.0.0.1:1"))
+        plugin.configure(there).create(vault())
+
+    assert (2, 1) == (len(qoder.vaults), len(elsewhere.vaults))
+
+
 # What there is not
 
 
@@ -321,7 +440,9 @@ def test_a_wrong_api_token_is_unauthenticated(serve: Callable[..., Plugin], qode
         plugin.create(vault())
 
     assert Code.UNAUTHENTICATED == caught.value.code
-    assert "set qoder:apiToken" in caught.value.line
+    host = qoder.base_url.split("/")[2]
+    refused = "it refused the API token in qoder:apiToken; set a valid one: pulumi config set --secret qoder:apiToken"
+    assert caught.value.line.endswith(f", host {host}): {refused}")
     assert "canary" not in caught.value.line
 
 
@@ -575,7 +696,7 @@ def test_after_cancel_a_recovery_still_finds_what_was_made(
     plugin.configure(qoder, apiRevision=qoder.revision)
     qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT, delay_s=0.4)
     creating = Later(lambda: plugin.create(vault()))
-    time.sleep(0.2)
+    assert in_time(lambda: qoder.vaults, 30)
 
     plugin.stub.Cancel(empty_pb2.Empty())
 

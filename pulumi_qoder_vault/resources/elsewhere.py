@@ -1,0 +1,66 @@
+"""A state that was made at one place, and a run that asks another one: a warning, and ways out of what fails of it.
+
+A place is a base URL and a workspace. Every line says what helps on the front, and with the settings, of this run.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..connection import Qoder, is_first
+from ..errors import AnswerLost, ApiError, Conflict, QoderError, RateLimited, Unreachable, VaultNotFound
+from ..lifecycle.model import Place, VaultsApi
+from ..secret import one_line
+from ..settings import Settings
+
+_FAILURES = (Unreachable, AnswerLost, ApiError, VaultNotFound)
+_OTHER_FAILURES = (Conflict, RateLimited)  # said by one who knows what was asked for, or knows nothing of it
+
+
+def warnings(recorded: Place, settings: Settings | None) -> tuple[str, ...]:
+    """Return the line that a preview and an ``up`` show where a state was made elsewhere: once for the process.
+
+    Settings that cannot be read are said elsewhere: there is no line then.
+    """
+    if settings is None or not _is_elsewhere(recorded, settings) or not is_first(("elsewhere", recorded)):
+        return ()
+    return (f"{_places(recorded, settings)}; {_ways_out(recorded, settings, '<urn>')}",)
+
+
+@contextmanager
+def ways_out(qoder: Qoder, api: VaultsApi, recorded: Place) -> Iterator[None]:
+    """End an error with the ways out, where it may come of asking another place than the state was made at."""
+    try:
+        yield
+    except QoderError as failure:
+        comes_of_it = isinstance(failure, _FAILURES) and not isinstance(failure, _OTHER_FAILURES) and not api.has_seen
+        if comes_of_it and _is_elsewhere(recorded, qoder.settings):
+            where = "" if isinstance(failure, VaultNotFound) else f"; {_places(recorded, qoder.settings)}"
+            failure.args = (f"{failure}{where}; {_ways_out(recorded, qoder.settings, qoder.urn or '<urn>')}",)
+        raise
+
+
+def _is_elsewhere(recorded: Place, settings: Settings) -> bool:
+    return recorded.base_url != "" and recorded != Place(settings.base_url, settings.workspace_id)
+
+
+def _places(recorded: Place, settings: Settings) -> str:
+    asked = Place(settings.base_url, settings.workspace_id)
+    return f"the state was made at {one_line(str(recorded))}, and this run asks {asked}"
+
+
+def _ways_out(recorded: Place, settings: Settings, urn: str) -> str:
+    changes = []
+    if recorded.base_url != settings.base_url:
+        changes.append(settings.base_url_source.change(one_line(recorded.base_url)))
+    if recorded.workspace_id != settings.workspace_id:
+        changes.append(settings.workspace_id_source.change(one_line(recorded.workspace_id or "")))
+    # Where the configuration is that of the last `up`, only a refresh that runs the program sees the present one.
+    refresh = "pulumi refresh --run-program" if settings.base_url_source.lags else "pulumi refresh"
+    named = shlex.quote(one_line(urn, limit=1000)) if urn != "<urn>" else urn
+    return (
+        f"if that is the wrong place: {' and '.join(changes)}; if both are one Qoder: {refresh}; if not: another "
+        f"stack, or pulumi state delete {named}, which forgets what is there"
+    )
