@@ -33,7 +33,7 @@ from .lifecycle.check import POSITION_IGNORED, is_position
 from .lifecycle.others import Deletion
 from .pulumi_values import from_plain, to_plain
 from .resources.calls import Calls
-from .resources.handler import Found, Partial
+from .resources.handler import Found, Partial, check_all
 from .settings import KEYS, Owner, Settings, load
 
 if TYPE_CHECKING:
@@ -193,9 +193,8 @@ class QoderProvider(ResourceProvider):
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
         inputs, recorded = properties.to_inputs(from_plain(news)), properties.to_inputs(_olds)
         try:
-            problems = self._handler.check(inputs, recorded, self._settings())
             replaced = self._calls.note_check(running_urn(), recorded)
-            problems += self._handler.check_replacement(replaced, inputs) if replaced else []
+            problems = check_all(self._handler, inputs, recorded, replaced, self._settings())
         except SettingsError as failure:
             return CheckResult(properties.to_wire(inputs), [CheckFailure("", str(failure))])
         for problem in problems:

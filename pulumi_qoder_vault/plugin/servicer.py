@@ -31,7 +31,7 @@ from ..lifecycle.model import UNKNOWN
 from ..lifecycle.others import Deletion
 from ..resources.calls import Calls
 from ..resources.credential import CredentialResource
-from ..resources.handler import Partial, ResourceHandler
+from ..resources.handler import Partial, ResourceHandler, check_all
 from ..resources.vault import VaultResource
 from . import names, wire
 from .functions import FUNCTIONS, problems
@@ -209,9 +209,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._declared.add(request.urn)
         inputs, recorded = wire.read_inputs(request.news), wire.read_inputs(request.olds)
         try:
-            problems_ = handler.check(inputs, recorded, self._settings)
             replaced = self._calls.note_check(request.urn, recorded)
-            problems_ += handler.check_replacement(replaced, inputs) if replaced else []
+            problems_ = check_all(handler, inputs, recorded, replaced, self._settings)
             found = [names.in_text(str(problem)) for problem in problems_ if not problem.is_warning]
             for problem in problems_:
                 if problem.is_warning:

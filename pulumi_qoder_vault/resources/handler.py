@@ -6,7 +6,7 @@ Properties have the names of the core here, access tokens are `Secret`, and what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -87,3 +87,25 @@ class ResourceHandler(Protocol):
 
     def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
         """Delete it, or whatever its outputs say is to be done instead."""
+
+
+def check_all(
+    handler: ResourceHandler, inputs: Inputs, recorded: Inputs, replaced: Inputs, settings: Settings
+) -> list[Problem]:
+    """Find what is wrong with the inputs, also of an object that is to take the place of another one. No request.
+
+    Args:
+        handler: of the resource.
+        inputs: what the program gave.
+        recorded: the inputs of the last deployment.
+        replaced: those of the object that is to be replaced; empty where none is.
+        settings: of this run.
+    """
+    problems = handler.check(inputs, recorded, settings)
+    if not replaced:
+        return problems
+    # What the old object holds is a warning in the new one, too: an archived vault can then be replaced.
+    held = [problem for problem in handler.check(inputs, replaced, settings) if problem.is_warning]
+    warnings = [replace(problem, is_warning=True) for problem in problems]
+    problems = [soft if soft in held else problem for problem, soft in zip(problems, warnings, strict=True)]
+    return problems + handler.check_replacement(replaced, inputs)

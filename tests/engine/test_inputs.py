@@ -150,6 +150,11 @@ def test_what_a_state_holds_already_is_a_warning(tmp_path: Path, qoder: Emulator
     assert f"warning: {TOKEN_PATH} begins or ends with a blank" in stack_text(stack, preview.text)
     assert 2 == preview.text.count("begins or ends with a blank")
     assert [] == qoder.requests
+
+    qoder.archive_vault(qoder.vaults[0].id)
+    stack.refresh()
+    assert "begins or ends with a blank" in stack.up().text, "a replacement takes over what the old vault has"
+    assert [("active", f"{name} ")] == [(one.status, one.display_name) for one in qoder.vaults]
     stack.write(v=vault(credential(A, token=f" {token}"), display_name=f"{name} "))
     assert stack.named(f"{TOKEN_PATH} begins or ends") in stack.preview(fails=True).text
 
