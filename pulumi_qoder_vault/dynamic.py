@@ -167,7 +167,9 @@ class Vault(Resource, module="qoder", name="Vault"):
             id: the vault's id, ``vault_…``. One that does not exist is an error.
             opts: Pulumi's options.
         """
-        return Vault(resource_name, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id)))
+        # Pulumi's SDK fails on an id that is marked as a secret, as one of a StackReference may be; an id is none.
+        known = pulumi.Output.unsecret(id) if isinstance(id, pulumi.Output) else id
+        return Vault(resource_name, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=known)))
 
 
 class QoderProvider(ResourceProvider):
@@ -191,7 +193,7 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
-        inputs, recorded = properties.to_inputs(from_plain(news)), properties.to_inputs(_olds)
+        inputs, recorded = properties.to_inputs(from_plain(news)), properties.to_recorded_inputs(_olds)
         try:
             replaced = self._calls.note_check(running_urn(), recorded)
             problems = check_all(self._handler, inputs, recorded, replaced, self._settings())

@@ -6,8 +6,9 @@ that the engine encrypts; what a preview does not know is `UNKNOWN`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 import pulumi
 
@@ -33,15 +34,19 @@ from .lifecycle.model import (
 )
 from .secret import Secret
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 PROVIDER_KEY = "__provider"
 SECRETS = frozenset({"access_token", "client_secret", "refresh_token", "secret_value"})
 DATA = frozenset({"metadata", "rotations", "credential_ids", "other_credentials"})  # maps whose keys are data
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"  # Pulumi's, for what is no plain value
 SECRET_SIGNATURE = {SIGNATURE_KEY: "1b47061264138c4ac30d75fd1eb44270"}
+A_RESOURCE = "a resource (take an output of it, such as its id)"
 KINDS = {
     "c44067f5952c0a294b673a41bacd8c17": "an asset",
     "0def7320c3a5731c473e5ecbe6d01bc7": "an archive",
-    "5cf8f73096256a8f31e491e813e4eb8e": "a resource (take an output of it, such as its id)",
+    "5cf8f73096256a8f31e491e813e4eb8e": A_RESOURCE,
 }
 
 
@@ -85,10 +90,10 @@ def _to_credentials(inputs: Mapping[str, Any]) -> tuple[Credential, ...]:
         Credential(
             item["mcp_server_url"],
             item.get("access_token"),
-            item.get("protocol") or DEFAULT_PROTOCOL,
-            item.get("type") or STATIC_BEARER,
+            _one_of(item, "protocol", PROTOCOLS, DEFAULT_PROTOCOL, f"credentials[{index}]."),
+            _one_of(item, "type", CREDENTIAL_TYPES, STATIC_BEARER, f"credentials[{index}]."),
         )
-        for item in inputs.get("credentials") or ()
+        for index, item in enumerate(inputs.get("credentials") or ())
     )
 
 
@@ -109,7 +114,7 @@ def to_desired(props: Mapping[str, Any]) -> DesiredVault:
     )
 
 
-def _one_of(inputs: Mapping[str, Any], name: str, known: Collection[str], default: str) -> Any:
+def _one_of(inputs: Mapping[str, Any], name: str, known: Collection[str], default: str, path: str = "") -> Any:
     """Return a word of a state; its default where the state is older than the word.
 
     Raises:
@@ -119,8 +124,36 @@ def _one_of(inputs: Mapping[str, Any], name: str, known: Collection[str], defaul
     if word is None or word == "":
         return default
     if word not in known:
-        raise NewerState(name)
+        raise NewerState(f"{path}{name}")
     return word
+
+
+def _of_a_state(read: Callable[P, R]) -> Callable[P, R]:
+    """Let a reader of a state end in `NewerState` where it has another shape than this version knows."""
+
+    @functools.wraps(read)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return read(*args, **kwargs)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise NewerState("a property") from None
+
+    return reading
+
+
+@_of_a_state
+def to_recorded_inputs(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the inputs of the last deployment, as a check has them.
+
+    Raises:
+        NewerState: a newer version wrote them.
+    """
+    inputs = to_inputs(props)
+    counts = inputs.get("rotations")
+    for count in counts.values() if isinstance(counts, Mapping) else [counts or 0]:
+        int(count)
+    dict.fromkeys(item["mcp_server_url"] for item in inputs.get("credentials") or ())
+    return inputs
 
 
 def _to_place_and_revision(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,6 +167,7 @@ def _to_place_and_revision(inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@_of_a_state
 def to_recorded(id_: str, props: Mapping[str, Any]) -> RecordedVault:
     """Read the outputs in a state.
 
@@ -141,9 +175,6 @@ def to_recorded(id_: str, props: Mapping[str, Any]) -> RecordedVault:
         NewerState: a newer version wrote it.
     """
     inputs = to_inputs(props)
-    for item in inputs.get("credentials") or ():
-        _one_of(item, "type", CREDENTIAL_TYPES, STATIC_BEARER)
-        _one_of(item, "protocol", PROTOCOLS, DEFAULT_PROTOCOL)
     return RecordedVault(
         id=id_,
         display_name=inputs.get("display_name") or "",
@@ -190,6 +221,7 @@ def to_outputs(recorded: RecordedVault) -> dict[str, Any]:
     return to_wire(outputs)  # type: ignore[no-any-return]
 
 
+@_of_a_state
 def to_recorded_credential(props: Mapping[str, Any]) -> RecordedVault:
     """Read the outputs of a credential of its own: a vault of which one credential is ours.
 

@@ -18,7 +18,7 @@ from typing import Any
 import pulumi
 
 from .lifecycle.model import SecretUrl, Unfit
-from .properties import DATA, SECRETS, SIGNATURE_KEY
+from .properties import A_RESOURCE, DATA, SECRETS, SIGNATURE_KEY
 
 DEEPEST = 16
 MOST_ITEMS = 10_000
@@ -30,7 +30,9 @@ _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z_]{0,39}", re.ASCII)
 
 
 def to_plain(value: Any, name: str = "", depth: int = 0) -> Any:
-    """Return a value that Pulumi's SDK can send, with each secret in it marked as one. Never raises.
+    """Return a value that Pulumi's SDK can send, with each secret in it marked as one.
+
+    An exception that a value raises when it is looked at ends here.
 
     Args:
         value: whatever a program gave: plain values, maps, iterables, an Output or an awaitable of one, at any depth.
@@ -63,13 +65,13 @@ def _plain(value: Any, name: str, depth: int) -> Any:
     if isinstance(value, Enum):
         return to_plain(value.value, name, depth + 1)
     if isinstance(value, int | float):
-        return value if -1e300 < value < 1e300 else _unfit("a number")
+        return float(value) if -1e300 < value < 1e300 else _unfit("a number")
     if isinstance(value, pulumi.Output):
         return _resolved(value, name, depth)
     if depth > DEEPEST:
         return _unfit("a value that is nested too deeply")
     if isinstance(value, pulumi.Resource):
-        return _unfit("a resource (take an output of it, such as its id)")
+        return _unfit(A_RESOURCE)
     if inspect.isawaitable(value):
         # `apply` awaits what is returned, and, unlike `from_input`, looks at nothing within it.
         return _resolved(pulumi.Output.from_input(None).apply(lambda _: value), name, depth)
@@ -99,7 +101,9 @@ def _resolved(output: pulumi.Output[Any], name: str, depth: int) -> pulumi.Outpu
 
 def _map(value: Mapping[Any, Any], name: str, depth: int) -> Any:
     plain = {}
-    for key, item in value.items():
+    for number, (key, item) in enumerate(value.items()):
+        if number >= MOST_ITEMS:
+            return _unfit(f"more than {MOST_ITEMS} items")
         text = str.__str__(key) if isinstance(key, str) else None
         if text is None or text in _MARKS or not isinstance(_text(text), str):
             return _unfit("a map with a key that is no name")

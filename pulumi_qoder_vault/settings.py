@@ -103,6 +103,8 @@ class Source:
         if self.owner.provider:
             what = f"set {self} to {value}" if value else f"remove {self}"
             return f"{what}, then pulumi up"
+        if not value and self.key in self.owner.recorded:
+            return f"pulumi up, or add --run-program: only the last up had {self.key}"
         command = f"set {self.key} {shlex.quote(value)}" if value else f"rm {self.key}"
         return f"pulumi config {command}{', then pulumi up, or add --run-program' if self.lags else ''}"
 
@@ -124,7 +126,7 @@ class Settings:
         max_reads_per_second: 0 lifts the limit.
         timeout_s: bound of one API call with all its attempts and waits.
         api_token_source: where the API token came from, or could come from; so are the others.
-        has_next_api_token: True if another one is used once that source has none.
+        next_api_token: the environment variable that is used once that source has none; empty if there is none.
     """
 
     api_token: Secret | None = None
@@ -137,7 +139,7 @@ class Settings:
     api_token_source: Source = Source("qoder:apiToken")
     base_url_source: Source = Source("qoder:baseUrl")
     workspace_id_source: Source = Source("qoder:workspaceId")
-    has_next_api_token: bool = False
+    next_api_token: str = ""
 
     @property
     def host(self) -> str:
@@ -150,7 +152,7 @@ class Settings:
         source = self.api_token_source
         line = f"it refused the API token in {source}"
         if source.variable:
-            rest = ", or unset it: another API token is set, and is used then" if self.has_next_api_token else ""
+            rest = f", or unset it: then {self.next_api_token} is used" if self.next_api_token else ""
             return f"{line}; set {source} to a valid one{rest}"
         if source.owner.provider:
             return f"{line}; set a valid one there, then pulumi up: refresh and destroy use the one recorded there"
@@ -213,7 +215,7 @@ def load(configured: Mapping[str, Any], environment: Mapping[str, str], owner: O
         api_token_source=sources["apiToken"],
         base_url_source=sources["baseUrl"],
         workspace_id_source=sources["workspaceId"],
-        has_next_api_token=_has_next(sources["apiToken"].variable, environment),
+        next_api_token=_next(sources["apiToken"].variable, environment),
     )
     _refuse_exposed(settings)
     return settings
@@ -251,10 +253,10 @@ def _refuse_exposed(settings: Settings) -> None:
             )
 
 
-def _has_next(variable: str, environment: Mapping[str, str]) -> bool:
+def _next(variable: str, environment: Mapping[str, str]) -> str:
     variables = _ENVIRONMENT["apiToken"]
     later = variables[variables.index(variable) + 1 :] if variable else ()
-    return any(environment.get(name, "").strip() for name in later)
+    return next((name for name in later if environment.get(name, "").strip()), "")
 
 
 def force_destroy(environment: Mapping[str, str]) -> bool:

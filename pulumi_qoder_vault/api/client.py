@@ -260,6 +260,8 @@ class Client:
         self._transport.deleted_ids.add(credential_id)
 
     def _request(self, method: str, path: str, **fields: Any) -> Request:
+        if any(secret.reveal() in path for secret in self._telling):  # a program put it into the place of an id
+            raise errors.NotSent("the id holds a secret, and was not sent: give the id of a vault or a credential")
         return Request(
             method,
             path,

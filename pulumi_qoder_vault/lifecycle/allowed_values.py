@@ -43,14 +43,14 @@ _ABSENT = re.compile(r"none|null|nil|<nil>|undefined|nan|\[object \w+\]", re.IGN
 
 def display_name(value: str) -> str | None:
     """Judge the name of a vault. Joiners, and blanks of any kind between words, are legal."""
-    return _printable(value) or _too_long(value, MAX_DISPLAY_NAME)
+    return _name(value) or _too_long(value, MAX_DISPLAY_NAME)
 
 
 def metadata_key(value: str) -> str | None:
     """Judge a key of metadata."""
     if not 1 <= len(value) <= MAX_METADATA_KEY and not is_output_in_text(value):
         return f"has {len(value)} characters; 1 to {MAX_METADATA_KEY} are allowed"
-    return _printable(value)
+    return _name(value)
 
 
 def metadata_value(value: str) -> str | None:
@@ -66,6 +66,13 @@ def text(value: str) -> str | None:
             "pulumi.interpolate or apply"
         )
     return None if is_unicode(value) else "is not Unicode text"
+
+
+def one_line_text(value: str) -> str | None:
+    """Judge a text of one line."""
+    if (reason := text(value)) is not None:
+        return reason
+    return "holds a control character, such as a line break; strip it" if _CONTROL.search(value) else None
 
 
 def mcp_server_url(value: str) -> str | None:
@@ -139,22 +146,19 @@ def _secret_faults(value: str) -> Iterator[str]:
         yield "begins or ends with a blank; strip it"
     if any(unicodedata.category(character) == "Cf" for character in value):
         yield "holds an invisible character, such as a byte order mark or a zero-width space; copy it again"
-    if len(value) > 1 and value[0] + value[-1] in _QUOTES:
+    bare = value.removeprefix("b")  # bytes that Python made a string of: b'…'
+    if len(bare) > 1 and bare[0] + bare[-1] in _QUOTES:
         yield "stands in quotation marks; leave them out"
     if _UNEXPANDED.fullmatch(value):
         yield "is the name of a variable that was not replaced by its value"
     if _MASK.fullmatch(value):
         yield "is a mask that stands for a secret; give the secret itself"
     if _ABSENT.fullmatch(value):
-        yield "is what a program writes for a value that is not there: was the variable set?"
+        yield "is the text of an empty value: was the variable set?"
 
 
-def _printable(value: str) -> str | None:
-    if (reason := text(value)) is not None:
-        return reason
-    if _CONTROL.search(value):
-        return "holds a control character, such as a line break; strip it"
-    return "begins or ends with a blank; strip it" if value != value.strip() else None
+def _name(value: str) -> str | None:
+    return one_line_text(value) or ("begins or ends with a blank; strip it" if value != value.strip() else None)
 
 
 def _too_long(value: str, most: int) -> str | None:

@@ -49,7 +49,7 @@ POSITION_IGNORED = (
 _PATH = re.compile(r'(?:\["(?P<quoted>[^"]*)"\]|\[?(?P<plain>[^.\[\]]+)\]?)(?P<rest>.*)', re.DOTALL)
 _SHORT = {"token": "access_token", "url": "mcp_server_url", "name": "display_name"}
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
-_LIKE_A_TOKEN = re.compile(r"(?=.{16})(?=.*\d).*", re.ASCII)
+_LIKE_A_TOKEN = re.compile(r"(?=.{16})(?:(?=.*\d)|(?=.*[a-z])(?=.*[A-Z])(?!.*_)).*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,11 @@ class ApiToken:
     value: Secret | None = None
     host: str = ""
 
+    @property
+    def known(self) -> set[Secret]:
+        """The token itself, where it is known, among the secrets that must not be shown."""
+        return set() if self.value is None else {self.value}
+
     def is_misused(self, token: Secret, url: Any) -> bool:
         """Tell if the API token stands in the place of the access token for a URL that is known."""
         return self.value is not None and token == self.value and isinstance(url, str) and _host(url) != self.host
@@ -105,7 +110,7 @@ def check(
 def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken, *, allows_empty: bool) -> Iterator[Problem]:
     is_empty = bool(recorded) and not recorded.get("credentials")
     held = {item.get("mcp_server_url"): item for item in _list(recorded.get("credentials"))}
-    secrets = secrets_in(inputs)
+    secrets = {*secrets_in(inputs), *api_token.known}
     meant, problems = check_keys("", inputs, (*VAULT_KEYS, *COMPUTED_KEYS), secrets)
     yield from problems
     name = inputs.get("display_name")
@@ -124,7 +129,7 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken, *, allows_empt
             secrets,
             allows_empty=allows_empty or is_empty,
         )
-    yield from _check_exposure(inputs, recorded)
+    yield from _check_exposure(inputs, recorded, api_token)
 
 
 def changed_for_deletion(recorded: Inputs, inputs: Inputs) -> list[str]:
@@ -358,7 +363,7 @@ def _check_credential(
     yield from check_choice(f"{path}.protocol", credential.get("protocol"), PROTOCOLS)
     type_ = credential.get("type")
     if isinstance(type_, str) and type_ != STATIC_BEARER and type_ in CREDENTIAL_TYPES:
-        yield Problem(f"{path}.type", f"must be '{STATIC_BEARER}'; {type_} is for a Credential resource of its own")
+        yield Problem(f"{path}.type", f"must be '{STATIC_BEARER}'; declare {type_} as a Credential resource")
     else:
         yield from check_choice(f"{path}.type", type_, (STATIC_BEARER,))
 
@@ -424,12 +429,16 @@ def _host(url: str) -> str | None:
         return None
 
 
-def _check_exposure(inputs: Inputs, recorded: Inputs) -> Iterator[Problem]:
-    """Refuse an access token in a field that is stored and shown in plain text."""
-    exposed, held = set(_exposed(inputs)), {(item.text, item.token) for item in _exposed(recorded)}
-    warnings = {item.path: (item.text, item.token) in held for item in sorted(exposed, key=lambda item: item.path)}
-    for path, is_warning in warnings.items():
-        yield Problem(path, "an access token stands in plain text here; it belongs in access_token only", is_warning)
+def _check_exposure(inputs: Inputs, recorded: Inputs, api_token: ApiToken) -> Iterator[Problem]:
+    """Refuse an access token, or the API token, in a field that is stored and shown in plain text."""
+    held = {(item.text, item.token) for item in _exposed(recorded, api_token)}
+    exposed = {item.path: item for item in sorted(_exposed(inputs, api_token), key=lambda item: item.path)}
+    for path, item in exposed.items():
+        is_of_qoder = api_token.value is not None and item.token == api_token.value.reveal()
+        what = "the API token" if is_of_qoder else "an access token"
+        home = "qoder:apiToken" if is_of_qoder else "access_token"
+        is_held = (item.text, item.token) in held
+        yield Problem(path, f"{what} stands in plain text here; it belongs in {home} only", is_held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,9 +448,10 @@ class _Exposed:
     token: str = field(repr=False)
 
 
-def _exposed(inputs: Inputs) -> Iterator[_Exposed]:
+def _exposed(inputs: Inputs, api_token: ApiToken) -> Iterator[_Exposed]:
     credentials = _list(inputs.get("credentials"))
     tokens = [item["access_token"].reveal() for item in credentials if isinstance(item.get("access_token"), Secret)]
+    tokens += [secret.reveal() for secret in api_token.known]
     metadata = inputs.get("metadata")
     plain = [("display_name", inputs.get("display_name"))]
     plain += [("metadata", text) for text in (*metadata, *metadata.values())] if isinstance(metadata, Mapping) else []

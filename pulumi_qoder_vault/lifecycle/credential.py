@@ -6,7 +6,7 @@ Pure: no HTTP, no Pulumi objects. What each type is made of, and what of it may 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -72,10 +72,7 @@ class Field:
 
 
 def _text(path: str, value: Any) -> Iterator[Problem]:
-    def judge(text: str) -> str | None:
-        return None if text.isprintable() else "holds a control character, such as a line break; strip it"
-
-    yield from check_text(path, value, judge)
+    yield from check_text(path, value, allowed_values.one_line_text)
 
 
 def _name(path: str, value: Any) -> Iterator[Problem]:
@@ -192,7 +189,7 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken) -> Iterator[Pr
         inputs.get("metadata"),
         recorded.get("metadata"),
         at_most=CREDENTIAL_METADATA_PAIRS,
-        secrets=secrets_in(inputs),
+        secrets={*secrets_in(inputs), *api_token.known},
     )
     if isinstance(type_, Unknown):
         return
@@ -201,15 +198,16 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken) -> Iterator[Pr
         return
     known = (*OWN_KEYS[:3], *AUTH[type_], *OWN_KEYS[3:])
     before = recorded if _is_same(inputs, recorded) else {}
-    yield from _check_fields("", inputs, AUTH[type_], before, known)
+    secrets = {*secrets_in(inputs), *api_token.known}
+    yield from _check_fields("", inputs, AUTH[type_], before, recorded, known, secrets)
     token, url = inputs.get("access_token"), inputs.get("mcp_server_url")
     if _is_given(token) and "access_token" in AUTH[type_]:
         problems = check_access_token("access_token", token, url, api_token)
-        yield from softened(problems, token, before.get("access_token"))
+        yield from softened(problems, token, recorded.get("access_token"))
     yield from _check_together(inputs, before)
-    exposed = _exposed({name: value for name, value in inputs.items() if name in known})
+    exposed = _exposed({name: value for name, value in inputs.items() if name in known}, api_token)
     if exposed is not None:
-        is_held = exposed == _exposed(before)
+        is_held = exposed == _exposed(recorded, api_token)
         yield Problem(exposed[0], "a secret stands in plain text here; it belongs in its own field only", is_held)
 
 
@@ -221,9 +219,16 @@ def _judge_vault_id(value: str) -> str | None:
 
 
 def _check_fields(
-    path: str, given: Inputs, fields: Mapping[str, Field], recorded: Inputs, known: tuple[str, ...]
+    path: str,
+    given: Inputs,
+    fields: Mapping[str, Field],
+    recorded: Inputs,
+    held: Inputs,
+    known: tuple[str, ...],
+    secrets: Collection[Secret],
 ) -> Iterator[Problem]:
-    meant, problems = check_keys(path, given, known, secrets_in(given))
+    """Judge each field; `recorded` is empty where that was another credential, of which `held` still has the values."""
+    meant, problems = check_keys(path, given, known, secrets)
     yield from problems
     for name, field in fields.items():
         at, value = f"{path}.{name}" if path else name, given.get(name)
@@ -237,13 +242,16 @@ def _check_fields(
                 yield Problem(at, field.if_missing)
         elif field.fields is not None:
             if isinstance(value, Mapping):
-                before = recorded.get(name)
-                before = before if isinstance(before, Mapping) else {}
-                yield from _check_fields(at, value, field.fields, before, tuple(field.fields))
+                before, same = (_map(item.get(name)) for item in (recorded, held))
+                yield from _check_fields(at, value, field.fields, before, same, tuple(field.fields), secrets)
             else:
                 yield Problem(at, f"must be a map with {', '.join(field.fields)}, not {kind(value)}")
         elif field.check is not None:
-            yield from softened(_judged(at, value, field.check), value, recorded.get(name))
+            yield from softened(_judged(at, value, field.check), value, held.get(name))
+
+
+def _map(value: Any) -> Inputs:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _judged(path: str, value: Any, check: Check) -> Iterator[Problem]:
@@ -280,9 +288,10 @@ def _proof(inputs: Inputs) -> Inputs:
     return proof if isinstance(proof, Mapping) else {}
 
 
-def _exposed(inputs: Inputs) -> tuple[str, str, str] | None:
+def _exposed(inputs: Inputs, api_token: ApiToken = NO_API_TOKEN) -> tuple[str, str, str] | None:
     """Find a secret in a field that is stored and shown in plain text: the field, its text, and the secret."""
-    secrets = [(path, secret.reveal()) for path, secret in _secrets((), inputs) if len(secret.reveal()) >= 8]
+    found = [*_secrets((), inputs), *(((), secret) for secret in api_token.known)]
+    secrets = [(path, secret.reveal()) for path, secret in found if len(secret.reveal()) >= 8]
     for path, text in _texts((), inputs):
         for at, secret in secrets:
             # The value of a variable may be an ordinary word, and a part of others.
@@ -415,8 +424,10 @@ def _as_seen(name: str, value: Any, seen: Any) -> Any:
 
 
 def _is_same(inputs: Inputs, recorded: Inputs) -> bool:
+    """Tell if this is the recorded credential; one in a vault that is not known yet may be."""
     return bool(recorded) and all(
-        inputs.get(name) == recorded.get(name) for name in ("vault_id", "mcp_server_url", "secret_name")
+        isinstance(inputs.get(name), Unknown) or inputs.get(name) == recorded.get(name)
+        for name in ("vault_id", "mcp_server_url", "secret_name")
     )
 
 

@@ -85,6 +85,8 @@ def one_clean_line(method: Callable[[Any, Any, Any], R]) -> Callable[[Any, Any, 
             partial = (failure.id, wire.with_marks(wire.to_wire(failure.outputs), given))
         except errors.QoderError as failure:
             code, line = next(CODES[kind] for kind in type(failure).__mro__ if kind in CODES), str(failure)
+            if isinstance(failure, errors.NewerState):
+                line = names.in_text(line)
         except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
             code, line = grpc.StatusCode.INTERNAL, unforeseen(failure)
         if partial is not None:
@@ -183,7 +185,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         with self._configuring:
             self._refuse_another_base_url(configured)
             self._configured, self._owner = configured, owner
-        self._calls = Calls()  # another engine, or the next command of one
+        self._calls, self._declared = Calls(), set()  # another engine, or the next command of one
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
@@ -196,7 +198,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         base_url = settings.load_base_url(_as_settings(configured), os.environ)
         if self._is_of_one_engine and self._base_url not in (None, base_url):
             raise errors.SettingsError(
-                "qoder:baseUrl: this process of the plugin is configured with another one, and keeps it; the engine "
+                "qoder:baseUrl: this process of the plugin uses another one already, and keeps it; the engine "
                 "starts a process for each provider"
             )
         self._base_url = base_url
@@ -207,7 +209,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
         handler = _handler(request)
         self._declared.add(request.urn)
-        inputs, recorded = wire.read_inputs(request.news), wire.read_inputs(request.olds)
+        inputs, recorded = wire.read_inputs(request.news), wire.read_recorded(request.olds)
         try:
             replaced = self._calls.note_check(request.urn, recorded)
             problems_ = check_all(handler, inputs, recorded, replaced, self._settings)

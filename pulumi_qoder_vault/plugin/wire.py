@@ -27,6 +27,15 @@ def read_inputs(message: struct_pb2.Struct) -> Inputs:
     return properties.to_inputs(names.from_schema(read(message)))
 
 
+def read_recorded(message: struct_pb2.Struct) -> Inputs:
+    """Read the inputs of the last deployment.
+
+    Raises:
+        NewerState: a newer version wrote them.
+    """
+    return properties.to_recorded_inputs(names.from_schema(read(message)))
+
+
 def write(values: Mapping[str, Any]) -> struct_pb2.Struct:
     """Write what is named, and marked, as the engine has it."""
     message = struct_pb2.Struct()

@@ -52,15 +52,17 @@ def _places(recorded: Place, settings: Settings) -> str:
 
 
 def _ways_out(recorded: Place, settings: Settings, urn: str) -> str:
-    changes = []
+    differing = []
     if recorded.base_url != settings.base_url:
-        changes.append(settings.base_url_source.change(one_line(recorded.base_url)))
+        differing.append((settings.base_url_source, recorded.base_url))
     if recorded.workspace_id != settings.workspace_id:
-        changes.append(settings.workspace_id_source.change(one_line(recorded.workspace_id or "")))
+        differing.append((settings.workspace_id_source, recorded.workspace_id or ""))
+    changes = [source.change(one_line(value)) for source, value in differing]
     # Where the configuration is that of the last `up`, only a refresh that runs the program sees the present one.
-    refresh = "pulumi refresh --run-program" if settings.base_url_source.lags else "pulumi refresh"
+    lags = any(source.lags for source, _ in differing)
+    refresh = "pulumi refresh --run-program" if lags else "pulumi refresh"
     named = shlex.quote(one_line(urn, limit=1000)) if urn != "<urn>" else urn
     return (
-        f"if that is the wrong place: {' and '.join(changes)}; if both are one Qoder: {refresh}; if not: another "
-        f"stack, or pulumi state delete {named}, which forgets what is there"
+        f"if that is the wrong place: {' and '.join(changes)}; if both are one Qoder: {refresh}; if not: use "
+        f"another stack, or pulumi state delete {named}, which forgets what is there"
     )

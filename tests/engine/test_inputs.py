@@ -164,6 +164,24 @@ def stack_text(stack: Stack, text: str) -> str:
     return text.replace("displayName", "display_name").replace("accessToken", "access_token")
 
 
+@pytest.mark.parametrize("front", ["dynamic", "plugin"])
+def test_an_id_of_another_stack_may_be_marked_as_a_secret(tmp_path: Path, qoder: Emulator, front: str) -> None:
+    """As a StackReference marks all outputs where one is. The API token in its place is refused, and not shown."""
+    there = qoder.add_vault("shared")
+    stack = Stack(tmp_path, qoder, front=front)
+    program = PROGRAM + "vault = Vault.get('v', <id>)\npulumi.export('name', vault.display_name)\n"
+    secret = f"pulumi.Output.secret('{there.id}')" if front == "dynamic" else repr(there.id)  # an SDK's own affair
+    (stack.folder / "__main__.py").write_text(program.replace("<id>", secret))
+    stack.up()
+    assert {"name": "shared"} == stack.outputs()
+    qoder.clear_requests()
+    (stack.folder / "__main__.py").write_text(program.replace("<id>", "os.environ['QODER_PAT']"))
+    said = stack.up(fails=True)
+    assert "the id holds a secret, and was not sent" in said.text
+    assert qoder.api_token not in said.text
+    assert [] == qoder.requests
+
+
 # ignore_changes
 
 

@@ -14,7 +14,7 @@ from test_failures import problem_of
 from pulumi_qoder_vault.emulator import Emulator
 
 SAID = re.compile(
-    r"if that is the wrong place: (.*?); if both are one Qoder: (.*?); if not: another stack, or (.*?), which"
+    r"if that is the wrong place: (.*?); if both are one Qoder: (.*?); if not: use another stack, or (.*?), which"
 )
 FRONTS = ["dynamic", "plugin"]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pulumi_qoder_vault.errors import SettingsError
 from pulumi_qoder_vault.lifecycle import allowed_values, credential
 from pulumi_qoder_vault.lifecycle.check import ApiToken, check
+from pulumi_qoder_vault.lifecycle.model import UNKNOWN
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import load
 
@@ -56,6 +57,7 @@ CANNOT_WORK = {
     "single quotes": ["'ghp_x'", "quotation marks"],
     "back quotes": ["`ghp_x`", "quotation marks"],
     "curly quotes": ["\u201cghp_x\u201d", "quotation marks"],
+    "bytes in a string": ["b'ghp_x'", "quotation marks"],
     "quotes around nothing": ['""', "quotation marks"],
     "a variable of a shell": ["$GITHUB_TOKEN", "variable that was not replaced"],
     "a variable in braces": ["${GITHUB_TOKEN}", "variable that was not replaced"],
@@ -71,11 +73,11 @@ CANNOT_WORK = {
     "Terraform's mask": ["(sensitive value)", "mask"],
     "redacted": ["<redacted>", "mask"],
     "bullets": ["\u2022" * 8, "mask"],
-    "None": ["None", "not there"],
-    "null": ["null", "not there"],
-    "undefined": ["undefined", "not there"],
-    "nil": ["<nil>", "not there"],
-    "an object of JavaScript": ["[object Object]", "not there"],
+    "None": ["None", "text of an empty value"],
+    "null": ["null", "text of an empty value"],
+    "undefined": ["undefined", "text of an empty value"],
+    "nil": ["<nil>", "text of an empty value"],
+    "an object of JavaScript": ["[object Object]", "text of an empty value"],
     "an Output of Python": [OUTPUT_IN_TEXT, "an Output"],
     "an Output of Python, within": [f"ghp_{OUTPUT_IN_TEXT}", "an Output"],
     "an Output of TypeScript": ["Calling [toString] on an [Output<T>] is not supported.", "an Output"],
@@ -180,7 +182,7 @@ def test_the_api_token_may_go_to_qoders_own_server() -> None:
 def test_every_b64token_is_taken(token: str) -> None:
     """The characters of RFC 6750, in any order, but for the words that stand for nothing."""
     lines = problems(token)
-    assert lines == [] or "not there" in lines[0] or token.lower() == "bearer", token
+    assert lines == [] or "text of an empty value" in lines[0] or token.lower() == "bearer", token
 
 
 @given(st.text(max_size=30))
@@ -390,3 +392,74 @@ def test_a_time_that_is_past_is_a_warning_once() -> None:
     assert problem.is_warning
     assert "past" in problem.reason
     assert [] == credential.check(inputs, inputs)
+
+
+# The API token in the wrong place
+
+
+def of_both(inputs: dict[str, Any], single: dict[str, Any]) -> list[str]:
+    token = ApiToken(Secret(API_TOKEN), "api.qoder.com")
+    found = check({"display_name": "v", **inputs}, allows_empty=True, api_token=token)
+    found += credential.check({"vault_id": "vault_1", "access_token": Secret("ghp_x"), **single}, {}, token)
+    return [str(problem) for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "single"),
+    [
+        ({API_TOKEN: "x"}, {"mcp_server_url": URL, API_TOKEN: "x"}),
+        ({"metadata": {API_TOKEN: 7}}, {"mcp_server_url": URL, "metadata": {API_TOKEN: 7}}),
+        ({"metadata": {"k": f"x{API_TOKEN}"}}, {"mcp_server_url": URL, "metadata": {"k": API_TOKEN}}),
+        ({"display_name": f"for {API_TOKEN}"}, {"mcp_server_url": f"{URL}?key={API_TOKEN}"}),
+        (
+            {
+                "credentials": [
+                    {"mcp_server_url": f"{URL}?key={API_TOKEN}", "access_token": Secret("ghp_x")},
+                    {"mcp_server_url": f"{URL}?key={API_TOKEN}", "access_token": Secret("ghp_x")},
+                    {API_TOKEN: "x", "mcp_server_url": "https://other.example", "access_token": Secret("ghp_x")},
+                ]
+            },
+            {"mcp_server_url": URL, "protocol": API_TOKEN},
+        ),
+    ],
+)
+def test_the_api_token_in_the_wrong_place_is_refused_and_not_shown(
+    inputs: dict[str, Any], single: dict[str, Any]
+) -> None:
+    """As a key, in a name, in metadata or in a URL: what is stored or shown in plain text."""
+    lines = of_both(inputs, single)
+    assert len(lines) >= 2
+    assert [] == [line for line in lines if API_TOKEN in line]
+
+
+@pytest.mark.parametrize("key", ["AbCdEfGhIjKlMnOpQrStUvWx", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"])
+def test_a_key_that_looks_like_a_token_is_not_shown(key: str) -> None:
+    """Keys and values that changed places."""
+    lines = of_both({"credentials": [{key: URL}]}, {key: URL})
+    assert [] == [line for line in lines if key in line]
+
+
+# What a state holds of a credential, whatever else changes
+
+
+@pytest.mark.parametrize("vault_id", [UNKNOWN, "vault_2", "vault_1"])
+def test_a_held_token_is_a_warning_in_another_vault_too(vault_id: Any) -> None:
+    """An unknown vault may be the recorded one: nothing is refused, or missed, in such a preview."""
+    recorded = {"vault_id": "vault_1", "mcp_server_url": URL, "access_token": Secret("abcdefgh ")}
+    (problem,) = credential.check({**recorded, "vault_id": vault_id}, recorded)
+    assert problem.is_warning
+    imported = {"vault_id": "vault_1", "mcp_server_url": URL}
+    missing = credential.check({**imported, "vault_id": vault_id}, imported)
+    assert ([] if vault_id != "vault_2" else ["access_token"]) == [item.path for item in missing]
+
+
+def test_text_of_an_oauth_client_may_hold_any_blank() -> None:
+    """Only what a terminal obeys is refused, and called what it is."""
+    refresh = {**OAUTH["refresh"], "scope": "a\xa0b", "client_id": "c\u200dd"}  # type: ignore[dict-item]
+    assert [] == credential.check({"vault_id": "vault_1", **OAUTH, "refresh": refresh}, {})
+    broken = {**OAUTH["refresh"], "scope": "a\nb"}  # type: ignore[dict-item]
+    (problem,) = credential.check({"vault_id": "vault_1", **OAUTH, "refresh": broken}, {})
+    assert ("refresh.scope", "holds a control character, such as a line break; strip it") == (
+        problem.path,
+        problem.reason,
+    )

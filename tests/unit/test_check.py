@@ -227,7 +227,7 @@ BAD_INPUTS = {
     "wrong type": (vault(credential(type="bearer")), "credentials[0].type: must be 'static_bearer'"),
     "a type of the other resource": (
         vault(credential(type="mcp_oauth")),
-        "credentials[0].type: must be 'static_bearer'; mcp_oauth is for a Credential resource of its own",
+        "credentials[0].type: must be 'static_bearer'; declare mcp_oauth as a Credential resource",
     ),
     # among several
     "the second is wrong": (

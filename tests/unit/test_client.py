@@ -605,3 +605,23 @@ def test_where_this_run_asks(client_of: Connect, start: Callable[..., Emulator])
     qoder = start()
 
     assert Place(qoder.base_url, "ws_1") == client_of(qoder, workspace_id="ws_1").place
+
+
+@pytest.mark.parametrize("secret", ["api token", "access token"])
+def test_a_secret_in_the_place_of_an_id_is_not_sent(
+    secret: str, client_of: Connect, start: Callable[..., Emulator]
+) -> None:
+    """A program may give the wrong value: it is neither shown nor a path that Qoder would write down."""
+    qoder = start("2026-07")
+    client = client_of(qoder, Secret("canary-access-token"))
+    wrong = qoder.api_token if secret == "api token" else "canary-access-token"
+    for ask in (
+        lambda: client.get_vault(wrong),
+        lambda: client.list_credentials(wrong),
+        lambda: client.get_credential("vault_1", wrong),
+        lambda: client.delete_vault(wrong),
+    ):
+        with pytest.raises(errors.NotSent, match="the id holds a secret, and was not sent") as refused:
+            ask()
+        assert wrong not in str(refused.value)
+    assert [] == qoder.requests

@@ -505,7 +505,7 @@ def test_a_refused_api_token_is_named_by_where_it_came_from(qoder: Emulator, mon
     ) in str(recorded.value)
     assert (
         f"{host}: it refused the API token in QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: "
-        "another API token is set, and is used then"
+        "then QODER_PAT is used"
     ) in str(variable.value)
     assert "canary" not in f"{recorded.value}{variable.value}"
 

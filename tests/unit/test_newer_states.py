@@ -78,3 +78,30 @@ def test_a_state_that_lacks_a_key_has_its_default(name: str) -> None:
         getattr(recorded, name) if name != "credential_ids" else recorded.credential_ids
     )
     assert whole.credentials == recorded.credentials
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"rotations": "many"},
+        {"rotations": {"https://a.example/mcp": "many"}},
+        {"credentials": "many"},
+        {"credentials": [{"type": "static_bearer"}]},
+        {"unfinished": 5},
+    ],
+    ids=str,
+)
+def test_a_vault_of_another_shape(odd: dict[str, Any]) -> None:
+    """One line, in every call that reads it, and no internal error."""
+    with pytest.raises(NewerState, match=SAID):
+        properties.to_recorded("vault_1", {**VAULT, **odd})
+    if "unfinished" not in odd:
+        with pytest.raises(NewerState, match=SAID):
+            properties.to_recorded_inputs({**VAULT, **odd})
+
+
+@pytest.mark.parametrize("name", ["vault_id", "credential_id"])
+def test_a_credential_that_lacks_its_ids(name: str) -> None:
+    """Likewise."""
+    with pytest.raises(NewerState, match=SAID):
+        properties.to_recorded_credential({key: value for key, value in CREDENTIAL.items() if key != name})

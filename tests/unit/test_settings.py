@@ -255,8 +255,7 @@ COMMAND = "set a valid one: pulumi config set --secret qoder:apiToken"
             {},
             {"QODER_ACCESS_TOKEN": "x", "QODER_PAT": "y"},
             Owner(is_of_last_up=True),
-            "QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: another API token is set, and is "
-            "used then",
+            "QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: then QODER_PAT is used",
         ),
         ({}, {"QODER_ACCESS_TOKEN": " ", "QODER_PAT": "y"}, Owner(), "QODER_PAT; set QODER_PAT to a valid one"),
         ({"qoder:apiToken": "x"}, {"QODER_PAT": "y"}, Owner(), f"qoder:apiToken; {COMMAND}"),

@@ -47,7 +47,7 @@ def line_of(call: Callable[[], Any]) -> str:
 def ways_out(plugin: Plugin, recorded: str = OLD) -> str:
     return (
         f"; if that is the wrong place: pulumi config set qoder:baseUrl {recorded}; if both are one Qoder: pulumi "
-        f"refresh; if not: another stack, or pulumi state delete '{plugin.urn}', which forgets what is there"
+        f"refresh; if not: use another stack, or pulumi state delete '{plugin.urn}', which forgets what is there"
     )
 
 
@@ -71,7 +71,7 @@ def test_a_preview_warns_once(serve: Callable[..., Plugin], qoder: Emulator, eng
     ]
     said = (
         f"the state was made at {OLD}, and this run asks {qoder.base_url}; if that is the wrong place: pulumi config "
-        f"set qoder:baseUrl {OLD}; if both are one Qoder: pulumi refresh; if not: another stack, or pulumi state "
+        f"set qoder:baseUrl {OLD}; if both are one Qoder: pulumi refresh; if not: use another stack, or pulumi state "
         "delete <urn>, which forgets what is there"
     )
     assert {said} == {line.message for line in lines}
@@ -265,6 +265,22 @@ NEW = "https://new.example/api"
             {"QODER_WORKSPACE_ID": "ws"},
             Owner(),
             f"pulumi config set qoder:baseUrl {OLD} and unset QODER_WORKSPACE_ID; if both are one Qoder: pulumi "
+            "refresh",
+        ),
+        (
+            Place(NEW, None),
+            {"qoder:workspaceId": "ws"},
+            {"QODER_BASE_URL": NEW},
+            Owner(is_of_last_up=True),
+            "pulumi config rm qoder:workspaceId, then pulumi up, or add --run-program; if both are one Qoder: pulumi "
+            "refresh --run-program",
+        ),
+        (
+            Place(NEW, None),
+            {"qoder:workspaceId": "ws", "qoder:baseUrl": NEW},
+            {},
+            Owner(recorded=frozenset({"qoder:workspaceId"})),
+            "pulumi up, or add --run-program: only the last up had qoder:workspaceId; if both are one Qoder: pulumi "
             "refresh",
         ),
     ],
