@@ -10,7 +10,7 @@ import re
 import unicodedata
 import urllib.parse
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -30,7 +30,6 @@ _ESCAPE = re.compile(
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 # What follows where a server cut a secret short: an ellipsis, a quotation mark, or nothing.
 _CUT = re.compile(r"""\.\.\.|[\u2026"'`\xab\xb4\xbb\u2018\u2019\u201c\u201d]|\Z""")
-_BETWEEN = "\xbb\xab\u201d\u201c\u2019"  # each of them ends a secret that was cut short, and begins no escape
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -69,12 +68,21 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
     with the escapes of URLs, JSON and HTML, and cut short after eight characters or more. The text is cut to ``limit``
     characters after that.
     """
+    return one_line_each([text], secrets, limit=limit)[0]
+
+
+def one_line_each(texts: Iterable[str], secrets: Collection[Secret], *, limit: int) -> list[str]:
+    """Make many texts fit to be shown; see `one_line`. The spellings of the secrets are made once."""
+    forms = {form for secret in secrets for form in _forms(secret.reveal())}
+    return [_fit_to_show(text, forms, limit) for text in texts]
+
+
+def _fit_to_show(text: str, forms: Collection[str], limit: int) -> str:
     obeyed = {position for sequence in _CONTROL_SEQUENCE.finditer(text) for position in range(*sequence.span())}
     visible = _units(text)
     shown = [unit for unit in visible if unit.start not in obeyed]
     # A terminal sequence may stand inside a secret, or swallow its first character; an escape may stand for any
     # character of it, and one of HTML or a URL for a part of one of JSON: look for secrets in every one of these ways.
-    forms = {form for secret in secrets for form in _forms(secret.reveal())}
     hidden = _hidden(shown, forms)
     for units in _readings(visible):
         hidden |= _hidden(units, forms)
@@ -89,19 +97,6 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
         before = position
     words = " ".join("".join(line).split())
     return words if len(words) <= limit else words[: limit - 1] + "…"
-
-
-def one_line_each(texts: Sequence[str], secrets: Collection[Secret]) -> list[str]:
-    """Make many texts fit to be shown, each whole; see `one_line`. The spellings of the secrets are made once.
-
-    A text that would take the others with it, by what a terminal obeys or by the marks that are put between them, is
-    shown as ``***``.
-    """
-    between = next((mark for mark in _BETWEEN if not any(mark in secret.reveal() for secret in secrets)), "")
-    harmless = [text if between and between not in text and "\x1b" not in text else HIDDEN for text in texts]
-    joined = between.join(harmless)
-    redacted = one_line(joined, secrets, limit=len(HIDDEN) * len(joined) + 1)
-    return [text.strip() for text in redacted.split(between)] if between and texts else harmless
 
 
 class _Unit(NamedTuple):

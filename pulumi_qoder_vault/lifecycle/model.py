@@ -219,8 +219,8 @@ class VaultsApi(Protocol):
     def deleted_ids(self) -> Collection[str]:
         """The credentials that this process deleted: a list may show them for some seconds more."""
 
-    def fit_to_show(self, texts: Sequence[str]) -> list[str]:
-        """Return texts of Qoder's on one line each, without a secret that this process knows of."""
+    def fit_to_show(self, texts: Sequence[str], limit: int) -> list[str]:
+        """Return texts of Qoder's on one line each, without a secret of this operation, cut to so many characters."""
 
     def recovering(self) -> VaultsApi:
         """Give the same API with 30 s of its own for all that is asked of it, whatever was used up before."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..secret import one_line
+from .allowed_values import MAX_URL
 from .model import ObservedCredential, RecordedVault
 
 NAMED = 20  # in one line; no vault of the sister API holds more
 LONGEST_NAME = 100  # in a line, in characters
-LONGEST_RECORDED_NAME = 2048  # what a URL may have (Qoder, Vault Credentials, read 2026-08)
 FORCE = "QODER_FORCE_DESTROY=true"
 
 
@@ -55,11 +55,11 @@ def others(
 
 
 def named(
-    credentials: Sequence[ObservedCredential], fit_to_show: Callable[[Sequence[str]], Sequence[str]]
+    credentials: Sequence[ObservedCredential], fit_to_show: Callable[[Sequence[str], int], Sequence[str]]
 ) -> dict[str, str]:
     """Return the URL, or the name of the variable, of each credential by its id, fit for the state and for a line."""
-    shown = fit_to_show([item.key or item.type or "of an unknown type" for item in credentials])
-    return {item.id: _cut(name, LONGEST_RECORDED_NAME) for item, name in zip(credentials, shown, strict=True)}
+    shown = fit_to_show([item.key or item.type or "of an unknown type" for item in credentials], MAX_URL)
+    return {item.id: name for item, name in zip(credentials, shown, strict=True)}
 
 
 def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: Deletion) -> str:

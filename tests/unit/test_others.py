@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pulumi_qoder_vault import errors, properties
 from pulumi_qoder_vault.api.client import Client
@@ -28,7 +25,7 @@ from pulumi_qoder_vault.lifecycle.model import (
 )
 from pulumi_qoder_vault.lifecycle.others import Deletion, others, refusal
 from pulumi_qoder_vault.resources.calls import Calls
-from pulumi_qoder_vault.secret import Secret, one_line, one_line_each
+from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import force_destroy
 
 URL, THEIRS = "https://example.com/mcp", "https://theirs.example/mcp"
@@ -360,36 +357,6 @@ def test_a_long_url_is_cut(qoder: Emulator, api: Client) -> None:
 
     assert (2048, "…") == (len(name), name[-1])
     assert len(line_of(operations.delete, api, recorded)) < 1000
-
-
-@given(st.lists(st.text(max_size=30)), st.sampled_from([TOKEN, 'with"quotes-and-\u2019', "\xbb\xab\u201d\u201c\u2019"]))
-def test_each_text_is_shown_as_it_is_alone(texts: list[str], secret: str) -> None:
-    """As many as there were; none with a secret that it would not have alone."""
-    texts = [*texts, f"https://x.example/{secret}"]
-    secrets = [Secret(secret)]
-
-    shown = one_line_each(texts, secrets)
-
-    assert len(texts) == len(shown)
-    assert secret not in " ".join(shown)
-    alone = [one_line(text, secrets) for text in texts]
-    assert all(one in (other, "***") for one, other in zip(shown, alone, strict=True))
-
-
-def test_a_hostile_text_hides_itself_only() -> None:
-    """One that a terminal obeys, or that holds the mark between texts: the others stay readable."""
-    texts = ["https://a.example", "https://b.example/\x1b]0;", "https://c.example/\xbb", "", "https://d.example"]
-    assert ["https://a.example", "***", "***", "", "https://d.example"] == one_line_each(texts, [Secret(TOKEN)])
-
-
-def test_many_names_and_many_secrets_take_no_time() -> None:
-    """The spellings of a secret are made once, not for each name."""
-    secrets = [Secret(f"mcp-canary-{number:04}-{'x' * 60}") for number in range(300)]
-    began_s = time.process_time()
-
-    one_line_each([f"https://x.example/{number}" for number in range(300)], secrets)
-
-    assert time.process_time() - began_s < 3
 
 
 def test_states_that_lack_it_are_read() -> None:
