@@ -48,6 +48,7 @@ class Qoder:
 
         transport, _ = _to_qoder(self.settings)
         secrets = {secret for item in inputs for secret in secrets_in(properties.to_inputs(item))}
+        transport.known_secrets.update(secrets)
         deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
         return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell)
 

@@ -213,8 +213,9 @@ class QoderProvider(ResourceProvider):
         settings = None
         with suppress(SettingsError):  # a check says it
             settings = self._settings()
-        difference = self._handler.diff(_id, properties.to_inputs(_olds), properties.to_inputs(_news), settings)
-        self._calls.note_id(running_urn(), _id)
+        outputs = properties.to_inputs(_olds)
+        difference = self._handler.diff(_id, outputs, properties.to_inputs(_news), settings)
+        self._calls.note_diff(running_urn(), _id, outputs)
         if difference.refusal:
             raise QoderError(difference.refusal)
         for line in difference.warnings:
@@ -233,10 +234,10 @@ class QoderProvider(ResourceProvider):
         """Make it."""
         try:
             id_, outputs = self._handler.create(self._qoder(), properties.to_inputs(props))
-            self._calls.note_id(running_urn(), id_)
+            self._calls.note_made(running_urn(), id_)
             return CreateResult(id_, outputs)
         except Partial as failure:
-            self._calls.note_id(running_urn(), failure.id)
+            self._calls.note_made(running_urn(), failure.id)
             raise _reported(failure, props) from None
 
     @one_clean_line

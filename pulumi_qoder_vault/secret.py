@@ -73,7 +73,8 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
 
 def one_line_each(texts: Iterable[str], secrets: Collection[Secret], *, limit: int) -> list[str]:
     """Make many texts fit to be shown; see `one_line`. The spellings of the secrets are made once."""
-    forms = {form for secret in secrets for form in _forms(secret.reveal())}
+    texts = list(texts)
+    forms = {form for secret in secrets if texts for form in _forms(secret.reveal())}
     return [_fit_to_show(text, forms, limit) for text in texts]
 
 

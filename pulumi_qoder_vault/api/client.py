@@ -71,9 +71,8 @@ class Client:
         return self._transport.deleted_ids
 
     def fit_to_show(self, texts: Sequence[str], limit: int) -> list[str]:
-        """Return texts of Qoder's on one line each, without the API token or an access token of this operation."""
-        token = self._transport.settings.api_token
-        return one_line_each(texts, (*self._secrets, token) if token else self._secrets, limit=limit)
+        """Return texts of Qoder's on one line each, without a secret that this process knows of."""
+        return one_line_each(texts, self._transport.known_secrets | set(self._secrets), limit=limit)
 
     def recovering(self) -> Client:
         """Give the same API with 30 s of its own for all that is asked of it."""

@@ -173,6 +173,7 @@ class Transport:
 
     Attributes:
         deleted_ids: the credentials that this process deleted.
+        known_secrets: every secret that an operation of this process was handed.
     """
 
     def __init__(self, settings: Settings, user_agent: str, clock: Clock | None = None) -> None:
@@ -180,6 +181,7 @@ class Transport:
         self._clock = clock or Clock()
         self._ahead_s = 0.0
         self.deleted_ids: set[str] = set()
+        self.known_secrets: set[Secret] = {settings.api_token} if settings.api_token else set()
         self._reads = Limiter(settings.max_reads_per_second, self._clock)
         self._writes = Limiter(settings.max_writes_per_second, self._clock)
         self._http = _http_client(settings, user_agent)

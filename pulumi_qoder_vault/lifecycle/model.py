@@ -220,7 +220,7 @@ class VaultsApi(Protocol):
         """The credentials that this process deleted: a list may show them for some seconds more."""
 
     def fit_to_show(self, texts: Sequence[str], limit: int) -> list[str]:
-        """Return texts of Qoder's on one line each, without a secret of this operation, cut to so many characters."""
+        """Return texts of Qoder's on one line each, cut to so many characters, without a secret of this process."""
 
     def recovering(self) -> VaultsApi:
         """Give the same API with 30 s of its own for all that is asked of it, whatever was used up before."""

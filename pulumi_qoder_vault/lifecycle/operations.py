@@ -24,7 +24,7 @@ from .model import (
     Revision,
     VaultsApi,
 )
-from .others import NOTHING_KNOWN, Deletion, named, others, refusal
+from .others import NOTHING_KNOWN, Deletion, named, others, refusal, unlisted
 from .plan import Op, Step, plan
 from .work import Work
 
@@ -262,7 +262,16 @@ def _refuse_to_take_others_along(api: VaultsApi, recorded: RecordedVault, deleti
     """
     if recorded.status == ARCHIVED:
         return
-    found = _of_others(api, recorded, api.list_credentials(recorded.id))
+    try:
+        listed = api.list_credentials(recorded.id)
+    except NotFound:
+        if api.get_vault(recorded.id).status == ACTIVE:  # it is the list that is missing, and not the vault
+            raise QoderError(unlisted(recorded, "Qoder shows no list of its credentials")) from None
+        return
+    except QoderError as failure:
+        failure.args = (unlisted(recorded, str(failure)),)
+        raise
+    found = _of_others(api, recorded, listed)
     if found and api.get_vault(recorded.id).status == ACTIVE:
         raise QoderError(refusal(recorded, found, deletion))
 

@@ -80,6 +80,14 @@ def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: D
     )
 
 
+def unlisted(recorded: RecordedVault, why: str) -> str:
+    """Word why a vault is kept of which nobody knows what is in it."""
+    return (
+        f"{why}; vault {recorded.id} is kept, since credentials of others may be in it: {FORCE} for this run deletes "
+        "it without a look"
+    )
+
+
 def replacement_warning(recorded: RecordedVault) -> str:
     """Word what a replacement does to the credentials of others that the state knows of."""
     credentials = recorded.other_credentials or {}

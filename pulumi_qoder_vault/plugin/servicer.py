@@ -108,7 +108,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._configured: dict[str, Any] = {}
         self._owner = settings.STACK
         self._base_url: str | None = None
-        self._declared: set[str] = set()
         self._calls = Calls()
 
     # The protocol's own affairs
@@ -185,7 +184,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         with self._configuring:
             self._refuse_another_base_url(configured)
             self._configured, self._owner = configured, owner
-        self._calls, self._declared = Calls(), set()  # another engine, or the next command of one
+        self._calls = Calls()  # another engine, or the next command of one
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
@@ -208,7 +207,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
         handler = _handler(request)
-        self._declared.add(request.urn)
         inputs, recorded = wire.read_inputs(request.news), wire.read_recorded(request.olds)
         try:
             replaced = self._calls.note_check(request.urn, recorded)
@@ -229,14 +227,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         # A refresh sends the ignoreChanges of the last up with its Diff, and must go on: it checks nothing before.
-        if request.urn in self._declared:
+        if self._calls.is_declared(request.urn):
             _refuse_positions(request)
         outputs = wire.read_inputs(request.olds)
         settings_ = None
         with suppress(errors.SettingsError):  # a check says it
             settings_ = self._settings
         difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news), settings_)
-        self._calls.note_id(request.urn, request.id)
+        self._calls.note_diff(request.urn, request.id, outputs)
         if difference.refusal:
             raise errors.QoderError(names.in_text(difference.refusal))
         for line in difference.warnings:
@@ -254,9 +252,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             try:
                 id_, outputs = handler.create(self._qoder(request), inputs)
             except Partial as failure:
-                self._calls.note_id(request.urn, failure.id)
+                self._calls.note_made(request.urn, failure.id)
                 raise
-        self._calls.note_id(request.urn, id_)
+        self._calls.note_made(request.urn, id_)
         return provider_pb2.CreateResponse(id=id_, properties=_marked(wire.to_wire(outputs), request.properties))
 
     @one_clean_line

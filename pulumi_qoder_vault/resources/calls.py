@@ -2,7 +2,8 @@
 
 A deletion names a resource by its URN, and the old half of a replacement has the URN of the new one: only the ids tell
 them apart. A check does not say that it is for a replacement: but it is the second one of its URN, without old inputs.
-A taint and `--target-replace` have no such second check (seen with CLI 3.274.1).
+A taint and `--target-replace` have no such second check (seen with CLI 3.274.1). A refresh compares both halves of a
+replacement that is not finished, and checks neither: what it compares tells nothing.
 """
 
 from __future__ import annotations
@@ -14,26 +15,34 @@ class Calls:
     """What is known of each URN. For one command and one process of a provider."""
 
     def __init__(self) -> None:
+        self._checked: set[str] = set()
         self._ids: dict[str, str] = {}
-        self._recorded: dict[str, Inputs] = {}
+        self._compared: dict[str, Inputs] = {}
 
     def note_check(self, urn: str, recorded: Inputs) -> Inputs:
-        """Return the inputs of the object that this check's resource is to replace; none where it replaces nothing.
+        """Return what the state holds of the object that is to be replaced; nothing where none is.
 
         Args:
-            urn: the resource's.
+            urn: of the resource that a program declares.
             recorded: the inputs of the last deployment, as the check has them.
         """
-        if not recorded:
-            return self._recorded.get(urn, {})
         if urn:
-            self._recorded[urn] = recorded
-        return {}
+            self._checked.add(urn)
+        return {} if recorded else self._compared.get(urn, {})
 
-    def note_id(self, urn: str, id_: str) -> None:
-        """Keep the id of a resource that the program has, or that was just made."""
+    def note_diff(self, urn: str, id_: str, outputs: Inputs) -> None:
+        """Keep what the state holds of a resource, if it is compared with a program."""
+        if urn in self._checked:
+            self._ids[urn], self._compared[urn] = id_, outputs
+
+    def note_made(self, urn: str, id_: str) -> None:
+        """Keep the id of what was just made."""
         if urn:
             self._ids[urn] = id_
+
+    def is_declared(self, urn: str) -> bool:
+        """Tell if a program declares it in this run."""
+        return urn in self._checked
 
     def is_replaced(self, urn: str, id_: str) -> bool | None:
         """Tell if another object has taken the place of this one; None where no call told."""

@@ -98,7 +98,7 @@ def check_all(
         handler: of the resource.
         inputs: what the program gave.
         recorded: the inputs of the last deployment.
-        replaced: those of the object that is to be replaced; empty where none is.
+        replaced: what the state holds of the object that is to be replaced; empty where none is.
         settings: of this run.
     """
     problems = handler.check(inputs, recorded, settings)

@@ -10,6 +10,7 @@ import pytest
 
 from pulumi_qoder_vault import errors, properties
 from pulumi_qoder_vault.api.client import Client
+from pulumi_qoder_vault.connection import Qoder
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.lifecycle import check, operations
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse
@@ -26,7 +27,7 @@ from pulumi_qoder_vault.lifecycle.model import (
 from pulumi_qoder_vault.lifecycle.others import Deletion, others, refusal
 from pulumi_qoder_vault.resources.calls import Calls
 from pulumi_qoder_vault.secret import Secret
-from pulumi_qoder_vault.settings import force_destroy
+from pulumi_qoder_vault.settings import force_destroy, load
 
 URL, THEIRS = "https://example.com/mcp", "https://theirs.example/mcp"
 TOKEN = "mcp-canary-one-1111"
@@ -261,14 +262,45 @@ def test_the_lines_of_an_old_vault_and_of_any_other() -> None:
 
 
 def test_ids_tell_the_halves_of_a_replacement_apart() -> None:
-    """Where no call named a current id, as in a destroy, nothing is known."""
+    """Where no program declared it, as in a destroy, nothing is known; a refresh compares both, in any order."""
     calls = Calls()
-    assert calls.is_replaced("urn", "old") is None
-    calls.note_id("urn", "old")
+    for id_ in ("old", "new", "old"):
+        calls.note_diff("urn", id_, {})
+    assert (None, None) == (calls.is_replaced("urn", "old"), calls.is_replaced("urn", "new"))
+    calls.note_check("urn", {"display_name": "v"})
+    calls.note_diff("urn", "old", {})
     assert calls.is_replaced("urn", "old") is False
-    calls.note_id("urn", "new")
-    calls.note_id("", "lost")
+    calls.note_made("urn", "new")
+    calls.note_made("", "lost")
     assert (True, False, None) == tuple(calls.is_replaced(*of) for of in (("urn", "old"), ("urn", "new"), ("", "lost")))
+
+
+@both
+def test_a_list_that_fails_keeps_the_vault_and_names_the_way_out(qoder: Emulator, api: Client, on_delete: str) -> None:
+    """A 404 of the list alone too: the vault itself is asked, and it is there. Nothing is sent that deletes."""
+    recorded = made(api, on_delete=on_delete)
+    absent = {"type": "error", "error": {"type": "not_found_error", "message": "no such route"}}
+    for status, body in ((404, absent), (403, {"type": "error", "error": {"type": "permission_error"}})):
+        qoder.clear_requests()
+        qoder.fail_next("GET", "/vaults/*/credentials", Effect("a refusal", status=status, headers=JSON, body=body))
+        line = line_of(operations.delete, api, recorded)
+        assert f"vault {recorded.id} is kept, since credentials of others may be in it" in line
+        assert "QODER_FORCE_DESTROY=true for this run deletes it without a look" in line
+        assert {"GET"} == {request.method for request in qoder.requests}
+    assert ["active"] == [vault.status for vault in qoder.vaults]
+    operations.delete(api, recorded, is_forced=True)
+    assert [] == [vault for vault in qoder.vaults if vault.status == "active"]
+
+
+def test_no_secret_of_the_process_is_recorded(qoder: Emulator) -> None:
+    """One that another resource of the stack was handed stands in a URL that somebody put into the vault."""
+    settings = load({"qoder:apiToken": qoder.api_token, "qoder:baseUrl": qoder.base_url}, {})
+    of_another = "zq-canary-of-the-credential-77"
+    Qoder(settings).api({"access_token": of_another})
+    api = Qoder(settings).api({"access_token": TOKEN})
+    recorded = made(api)
+    theirs = qoder.add_credential(recorded.id, f"https://x.example/?k={of_another}", "their-token")
+    assert {theirs.id: "https://x.example/?k=***"} == seen(api, recorded).other_credentials
 
 
 # What is recorded
@@ -444,8 +476,9 @@ def test_a_replacement_that_was_forced_is_refused_as_well() -> None:
     """With `replaceOnChanges` the diff says `update`, and then the second check of a URN is without old inputs."""
     calls = Calls()
     old = {"display_name": "v", "credentials": [], "on_delete": "delete", "status": "active"}
-    for urn, recorded, expected in (("a", {}, {}), ("a", old, {}), ("b", {}, {}), ("a", {}, old), ("", old, {})):
-        assert expected == calls.note_check(urn, recorded)
+    assert [{}, {}] == [calls.note_check("a", {}), calls.note_check("a", {"display_name": "v"})]
+    calls.note_diff("a", "vault_1", old)
+    assert [{}, old, {}] == [calls.note_check("b", {}), calls.note_check("a", {}), calls.note_check("", old)]
 
     (problem,) = check.check_replacement(old, {"display_name": "v", "on_delete": "archive"})
     assert (
