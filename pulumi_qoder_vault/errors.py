@@ -7,8 +7,8 @@ A message is made of our own words and of text that has been redacted: no except
     ├── NewerState          a state holds a value that this version does not know
     ├── NotSent             the request never reached Qoder, or never was sent: nothing happened there
     │   └── Unreachable     nothing at the base URL could be asked: no connection, or a redirect
-    ├── AnswerLost          the request may have been handled; its answer is not known
-    ├── ApiError            Qoder answered, and refused
+    ├── OutcomeUnknown      the request may have been handled; its response is not known
+    ├── ApiError            Qoder refused the request
     │   ├── BadRequest      400
     │   ├── Unauthorized    401
     │   ├── Forbidden       403
@@ -17,8 +17,8 @@ A message is made of our own words and of text that has been redacted: no except
     │   ├── RateLimited     429
     │   └── ServerError     5xx and 408
     ├── VaultNotFound       a vault is not to be found, and that does not prove that it is gone
-    ├── Refused             what Qoder made is not what was asked, and was taken back
-    └── Unfinished          part of the work was done; `recorded` is what exists now
+    ├── RolledBack          what Qoder made is not what was asked, and was rolled back
+    └── PartialState        part of the work was done; `recorded` is what exists now
 """
 
 from __future__ import annotations
@@ -70,19 +70,19 @@ class Unreachable(NotSent):
     """What is at the base URL could not be asked: no connection, or it is not the API itself."""
 
 
-class AnswerLost(QoderError):
-    """The request may have been handled, but no answer that says so arrived."""
+class OutcomeUnknown(QoderError):
+    """The request may have been handled, but no response that says so arrived."""
 
     may_be_done = True
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ErrorResponse:
     """What an API error said of itself, redacted and on one line each.
 
     Attributes:
         status: HTTP status.
-        error_type: ``error.type`` of the API's envelope; empty when the answer was not one.
+        error_type: ``error.type`` of the API's envelope; empty when the response was not one.
         message: ``error.message``; empty likewise.
         param: ``error.param``; empty when absent.
         request_id: ``request_id``; empty when absent.
@@ -106,23 +106,23 @@ class ApiError(QoderError):
 
     advice = ""
 
-    def __init__(self, call: str, answer: Answer, advice: str = "") -> None:
-        self.answer = answer
-        what = answer.message or (
-            "Qoder refused the request" if answer.error_type else "the answer is not one of the Qoder API"
+    def __init__(self, call: str, response: ErrorResponse, advice: str = "") -> None:
+        self.response = response
+        what = response.message or (
+            "Qoder refused the request" if response.error_type else "the response is not one of the Qoder API"
         )
-        facts = [" ".join(filter(None, (str(answer.status), answer.error_type)))]
-        if answer.request_id:
-            facts.append(f"request_id {answer.request_id}")
-        if answer.host:
-            facts.append(f"host {answer.host}")
+        facts = [" ".join(filter(None, (str(response.status), response.error_type)))]
+        if response.request_id:
+            facts.append(f"request_id {response.request_id}")
+        if response.host:
+            facts.append(f"host {response.host}")
         advice = advice or self.advice
         super().__init__(f"{call}: {what.rstrip('.:')} ({', '.join(facts)}){f': {advice}' if advice else ''}")
 
     @property
     def genuine(self) -> bool:
-        """True if the answer came from the API itself, not from a proxy or gateway on the way."""
-        return self.answer.error_type != ""
+        """True if the response came from the API itself, not from a proxy or gateway on the way."""
+        return self.response.error_type != ""
 
 
 class BadRequest(ApiError):
@@ -145,7 +145,7 @@ class NotFound(ApiError):
     @property
     def genuine(self) -> bool:
         """True if the API itself says that the object does not exist."""
-        return self.answer.error_type == "not_found_error"
+        return self.response.error_type == "not_found_error"
 
 
 class Conflict(ApiError):
@@ -176,11 +176,11 @@ class VaultNotFound(QoderError):
         self.is_absent = is_absent
 
 
-class Refused(QoderError):
+class RolledBack(QoderError):
     """What Qoder made is not what was asked for; it was taken back, and nothing is left."""
 
 
-class Unfinished(QoderError):
+class PartialState(QoderError):
     """Part of the work was done and the rest was not.
 
     Attributes:

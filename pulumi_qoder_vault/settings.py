@@ -120,7 +120,7 @@ class Settings:
     Attributes:
         api_token: the token for Qoder; None when none is set, which only the first call to the API minds.
         base_url: where the API is, without a trailing slash.
-        revision: ``auto``, ``2026-05`` or ``2026-07``: what is sent. Answers are read in any shape.
+        revision: ``auto``, ``2026-05`` or ``2026-07``: what is sent. Responses are read in any shape.
         workspace_id: sent as ``qoder-workspace-id``; None for the API token's own workspace.
         max_writes_per_second: 0 lifts the limit.
         max_reads_per_second: 0 lifts the limit.

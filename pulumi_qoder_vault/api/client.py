@@ -86,11 +86,11 @@ class Client:
         return self._transport.clock.now_s()
 
     def wait(self, wait_s: float) -> None:
-        """Let time pass, before a lost answer is looked for; never so much that none is left to look."""
+        """Let time pass, before a lost response is looked for; never so much that none is left to look."""
         if self._deadline_s is not None:
             left_s = self._deadline_s - self._transport.clock.monotonic_s()
             wait_s = max(0.0, min(wait_s, left_s - LOOK_S))
-        self._transport.wait(wait_s, "an answer was lost: looking for what it did", self._tell)
+        self._transport.wait(wait_s, "a response was lost: looking for what it did", self._tell)
 
     def create_vault(
         self,
@@ -105,7 +105,7 @@ class Client:
 
         Raises:
             BadRequest: the body is not what this revision takes.
-            AnswerLost, ServerError: a vault may exist; it is not sent again.
+            OutcomeUnknown, ServerError: a vault may exist; it is not sent again.
 
         Source: Qoder, Create Vault (read 2026-05-18, and 2026-08).
         """
@@ -123,7 +123,7 @@ class Client:
         request = self._request("GET", _vault_path(vault_id), is_repeatable=True)
         vault = self._readable(request, revisions.read_vault, self._transport.send(request))
         if vault.id != vault_id:
-            raise errors.AnswerLost(f"{request}: the answer is about another vault; check the proxy")
+            raise errors.OutcomeUnknown(f"{request}: the response is about another vault; check the proxy")
         return vault
 
     def find_vaults(
@@ -132,7 +132,7 @@ class Client:
         """List the active vaults that a create's key marks, and those of its name that were made since a time.
 
         One read for each hundred. Whatever the query did, names are compared here: Qoder's filter finds substrings, in
-        any case. The time, of ``now_s``, is turned into Qoder's own by the ``Date`` of its answers. The mark is worth
+        any case. The time, of ``now_s``, is turned into Qoder's own by the ``Date`` of its responses. The mark is worth
         more than both: Qoder may write names in another form, and have clocks that differ.
 
         Source: Qoder, List Vaults (read 2026-08). ``after_id`` is understood by both revisions.
@@ -144,7 +144,7 @@ class Client:
             for vault in found
             if vault.status == ACTIVE
             and (
-                vault.create_id == key
+                vault.mark == key
                 or (
                     vault.display_name == display_name
                     and (not vault.created_at or vault.created_at.removesuffix("Z") >= since)
@@ -170,7 +170,7 @@ class Client:
         Raises:
             NotFound: see its ``genuine``.
             Conflict: it is archived already.
-            AnswerLost: the answer does not say that it is archived.
+            OutcomeUnknown: the response does not say that it is archived.
 
         Source: Qoder, Archive Vault (read 2026-08). The official client sends ``{}``.
         """
@@ -182,7 +182,7 @@ class Client:
 
         Raises:
             NotFound: see its ``genuine``.
-            AnswerLost: the answer does not say that it is deleted.
+            OutcomeUnknown: the response does not say that it is deleted.
 
         Source: Qoder, Delete Vault (read 2026-08). The official client sends ``{}``.
         """
@@ -195,7 +195,7 @@ class Client:
 
         Raises:
             Conflict: the URL is taken, or there is no more room.
-            AnswerLost, ServerError: it may exist; it is not sent again.
+            OutcomeUnknown, ServerError: it may exist; it is not sent again.
 
         Source: Qoder, Create Vault Credential (read 2026-08).
         """
@@ -224,7 +224,7 @@ class Client:
         request = self._request("GET", _credential_path(vault_id, credential_id), is_repeatable=True)
         credential = self._readable(request, revisions.read_credential, self._transport.send(request))
         if credential.id != credential_id:
-            raise errors.AnswerLost(f"{request}: the answer is about another credential; check the proxy")
+            raise errors.OutcomeUnknown(f"{request}: the response is about another credential; check the proxy")
         return credential
 
     def update_credential(
@@ -246,7 +246,7 @@ class Client:
 
         Raises:
             NotFound: see its ``genuine``.
-            AnswerLost: the answer does not say that it is deleted.
+            OutcomeUnknown: the response does not say that it is deleted.
 
         Source: Qoder, Delete Vault Credential (read 2026-08).
         """
@@ -283,7 +283,7 @@ class Client:
             found += [self._readable(request, read, item) for item in items]
             if after_id is None:
                 return tuple(found)
-        raise errors.AnswerLost(f"GET {path}: the list does not end")
+        raise errors.OutcomeUnknown(f"GET {path}: the list does not end")
 
     def _write(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T], **fields: Any) -> T:
         request = self._request("POST", path, body=body, **fields)
@@ -302,8 +302,8 @@ class Client:
                 raise revisions.Unreadable("an id holds a secret")
         except revisions.Unreadable as failure:
             host = self._transport.settings.host
-            raise errors.AnswerLost(
-                f"{request}: the answer (host {host}) is not what the Qoder API gives: {failure}"
+            raise errors.OutcomeUnknown(
+                f"{request}: the response (host {host}) is not what the Qoder API gives: {failure}"
             ) from None
         self._has_seen = True
         return seen

@@ -1,6 +1,6 @@
-"""The two revisions of the Vaults API as data: the bodies that each takes, and how an answer of either is read.
+"""The two revisions of the Vaults API as data: the bodies that each takes, and how a response of either is read.
 
-An answer is read by its shape, never by what was sent: the service changed in place, and regions lag.
+A response is read by its shape, never by what was sent: the service changed in place, and regions lag.
 Sources: Qoder, Create Vault (read 2026-05-18); Vaults and Vault Credentials (read 2026-08); qca-sdk 0.11.0.
 """
 
@@ -11,9 +11,9 @@ from typing import Any
 from ..lifecycle.model import (
     ACTIVE,
     ARCHIVED,
-    CREATE_ID_KEY,
     CREDENTIAL_TYPES,
     ENVIRONMENT_VARIABLE,
+    MARK_KEY,
     MCP_OAUTH,
     PROTOCOLS,
     STATIC_BEARER,
@@ -32,7 +32,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)
 
 
 class Unreadable(Exception):
-    """An answer has neither revision's shape; says what is missing, never what it holds."""
+    """A response has neither revision's shape; says what is missing, never what it holds."""
 
 
 # What `auth` calls the secret of each type; the one place where it is revealed to Qoder is `_revealed`.
@@ -76,7 +76,7 @@ def _nested_credential(credential: Credential) -> Json:
 def update_body(before: Credential, after: Credential, *, is_sure: bool = True) -> Json:
     """Give the merge patch that changes a credential in place (``2026-07`` only): what is absent stays.
 
-    Where it is not sure what Qoder has, since the answer to an update was lost, all that may change is sent.
+    Where it is not sure what Qoder has, since the response to an update was lost, all that may change is sent.
     """
     auth: dict[str, Any] = {"type": after.type}
     if after.access_token is not None and after.access_token != before.access_token:
@@ -123,7 +123,7 @@ def _founding_vault(
 def _marked_vault(
     display_name: str, metadata: Mapping[str, str] | None, _credentials: Sequence[Credential], key: str
 ) -> Json:
-    return {"display_name": display_name, "metadata": {**(metadata or {}), CREATE_ID_KEY: key}}
+    return {"display_name": display_name, "metadata": {**(metadata or {}), MARK_KEY: key}}
 
 
 VAULT_BODY: Mapping[Revision, Callable[[str, Mapping[str, str] | None, Sequence[Credential], str], Json]] = {
@@ -161,7 +161,7 @@ def read_vault(answer: Any) -> ObservedVault:
     return ObservedVault(
         id=_id(vault, "vault"),
         display_name=_unicode(str(vault.get("display_name", ""))),
-        create_id=metadata.pop(CREATE_ID_KEY, None),
+        mark=metadata.pop(MARK_KEY, None),
         metadata=metadata,
         status=ARCHIVED if is_archived else ACTIVE,
         credentials=tuple(read_credential(item) for item in credentials),

@@ -63,7 +63,7 @@ class Request:
 
     Attributes:
         path: below the base URL, with a leading slash.
-        secrets: every access token that the answer could echo.
+        secrets: every access token that the response could echo.
         is_repeatable: True if sending it twice does what sending it once does.
         deadline_s: when its time is over, by the clock's ``monotonic_s``; None gives it the time in ``qoder:timeout``.
         is_recovery: True if it looks for, or takes back, what an earlier one did: it is sent though all is over.
@@ -201,7 +201,7 @@ class Transport:
 
     @property
     def ahead_s(self) -> float:
-        """How far Qoder's clock is ahead of this machine's, by the ``Date`` of its last answer; never too much."""
+        """How far Qoder's clock is ahead of this machine's, by the ``Date`` of its last response; never too much."""
         return self._ahead_s
 
     def close(self) -> None:
@@ -215,13 +215,13 @@ class Transport:
         self._clock.sleep(wait_s)
 
     def send(self, request: Request) -> Any:
-        """Send a request, and again where that cannot do it twice. Give the JSON of the answer.
+        """Send a request, and again where that cannot do it twice. Give the JSON of the response.
 
-        NO_CONTENT is given for a 204, None for any other empty answer, which may be a proxy's.
+        NO_CONTENT is given for a 204, None for any other empty response, which may be a proxy's.
 
         Raises:
             NotSent: no API token, no connection, or no time before it was sent.
-            AnswerLost: it may have been handled.
+            OutcomeUnknown: it may have been handled.
             ApiError: Qoder refused it.
         """
         began_s = self._clock.monotonic_s()
@@ -347,10 +347,10 @@ class Transport:
             error_ = errors.Unreachable(f"{request}: qoder:baseUrl, the proxy or a redirect names a URL that is none")
             raise _Failed(error_, may_repeat=False) from None
         except _TooMuch as failure:
-            error = errors.AnswerLost(f"{request}: {failure}")
+            error = errors.OutcomeUnknown(f"{request}: {failure}")
             raise _Failed(error, may_repeat=False) from None
         except Exception as failure:  # noqa: BLE001 whatever breaks here, the request may have been handled
-            error = errors.AnswerLost(f"{request}: the answer could not be read ({type(failure).__name__})")
+            error = errors.OutcomeUnknown(f"{request}: the response could not be read ({type(failure).__name__})")
             raise _Failed(error, may_repeat=False) from None
 
     def _learn_time(self, date: str | None) -> None:
@@ -383,8 +383,8 @@ class Transport:
         host = self._settings.host
         if not isinstance(failure, _NOT_SENT):
             return _Failed(
-                errors.AnswerLost(
-                    f"{request}: the connection to {host} broke before the whole answer was here ({text})"
+                errors.OutcomeUnknown(
+                    f"{request}: the connection to {host} broke before the whole response was here ({text})"
                 ),
                 may_repeat=request.is_repeatable,
             )
@@ -425,8 +425,8 @@ class Transport:
             try:
                 return json.loads(body)
             except (ValueError, RecursionError):
-                error = errors.AnswerLost(
-                    f"{request}: the answer ({response.status_code}, host {self._settings.host}) is not JSON; check "
+                error = errors.OutcomeUnknown(
+                    f"{request}: the response ({response.status_code}, host {self._settings.host}) is not JSON; check "
                     "qoder:baseUrl and the proxy"
                 )
                 raise _Failed(error, may_repeat=False) from None
@@ -445,7 +445,7 @@ class Transport:
             retry_after_s=_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s() + self._ahead_s),
         )
 
-    def _advice(self, request: Request, answer: errors.Answer) -> str:
+    def _advice(self, request: Request, answer: errors.ErrorResponse) -> str:
         """Return what to do where the settings say it, or are in doubt; nothing to leave it to the error."""
         if answer.status == 401:
             return self._settings.if_refused
@@ -461,7 +461,7 @@ class Transport:
 
 
 class _TooMuch(Exception):
-    """An answer that is too large, or comes too slowly."""
+    """A response that is too large, or comes too slowly."""
 
 
 def _http_client(settings: Settings, user_agent: str) -> httpx.Client:
@@ -490,26 +490,26 @@ def _read_body(request: Request, response: httpx.Response, left_s: Any) -> bytes
         if size > MAX_ERROR_BYTES and not response.is_success:
             return b""  # No envelope is so large, and to search it for secrets takes long.
         if size > MAX_ANSWER_BYTES:
-            raise _TooMuch(f"the answer is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
+            raise _TooMuch(f"the response is larger than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
         if left_s() <= 0:
-            raise _TooMuch(f"the answer was not whole when the time of {request.whose_time} was over")
+            raise _TooMuch(f"the response was not whole when the time of {request.whose_time} was over")
     return b"".join(parts)
 
 
-def _answer(status: int, body: bytes, secrets: tuple[Secret, ...]) -> errors.Answer:
+def _answer(status: int, body: bytes, secrets: tuple[Secret, ...]) -> errors.ErrorResponse:
     """Read an error envelope. Of anything else only the status is used: nobody knows what a proxy's page holds."""
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError):
-        return errors.Answer(status)
+        return errors.ErrorResponse(status)
     error = envelope.get("error") if isinstance(envelope, dict) else None
     if not isinstance(error, dict) or envelope.get("type") != "error":
-        return errors.Answer(status)
+        return errors.ErrorResponse(status)
 
     def field(value: Any, limit: int) -> str:
         return one_line(value, secrets, limit=limit) if isinstance(value, str) else ""
 
-    return errors.Answer(
+    return errors.ErrorResponse(
         status,
         error_type=field(error.get("type"), 60),
         message=field(error.get("message"), 300),

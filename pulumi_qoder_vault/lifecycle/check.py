@@ -17,9 +17,9 @@ from . import allowed_values
 from .model import (
     ACTIVE,
     ARCHIVED,
-    CREATE_ID_KEY,
     CREDENTIAL_TYPES,
     DEFAULT_PROTOCOL,
+    MARK_KEY,
     PROTOCOLS,
     STATIC_BEARER,
     UNKNOWN,
@@ -279,7 +279,7 @@ def _check_pair(key: str, value: Any, secrets: Collection[Secret]) -> Iterator[P
     shown = f'metadata["{key}"]' if _may_be_shown(key, secrets) else ""
     if (reason := allowed_values.metadata_key(key)) is not None:
         yield Problem("metadata", f"a key {reason}")
-    if key == CREATE_ID_KEY:
+    if key == MARK_KEY:
         yield Problem(shown, "is kept for the provider; choose another key")
     for problem in check_text(shown, value, allowed_values.metadata_value):
         yield problem if shown else Problem("metadata", f"a value {problem.reason}")

@@ -1,7 +1,7 @@
 """Create, read, update, delete one credential in a vault that another stack may own; the rest of it is left alone.
 
 It is kept as a `RecordedVault` of which one credential is ours, so that `work` carries out its steps, too. Rotation,
-lost answers and work that stopped in the middle are thus the same as in a vault of one's own.
+lost responses and work that stopped in the middle are thus the same as in a vault of one's own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..errors import NotFound, QoderError, Refused, Unfinished, VaultNotFound
+from ..errors import NotFound, PartialState, QoderError, RolledBack, VaultNotFound
 from .credential import as_seen, exposes_secret
 from .detect import RevisionInUse
 from .model import (
@@ -22,11 +22,11 @@ from .model import (
     ObservedCredential,
     RecordedVault,
     Revision,
-    VaultsApi,
 )
 from .operations import is_gone, look, no_vault, not_found
 from .operations import update as update_vault
 from .plan import STORES_CREDENTIAL_METADATA, TYPES, Op, Step
+from .vaults_api import VaultsApi
 from .work import Work
 
 
@@ -34,11 +34,11 @@ def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: RevisionI
     """Add a credential to a vault. One read, which tells what was there before, and one write.
 
     Raises:
-        Refused: its metadata was not stored; nothing is left.
-        Unfinished: likewise, and it could not be deleted again.
+        RolledBack: its metadata was not stored; nothing is left.
+        PartialState: likewise, and it could not be deleted again.
         VaultNotFound: there is no such vault.
         Conflict: the vault is archived, or full.
-        AnswerLost: whether it was made could not be found out.
+        OutcomeUnknown: whether it was made could not be found out.
     """
     empty = _with(api, vault_id, None, desired)
     try:
@@ -61,12 +61,12 @@ def _taken_back(api: VaultsApi, made: RecordedVault) -> QoderError:
     try:
         delete(api.recovering(), made)
     except QoderError as second:
-        return Unfinished(
+        return PartialState(
             f"{line}; credential {credential_id} could not be deleted again ({second}), so it is recorded: the next "
             "pulumi up goes on, pulumi destroy removes it",
             replace(made, unfinished=()),
         )
-    return Refused(f"{line}; credential {credential_id} was deleted again, nothing is left")
+    return RolledBack(f"{line}; credential {credential_id} was deleted again, nothing is left")
 
 
 def find(api: VaultsApi, vault_id: str, credential_id: str) -> RecordedVault:
@@ -134,7 +134,7 @@ def update(
     """Rotate or change a credential; its vault, and all others in it, stay.
 
     Raises:
-        Unfinished: some of the steps were carried out, and a later one failed.
+        PartialState: some of the steps were carried out, and a later one failed.
     """
     if not _can_hold(desired, in_use.for_vault(recorded.api_revision)):  # it may have moved on since
         try:
@@ -144,12 +144,12 @@ def update(
         _refuse_what_it_cannot_hold(desired, revision)
     try:
         return update_vault(api, recorded, _desired(desired, rotations), in_use)
-    except Unfinished as failure:
+    except PartialState as failure:
         if desired.key not in failure.recorded.credential_ids:
             # On 2026-05 the old one may have gone first: the next read finds nothing, and the next `up` makes it anew.
             kept = {desired.key: recorded.credential_ids[desired.key]}
             left = replace(failure.recorded, credentials=recorded.credentials, credential_ids=kept)
-            raise Unfinished(str(failure), left) from None
+            raise PartialState(str(failure), left) from None
         raise
 
 

@@ -1,6 +1,6 @@
-"""Which revision to write a create for, where the setting is ``auto``: one answer teaches the whole process.
+"""Which revision to write a create for, where the setting is ``auto``: one response teaches the whole process.
 
-Knows how an answer shows its revision; sends nothing itself.
+Knows how a response shows its revision; sends nothing itself.
 """
 
 import re
@@ -8,21 +8,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import Answer
+from ..errors import ErrorResponse
 from .check import NO_CREDENTIAL
 from .model import Revision
 
 _CREDENTIALS_KEY = re.compile(r"(?<![\w.\[])credentials(?![\w.\[])")
 
 
-def refuses_credentials_key(answer: Answer) -> bool:
+def refuses_credentials_key(response: ErrorResponse) -> bool:
     """True if a 400 is about the key ``credentials`` itself, as a ``2026-07`` server may answer the older form.
 
     The older API's own sentence, that a vault needs a credential, is not; nor is a fault of one credential.
     """
-    if answer.status != 400 or NO_CREDENTIAL in answer.message:
+    if response.status != 400 or NO_CREDENTIAL in response.message:
         return False
-    return answer.param == "credentials" or bool(_CREDENTIALS_KEY.search(answer.message))
+    return response.param == "credentials" or bool(_CREDENTIALS_KEY.search(response.message))
 
 
 class RevisionInUse:
@@ -36,7 +36,7 @@ class RevisionInUse:
 
     @contextmanager
     def known(self) -> Iterator[Revision | None]:
-        """Give the revision; None to the first caller, who has to find out, while all others wait for its answer.
+        """Give the revision; None to the first caller, who has to find out, while all others wait for its response.
 
         If that taught nothing, each of them finds out by itself: one that fails slowly must not make them queue.
         """
@@ -51,7 +51,7 @@ class RevisionInUse:
         yield self._known
 
     def remember(self, revision: Revision) -> None:
-        """Keep what an answer showed, for all later creates."""
+        """Keep what a response showed, for all later creates."""
         self._known = revision
 
     def for_vault(self, recorded: Revision) -> Revision:

@@ -6,10 +6,10 @@ everything that a preview does not know yet `UNKNOWN`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from ..secret import Secret
 
@@ -53,7 +53,7 @@ ENVIRONMENT_VARIABLE: Final = "environment_variable"
 CREDENTIAL_TYPES: Final = (STATIC_BEARER, MCP_OAUTH, ENVIRONMENT_VARIABLE)
 PROTOCOLS: Final = ("sse", "streamable_http")
 DEFAULT_PROTOCOL: Final = "streamable_http"
-CREATE_ID_KEY: Final = "pulumi_create_id"  # our mark in a vault's metadata; hidden from programs and outputs
+MARK_KEY: Final = "pulumi_create_id"  # our mark in a vault's metadata; hidden from programs and outputs
 ACTIVE: Final = "active"
 ARCHIVED: Final = "archived"
 
@@ -65,7 +65,7 @@ class Credential:
     Attributes:
         mcp_server_url: what an agent's server is matched by, byte for byte; empty for an ``environment_variable``.
         access_token: what the MCP server takes, or the value of an ``environment_variable``; None where it is not known
-            (a vault of another stack, an import, a rotation whose answer was lost) or is to stay as it is.
+            (a vault of another stack, an import, a rotation whose response was lost) or is to stay as it is.
         protocol: ``sse`` or ``streamable_http``; None where the API did not say.
         type: ``static_bearer``, ``mcp_oauth`` or ``environment_variable``.
         fields: what else the API calls ``auth``, for the last two types; secrets in it are `Secret`.
@@ -140,10 +140,10 @@ class ObservedVault:
     Attributes:
         status: ``active`` or ``archived``, whatever the revision calls it.
         metadata: without our mark.
-        create_id: our mark: the key of the create that made it; None where there is none.
-        credentials: those that came in the same answer; empty on ``2026-07``.
+        mark: our mark: the key of the create that made it; None where there is none.
+        credentials: those that came in the same response; empty on ``2026-07``.
         created_at: RFC 3339, UTC; so is updated_at.
-        revision: the revision whose shape the answer has.
+        revision: the revision whose shape the response has.
     """
 
     id: str
@@ -154,7 +154,7 @@ class ObservedVault:
     created_at: str
     updated_at: str
     revision: Revision
-    create_id: str | None = None
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,85 +198,6 @@ class RecordedVault:
     unfinished: tuple[str, ...] | None = None
     force_destroy: bool = False
     other_credentials: Mapping[str, str] | None = None
-
-
-class VaultsApi(Protocol):
-    """What the lifecycle needs of the Vaults API. Every method that asks Qoder raises `errors.QoderError`.
-
-    ``sending`` is the revision that a request is written for. ``key`` is a UUIDv4 for each create: its
-    ``Idempotency-Key``, and the mark of the vault where the revision has room for one.
-    """
-
-    @property
-    def place(self) -> Place:
-        """Where this run asks."""
-
-    @property
-    def has_seen(self) -> bool:
-        """True once Qoder has shown something that was asked for: what is looked for is at this place."""
-
-    @property
-    def deleted_ids(self) -> Collection[str]:
-        """The credentials that this process deleted: a list may show them for some seconds more."""
-
-    def fit_to_show(self, texts: Sequence[str], limit: int) -> list[str]:
-        """Return texts of Qoder's on one line each, cut to so many characters, without a secret of this process."""
-
-    def recovering(self) -> VaultsApi:
-        """Give the same API with 30 s of its own for all that is asked of it, whatever was used up before."""
-
-    def now_s(self) -> float:
-        """Tell the time, in seconds since the epoch, by this machine's clock."""
-
-    def wait(self, wait_s: float) -> None:
-        """Let time pass."""
-
-    def create_vault(
-        self,
-        display_name: str,
-        metadata: Mapping[str, str] | None,
-        credentials: Sequence[Credential],
-        *,
-        sending: Revision,
-        key: str,
-    ) -> ObservedVault:
-        """Create a vault, on ``2026-05`` with its credentials. One write."""
-
-    def get_vault(self, vault_id: str) -> ObservedVault:
-        """Read one vault, archived or not. One read."""
-
-    def find_vaults(
-        self, display_name: str, *, key: str, since_s: float, sending: Revision
-    ) -> tuple[ObservedVault, ...]:
-        """List the active vaults that a create's key marks, and those of its name made since a time of ``now_s``."""
-
-    def archive_vault(self, vault_id: str) -> None:
-        """Archive a vault, for good. One write."""
-
-    def delete_vault(self, vault_id: str) -> None:
-        """Delete a vault and its credentials, for good. One write."""
-
-    def create_credential(
-        self, vault_id: str, credential: Credential, *, sending: Revision, key: str
-    ) -> ObservedCredential:
-        """Add a credential to a vault. One write."""
-
-    def list_credentials(self, vault_id: str) -> tuple[ObservedCredential, ...]:
-        """List the active credentials of a vault. One read for each hundred."""
-
-    def get_credential(self, vault_id: str, credential_id: str) -> ObservedCredential:
-        """Read one credential, archived or not. One read."""
-
-    def update_credential(
-        self, vault_id: str, credential_id: str, before: Credential, after: Credential, *, is_sure: bool = True
-    ) -> ObservedCredential:
-        """Change the access token, and what else may change, in place (``2026-07``). One write.
-
-        ``is_sure`` is False where nobody knows if Qoder has what is recorded.
-        """
-
-    def delete_credential(self, vault_id: str, credential_id: str) -> None:
-        """Delete a credential, for good. One write."""
 
 
 Inputs = Mapping[str, Any]

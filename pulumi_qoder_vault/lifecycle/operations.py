@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..errors import Conflict, NotFound, QoderError, Refused, Unfinished, VaultNotFound
+from ..errors import Conflict, NotFound, PartialState, QoderError, RolledBack, VaultNotFound
 from .detect import RevisionInUse
 from .making import make_vault
 from .model import (
@@ -22,10 +22,10 @@ from .model import (
     ObservedVault,
     RecordedVault,
     Revision,
-    VaultsApi,
 )
 from .others import NOTHING_KNOWN, Deletion, named, others, refusal, unlisted
 from .plan import Op, Step, plan
+from .vaults_api import VaultsApi
 from .work import Work
 
 
@@ -33,9 +33,9 @@ def create(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> Reco
     """Make a vault with its credentials; if that fails half-way, delete it again.
 
     Raises:
-        Refused: a credential or the metadata was not taken; nothing is left.
-        Unfinished: likewise, and the vault could not be deleted again.
-        AnswerLost: whether a vault was made is not known.
+        RolledBack: a credential or the metadata was not taken; nothing is left.
+        PartialState: likewise, and the vault could not be deleted again.
+        OutcomeUnknown: whether a vault was made is not known.
     """
     made = make_vault(api, desired, in_use)
     recorded = _recorded(api, desired, made.vault)
@@ -49,12 +49,12 @@ def create(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> Reco
         missing = (item for item in desired.credentials if item.key not in recorded.credential_ids)
         work.carry_out(Step(Op.CREATE, item) for item in missing)
     except QoderError as failure:
-        raise _roll_back(api, work.recorded(), failure, made.suspects) from None
+        raise _roll_back(api, work.recorded(), failure, made.candidates) from None
     recorded = _settled(replace(work.recorded(), unfinished=None), desired)
-    if made.suspects:
-        raise Unfinished(
-            f"POST /vaults: its first answer was lost; it was sent once more and made vault {recorded.id}, which is "
-            f"recorded and whole{_suspicion(made.suspects)}; the next pulumi up goes on",
+    if made.candidates:
+        raise PartialState(
+            f"POST /vaults: its first response was lost; it was sent once more and made vault {recorded.id}, which is "
+            f"recorded and whole{_candidates_left(made.candidates)}; the next pulumi up goes on",
             replace(recorded, unfinished=()),
         )
     return recorded
@@ -192,7 +192,7 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
     """Make the credentials of a vault what the program asks for; the vault and its id stay.
 
     Raises:
-        Unfinished: some of the steps were carried out, and a later one failed.
+        PartialState: some of the steps were carried out, and a later one failed.
     """
     revision = in_use.for_vault(recorded.api_revision)
     assumed = _as_observed(recorded, revision)
@@ -210,7 +210,7 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
         work.carry_out(plan(recorded, desired, observed, revision))
     except QoderError as failure:
         if work.changed or recorded.unfinished is not None:
-            raise Unfinished(f"{failure}; {work.account()}", work.recorded()) from None
+            raise PartialState(f"{failure}; {work.account()}", work.recorded()) from None
         raise
     return _settled(replace(work.recorded(), unfinished=None, api_revision=revision), desired)
 
@@ -276,41 +276,41 @@ def _refuse_to_take_others_along(api: VaultsApi, recorded: RecordedVault, deleti
         raise QoderError(refusal(recorded, found, deletion))
 
 
-def _roll_back(api: VaultsApi, recorded: RecordedVault, failure: QoderError, suspects: tuple[str, ...]) -> QoderError:
+def _roll_back(api: VaultsApi, recorded: RecordedVault, failure: QoderError, candidates: tuple[str, ...]) -> QoderError:
     """Delete a vault that could not be completed. Give the error that says what is left."""
     try:
         api.recovering().delete_vault(recorded.id)
     except NotFound as absent:
         if not absent.genuine:
-            return _left_over(recorded, failure, absent, suspects)
+            return _left_over(recorded, failure, absent, candidates)
     except QoderError as second:
-        return _left_over(recorded, failure, second, suspects)
-    left = _suspicion(suspects) if suspects else ", nothing is left"
-    return Refused(f"{failure}; vault {recorded.id} was deleted again{left}")
+        return _left_over(recorded, failure, second, candidates)
+    left = _candidates_left(candidates) if candidates else ", nothing is left"
+    return RolledBack(f"{failure}; vault {recorded.id} was deleted again{left}")
 
 
 def _left_over(
-    recorded: RecordedVault, failure: QoderError, second: QoderError, suspects: tuple[str, ...]
-) -> Unfinished:
-    return Unfinished(
+    recorded: RecordedVault, failure: QoderError, second: QoderError, candidates: tuple[str, ...]
+) -> PartialState:
+    return PartialState(
         f"{failure}; vault {recorded.id} could not be deleted again ({second}), so it is recorded as partially "
-        f"created: the next pulumi up finishes it, pulumi destroy removes it{_suspicion(suspects)}",
+        f"created: the next pulumi up finishes it, pulumi destroy removes it{_candidates_left(candidates)}",
         recorded,
     )
 
 
-def _suspicion(suspects: tuple[str, ...]) -> str:
+def _candidates_left(candidates: tuple[str, ...]) -> str:
     """Name the vaults that may be orphans. They are not touched: another stack may have made them."""
-    if not suspects:
+    if not candidates:
         return ""
-    names, are = ", ".join(suspects), "is" if len(suspects) == 1 else "are"
+    names, are = ", ".join(candidates), "is" if len(candidates) == 1 else "are"
     return (
         f"; {names}, of the same name and time, {are} left alone: possibly an orphan, so delete what nobody else made"
     )
 
 
 def _recorded(api: VaultsApi, desired: DesiredVault, vault: ObservedVault) -> RecordedVault:
-    """Record a vault as it was just made, with the credentials that came in the same answer."""
+    """Record a vault as it was just made, with the credentials that came in the same response."""
     made = {item.key: item for item in vault.credentials if item.is_active and item.key}
     existing = tuple(item for item in desired.credentials if item.key in made)
     return RecordedVault(

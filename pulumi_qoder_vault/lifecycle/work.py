@@ -1,6 +1,6 @@
 """Carry out the steps of a plan on the credentials of one vault, and know at any moment what is true of it.
 
-Also where an answer is lost. What is to be done is decided in `plan`.
+Also where a response is lost. What is to be done is decided in `plan`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from ..errors import AnswerLost, Conflict, NotFound, QoderError
+from ..errors import Conflict, NotFound, OutcomeUnknown, QoderError
 from .making import PAUSES_S
 from .model import (
     ACTIVE,
@@ -19,9 +19,9 @@ from .model import (
     ObservedCredential,
     RecordedVault,
     Revision,
-    VaultsApi,
 )
 from .plan import Op, Step
+from .vaults_api import VaultsApi
 
 
 class Work:
@@ -166,7 +166,7 @@ class Work:
         self._rotations[url] = self._counts.get(url, 0)
 
     def _surely(self, send: Callable[[VaultsApi], object]) -> None:
-        """Send what does the same when it is sent twice; if its answer was lost, once more, with a time of its own."""
+        """Send what does the same when it is sent twice; if its response was lost, once more, in its own time."""
         try:
             send(self._api)
         except QoderError as lost:
@@ -204,11 +204,11 @@ class Work:
         return api.create_credential(self._vault.id, credential, sending=self._revision, key=key)
 
     def _add(self, credential: Credential) -> ObservedCredential:
-        """Make a credential, once, also where the answer is lost: then look, and send it again if it is not there.
+        """Make a credential, once, also where the response is lost: then look, and send it again if it is not there.
 
         Raises:
             Conflict: the URL is taken, or, of the first sending, there is no room.
-            AnswerLost: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made could not be found out.
         """
         key = str(uuid.uuid4())
         try:
@@ -244,7 +244,7 @@ class Work:
             why = f" ({second})"
         if conflict is not None and _is_about_url(conflict):
             raise conflict  # of the credential that was there before; any other leaves the first sending in work
-        raise AnswerLost(
+        raise OutcomeUnknown(
             f"{lost}; whether it was done could not be found out{why}: vault {self._vault.id} may hold a credential "
             f"for {url} that is in no state: look for it, and delete it"
         ) from None
@@ -280,7 +280,7 @@ def _is_predecessor(deletion: Step, creation: Step) -> bool:
 
 
 def _is_about_url(conflict: Conflict) -> bool:
-    said = f"{conflict.answer.param} {conflict.answer.message}"
+    said = f"{conflict.response.param} {conflict.response.message}"
     return "mcp_server_url" in said or "secret_name" in said
 
 

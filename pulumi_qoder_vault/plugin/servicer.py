@@ -53,11 +53,11 @@ KINDS: Mapping[Kind, tuple[Any, Any]] = {
     Kind.DELETE: (Kinds.DELETE, Kinds.DELETE_REPLACE),
 }
 
-# UNKNOWN makes the engine keep the operation as pending: only for an answer that nobody knows.
+# UNKNOWN makes the engine keep the operation as pending: only for a response that nobody knows.
 CODES: Mapping[type[errors.QoderError], grpc.StatusCode] = {
     errors.SettingsError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.NotSent: grpc.StatusCode.UNAVAILABLE,
-    errors.AnswerLost: grpc.StatusCode.UNKNOWN,
+    errors.OutcomeUnknown: grpc.StatusCode.UNKNOWN,
     errors.BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
     errors.Forbidden: grpc.StatusCode.PERMISSION_DENIED,
@@ -245,7 +245,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
         handler, inputs = _handler(request), wire.read_inputs(request.properties)
         if request.preview:
-            outputs = handler.foresee_create(self._settings, inputs)
+            outputs = handler.preview_create(self._settings, inputs)
             return provider_pb2.CreateResponse(properties=_marked(wire.to_wire(outputs), request.properties))
         with self._operating:
             connection.refuse_if_over()
@@ -276,7 +276,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         _refuse_positions(request)
         handler, recorded, inputs = _handler(request), wire.read_inputs(request.olds), wire.read_inputs(request.news)
         if request.preview:
-            outputs = handler.foresee_update(self._settings, request.id, recorded, inputs)
+            outputs = handler.preview_update(self._settings, request.id, recorded, inputs)
         else:
             with self._operating:
                 connection.refuse_if_over()

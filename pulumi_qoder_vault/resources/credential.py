@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import properties
 from ..connection import Qoder
-from ..errors import NotSent, Unfinished, VaultNotFound
+from ..errors import NotSent, PartialState, VaultNotFound
 from ..lifecycle import credential, credentials, plan
 from ..lifecycle.check import Problem
 from ..lifecycle.diff import Difference
@@ -48,11 +48,11 @@ class CredentialResource:
         desired = credential.to_credential(inputs)
         try:
             made = credentials.create(qoder.api(inputs), inputs["vault_id"], desired, qoder.revision_in_use)
-        except Unfinished as failure:
+        except PartialState as failure:
             raise _partial(failure) from None
         return _id(made), properties.to_credential_outputs(made)
 
-    def foresee_create(self, settings: Settings, inputs: Inputs) -> Outputs:
+    def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
         known = {**inputs, "base_url": settings.base_url, "workspace_id": settings.workspace_id}
         return known | dict.fromkeys(("credential_id", "api_revision"), UNKNOWN)
 
@@ -87,11 +87,11 @@ class CredentialResource:
         try:
             with elsewhere.ways_out(qoder, api, recorded.place):
                 changed = credentials.update(api, recorded, desired, rotations, qoder.revision_in_use)
-        except Unfinished as failure:
+        except PartialState as failure:
             raise _partial(failure) from None
         return properties.to_credential_outputs(changed)
 
-    def foresee_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    def preview_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
         recorded = properties.to_recorded_credential(outputs)
         revision = recorded.api_revision if settings.revision == "auto" else Revision(settings.revision)
         keeps_id = plan.keeps_id(recorded.credentials[0], credential.to_credential(inputs), revision)
@@ -105,7 +105,7 @@ class CredentialResource:
             credentials.delete(api, recorded)
 
 
-def _partial(failure: Unfinished) -> Partial:
+def _partial(failure: PartialState) -> Partial:
     return Partial(str(failure), _id(failure.recorded), properties.to_credential_outputs(failure.recorded))
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..connection import Qoder, is_first
-from ..errors import AnswerLost, ApiError, Conflict, QoderError, RateLimited, Unreachable, VaultNotFound
-from ..lifecycle.model import Place, VaultsApi
+from ..errors import ApiError, Conflict, OutcomeUnknown, QoderError, RateLimited, Unreachable, VaultNotFound
+from ..lifecycle.model import Place
+from ..lifecycle.vaults_api import VaultsApi
 from ..secret import one_line
 from ..settings import Settings
 
-_FAILURES = (Unreachable, AnswerLost, ApiError, VaultNotFound)
+_FAILURES = (Unreachable, OutcomeUnknown, ApiError, VaultNotFound)
 _OTHER_FAILURES = (Conflict, RateLimited)  # said by one who knows what was asked for, or knows nothing of it
 
 

@@ -70,7 +70,7 @@ class ResourceHandler(Protocol):
     def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
         """Make it. Give its id and outputs."""
 
-    def foresee_create(self, settings: Settings, inputs: Inputs) -> Outputs:
+    def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
         """Give the outputs, as far as a preview can know them. No request."""
 
     def find(self, qoder: Qoder, id_: str) -> Found | None:
@@ -82,7 +82,7 @@ class ResourceHandler(Protocol):
     def update(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
         """Change it in place. Give its outputs."""
 
-    def foresee_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    def preview_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
         """Give the outputs, as far as a preview can know them. No request."""
 
     def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:

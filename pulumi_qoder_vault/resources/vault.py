@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import properties
 from ..connection import Qoder
-from ..errors import Unfinished, VaultNotFound
+from ..errors import PartialState, VaultNotFound
 from ..lifecycle import check as checks
 from ..lifecycle import diff as diffs
 from ..lifecycle import operations, plan
@@ -43,11 +43,11 @@ class VaultResource:
     def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
         try:
             recorded = operations.create(qoder.api(inputs), properties.to_desired(inputs), qoder.revision_in_use)
-        except Unfinished as failure:
+        except PartialState as failure:
             raise _partial(failure) from None
         return recorded.id, properties.to_outputs(recorded)
 
-    def foresee_create(self, settings: Settings, inputs: Inputs) -> Outputs:
+    def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
         known = {"metadata": {}, **inputs, "base_url": settings.base_url, "workspace_id": settings.workspace_id}
         return known | dict.fromkeys(("credential_ids", "created_at", "updated_at", "api_revision"), UNKNOWN)
 
@@ -76,11 +76,11 @@ class VaultResource:
         try:
             with elsewhere.ways_out(qoder, api, recorded.place):
                 changed = operations.update(api, recorded, desired, qoder.revision_in_use)
-        except Unfinished as failure:
+        except PartialState as failure:
             raise _partial(failure) from None
         return properties.to_outputs(changed)
 
-    def foresee_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
+    def preview_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
         recorded = properties.to_recorded(id_, outputs)
         revision = recorded.api_revision if settings.revision == "auto" else Revision(settings.revision)
         ids = plan.credential_ids(recorded, inputs.get("credentials"), revision)
@@ -97,5 +97,5 @@ class VaultResource:
             operations.delete(api, recorded, deletion, is_forced=is_forced)
 
 
-def _partial(failure: Unfinished) -> Partial:
+def _partial(failure: PartialState) -> Partial:
     return Partial(str(failure), failure.recorded.id, properties.to_outputs(failure.recorded))

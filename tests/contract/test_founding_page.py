@@ -49,7 +49,7 @@ DOCUMENTED = json.loads("""{
 
 
 def generic(value: Any) -> Any:
-    """Return an answer with digits of ids and times replaced: what is left must be equal."""
+    """Return a response with digits of ids and times replaced: what is left must be equal."""
     if isinstance(value, dict):
         return {key: generic(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -52,7 +52,7 @@ def qoder() -> Iterator[Emulator]:
 
 @pytest.fixture
 def client(qoder: Emulator) -> Iterator[Managed]:
-    # strict: an answer that the client's models do not take is an error, not a guess
+    # strict: a response that the client's models do not take is an error, not a guess
     with (
         httpx.Client(trust_env=False) as http,
         Managed(
@@ -67,7 +67,7 @@ def client(qoder: Emulator) -> Iterator[Managed]:
 
 
 def undocumented(model: Any) -> set[str]:
-    """Return keys of an answer that the client's model does not have."""
+    """Return keys of a response that the client's model does not have."""
     return set(model.model_extra or {})
 
 
@@ -160,7 +160,7 @@ def test_update(qoder, client, auth, change, token):
 
 
 def test_validate(qoder, client):
-    """Validation is for OAuth credentials; its answer fits the client's model."""
+    """Validation is for OAuth credentials; its response fits the client's model."""
     vault_id = qoder.add_vault("v").id
     made = client.vaults.credentials.create(vault_id, auth=OAUTH)
     validation = client.vaults.credentials.mcp_oauth_validate(made.id, vault_id=vault_id)

@@ -91,7 +91,7 @@ LIVES = {
     ),
     "2026-07, the founding form": (
         Row("create", Fault.DROP_AFTER_COMMIT, 0),
-        Row("add", Fault.HTML_404, 1, "the answer is not one of the Qoder API (404"),
+        Row("add", Fault.HTML_404, 1, "the response is not one of the Qoder API (404"),
         Row("remove", Fault.CONFLICT, 1, "409"),
     ),
 }
@@ -148,7 +148,7 @@ def test_the_next_command_makes_right_what_a_fault_left(tmp_path: Path, life: st
 
 
 def test_where_the_key_is_ignored_a_second_vault_is_named(tmp_path: Path) -> None:
-    """A create with a lost answer then makes two: one is recorded, and the up fails once, naming the other one."""
+    """A create with a lost response then makes two: one is recorded, and the up fails once, naming the other one."""
     with Emulator(revision="2026-05", idempotency=False) as qoder:
         stack = Stack(tmp_path, qoder)
         program(stack, FIRST)
@@ -159,9 +159,9 @@ def test_where_the_key_is_ignored_a_second_vault_is_named(tmp_path: Path) -> Non
         orphan, ours = (each.id for each in qoder.vaults)
         assert ours == stack.resources()[0]["id"]
         assert (
-            f"POST /vaults: its first answer was lost; it was sent once more and made vault {ours}, which is recorded "
-            f"and whole; {orphan}, of the same name and time, is left alone: possibly an orphan, so delete what nobody "
-            "else made; the next pulumi up goes on"
+            f"POST /vaults: its first response was lost; it was sent once more and made vault {ours}, which is "
+            f"recorded and whole; {orphan}, of the same name and time, is left alone: possibly an orphan, so delete "
+            "what nobody else made; the next pulumi up goes on"
         ) == problem_of(up)
         assert_is_clean(up)
         assert_is_clean(stack.up())

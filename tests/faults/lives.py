@@ -148,7 +148,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(skip=st.integers(0, 6))
     def crash(self, skip: int) -> None:
-        """The provider dies between a request and its answer: what was done is in no state."""
+        """The provider dies between a request and its response: what was done is in no state."""
 
         def die() -> None:
             raise Killed

@@ -1,6 +1,6 @@
 """Pulumi's engine in one process: a program, a state and the provider over gRPC, with a clock that a test moves.
 
-What the engine does with an answer was seen with the real CLI, and the tests in `tests/engine` hold the same there:
+What the engine does with a response was seen with the real CLI, and the tests in `tests/engine` hold the same there:
 partial state, inputs that stay old where an update fails, replacement before deletion, a refresh that forgets errors.
 """
 
@@ -39,7 +39,7 @@ Props = dict[str, Any]
 
 
 class Killed(Exception):
-    """The provider dies here: nothing of its own code runs after this, and its answer reaches nobody."""
+    """The provider dies here: nothing of its own code runs after this, and its response reaches nobody."""
 
 
 @dataclass

@@ -81,7 +81,7 @@ def test_the_document_has_every_row() -> None:
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("fault", ["dropped after the commit", "409"])
 def test_the_table_sees_what_must_not_be(fault: str, front: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A provider that does not look after a lost answer, or that rolls nothing back, leaves a flaw."""
+    """A provider that does not look after a lost response, or that rolls nothing back, leaves a flaw."""
     from pulumi_qoder_vault.lifecycle import making, operations
 
     if fault == "409":

@@ -192,7 +192,7 @@ def test_only_creates_have_an_idempotency_key(
 
 
 def test_a_repeated_create_keeps_its_key_and_body(client_of: Connect, start: Callable[..., Emulator]) -> None:
-    """After a 429 the same request goes again: the server could replay its answer."""
+    """After a 429 the same request goes again: the server could replay its response."""
     qoder = start()
     qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, times=2)
     client = client_of(qoder)
@@ -235,7 +235,7 @@ def test_every_request_says_who_asks_and_what_it_speaks(
 # Which call goes again
 
 FAULTS = {
-    "transport error": (Fault.DROP_BEFORE_COMMIT, errors.AnswerLost),
+    "transport error": (Fault.DROP_BEFORE_COMMIT, errors.OutcomeUnknown),
     "408": (Fault.REQUEST_TIMEOUT, errors.ServerError),
     "500": (Fault.ERROR_BEFORE_COMMIT, errors.ServerError),
     "502": (Fault.BAD_GATEWAY_BEFORE_COMMIT, errors.ServerError),
@@ -273,7 +273,7 @@ def test_these_calls_go_again(call: str, fault: str, client_of: Connect, start: 
 @pytest.mark.parametrize("call", CREATES)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_creates_do_not(call: str, fault: str, client_of: Connect, start: Callable[..., Emulator]) -> None:
-    """A create whose answer is lost, or that met 408 or 5xx, may have been handled: it is sent once."""
+    """A create whose response is lost, or that met 408 or 5xx, may have been handled: it is sent once."""
     qoder = start("2026-07")
     client = client_of(qoder)
     vault_id = make(client, sending=R07).id
@@ -397,7 +397,7 @@ def test_credentials_of_other_types_are_read(client_of: Connect, start: Callable
 
 
 UNREADABLE = {
-    "an empty answer": (b"", "the vault is not an object"),
+    "an empty response": (b"", "the vault is not an object"),
     "null": (b"null", "the vault is not an object"),
     "a list": (b"[]", "the vault is not an object"),
     "no id": (b"{}", "it has no vault_ id"),
@@ -418,16 +418,16 @@ UNREADABLE = {
 def test_a_success_of_another_shape_is_a_lost_answer(
     case: str, client_of: Connect, start: Callable[..., Emulator]
 ) -> None:
-    """An answer that is not the API's proves nothing; the error tells what is missing, not what is there."""
+    """A response that is not the API's proves nothing; the error tells what is missing, not what is there."""
     body, reason = UNREADABLE[case]
     qoder = start()
     qoder.fail_next("*", "/**", Effect("odd", status=200, body=body))
 
-    with pytest.raises(errors.AnswerLost) as caught:
+    with pytest.raises(errors.OutcomeUnknown) as caught:
         make(client_of(qoder), SSE)
 
     host = qoder.base_url.split("/")[2]
-    assert f"POST /vaults: the answer (host {host}) is not what the Qoder API gives: {reason}" == str(caught.value)
+    assert f"POST /vaults: the response (host {host}) is not what the Qoder API gives: {reason}" == str(caught.value)
 
 
 ENVELOPE = {"type": "error", "request_id": "req_1", "error": {"type": "api_error", "message": "x"}}
@@ -446,19 +446,19 @@ def test_a_success_that_does_not_say_what_was_done_is_a_lost_answer(
     ids = filled(client, revision)
     qoder.fail_next("*", "/vaults/**", Effect("odd", status=200, body=body))
 
-    with pytest.raises(errors.AnswerLost):
+    with pytest.raises(errors.OutcomeUnknown):
         REPEATABLE[call](client, *ids)
 
     REPEATABLE[call](client, *ids)
 
 
 def test_an_active_vault_is_not_archived(client_of: Connect, start: Callable[..., Emulator]) -> None:
-    """The answer to an archiving must say that it was done."""
+    """The response to an archiving must say that it was done."""
     qoder = start()
     vault_id, _ = filled(client_of(qoder), R05)
     qoder.fail_next("POST", "/**", Effect("odd", status=200, body={"id": vault_id, "status": "active"}))
 
-    with pytest.raises(errors.AnswerLost, match="it does not say that the vault is archived"):
+    with pytest.raises(errors.OutcomeUnknown, match="it does not say that the vault is archived"):
         client_of(qoder).archive_vault(vault_id)
 
 
@@ -481,11 +481,11 @@ ID_WITH_SECRET = "vault_canary0123456789"
 def test_an_id_that_holds_a_secret_is_refused(
     body: dict[str, Any], client_of: Connect, start: Callable[..., Emulator]
 ) -> None:
-    """An id goes to plain outputs: an answer whose ids repeat a secret of the call is not Qoder's."""
+    """An id goes to plain outputs: a response whose ids repeat a secret of the call is not Qoder's."""
     qoder = start(api_token="ptemulator0000000000")
     qoder.fail_next("POST", "/vaults", Effect("echo", status=201, body=body))
 
-    with pytest.raises(errors.AnswerLost, match=r"not what the Qoder API gives: an id holds a secret$"):
+    with pytest.raises(errors.OutcomeUnknown, match=r"not what the Qoder API gives: an id holds a secret$"):
         make(client_of(qoder, ECHO.access_token), ECHO)
 
 
@@ -535,7 +535,7 @@ def test_a_list_that_is_none(
     qoder = start()
     qoder.fail_next("GET", "/**", Effect("odd", status=200, body=page))
 
-    with pytest.raises(errors.AnswerLost, match=re.escape(reason)):
+    with pytest.raises(errors.OutcomeUnknown, match=re.escape(reason)):
         client_of(qoder).list_credentials("vault_1")
 
 

@@ -350,7 +350,7 @@ def test_diff_says_what_forces_another_vault(provider: VaultProvider, field: str
 
 
 def test_diff_shows_work_that_stopped_in_the_middle(provider: VaultProvider) -> None:
-    """The inputs need not show it, so the answer is True."""
+    """The inputs need not show it, so the response is True."""
     id_, inputs, outputs = created(provider)
 
     assert provider.diff(id_, {**outputs, "unfinished": []}, inputs).changes is True

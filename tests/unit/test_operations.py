@@ -18,7 +18,7 @@ from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.emulator.faults import Commit, Ending
 from pulumi_qoder_vault.emulator.stamps import Stamps
-from pulumi_qoder_vault.errors import Answer
+from pulumi_qoder_vault.errors import ErrorResponse
 from pulumi_qoder_vault.lifecycle import making, operations
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse, refuses_credentials_key
 from pulumi_qoder_vault.lifecycle.model import Credential, DesiredVault, Place, RecordedVault, Revision
@@ -292,32 +292,37 @@ def test_an_answer_corrects_what_a_refusal_seemed_to_say(world_of: Callable[...,
 
 
 @pytest.mark.parametrize(
-    ("expected", "answer"),
+    ("expected", "response"),
     [
-        (True, Answer(400, param="credentials")),
-        (True, Answer(400, message="Unknown field 'credentials'.")),
-        (True, Answer(400, message="credentials: Extra inputs are not permitted")),
-        (True, Answer(400, message='json: unknown field "credentials"')),
-        (False, Answer(400, message="At least one credential is required when creating a vault.")),
-        (False, Answer(400, message="At least one credential is required when creating a vault.", param="credentials")),
-        (False, Answer(400, message="Field 'access_token' is required for static_bearer type.")),
-        (False, Answer(400, message="credentials[0].protocol must be sse", param="credentials[0].protocol")),
-        (False, Answer(400, message="credentials.0.protocol must be sse", param="credentials.0.protocol")),
-        (False, Answer(400, message="my_credentials are wrong")),
-        (False, Answer(400, message="Field 'display_name' is required.", param="display_name")),
-        (False, Answer(401, message="invalid credentials")),
-        (False, Answer(403, param="credentials")),
-        (False, Answer(400)),
+        (True, ErrorResponse(400, param="credentials")),
+        (True, ErrorResponse(400, message="Unknown field 'credentials'.")),
+        (True, ErrorResponse(400, message="credentials: Extra inputs are not permitted")),
+        (True, ErrorResponse(400, message='json: unknown field "credentials"')),
+        (False, ErrorResponse(400, message="At least one credential is required when creating a vault.")),
+        (
+            False,
+            ErrorResponse(
+                400, message="At least one credential is required when creating a vault.", param="credentials"
+            ),
+        ),
+        (False, ErrorResponse(400, message="Field 'access_token' is required for static_bearer type.")),
+        (False, ErrorResponse(400, message="credentials[0].protocol must be sse", param="credentials[0].protocol")),
+        (False, ErrorResponse(400, message="credentials.0.protocol must be sse", param="credentials.0.protocol")),
+        (False, ErrorResponse(400, message="my_credentials are wrong")),
+        (False, ErrorResponse(400, message="Field 'display_name' is required.", param="display_name")),
+        (False, ErrorResponse(401, message="invalid credentials")),
+        (False, ErrorResponse(403, param="credentials")),
+        (False, ErrorResponse(400)),
     ],
 )
-def test_what_shows_that_a_server_is_2026_07(expected: bool, answer: Answer) -> None:
+def test_what_shows_that_a_server_is_2026_07(expected: bool, response: ErrorResponse) -> None:
     """A 400 about the key `credentials` itself; not one about what is in it, and not the founding page's sentence."""
-    assert expected is refuses_credentials_key(answer)
+    assert expected is refuses_credentials_key(response)
 
 
 @pytest.mark.parametrize(("setting", "has_key"), [("2026-05", True), ("2026-07", False)])
 def test_an_explicit_revision_is_what_is_sent(world_of: Callable[..., World], setting: str, has_key: bool) -> None:
-    """Nothing is tried out: the setting fixes the form; the answer is read as what it is."""
+    """Nothing is tried out: the setting fixes the form; the response is read as what it is."""
     world = world_of("2026-07", setting, credentials_key="ignore")
     world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN)
 
@@ -384,7 +389,7 @@ def test_a_lost_answer_where_the_key_is_ignored(world_of: Callable[..., World], 
     failure = failure_of(world.create, desired(ONE, TWO))
 
     first, second = (vault.id for vault in world.qoder.vaults)
-    assert isinstance(failure, errors.Unfinished)
+    assert isinstance(failure, errors.PartialState)
     assert (second, (ONE, TWO), ()) == (failure.recorded.id, failure.recorded.credentials, failure.recorded.unfinished)
     assert f"made vault {second}, which is recorded and whole; {first}, of the same name and time, is left" in str(
         failure
@@ -411,7 +416,7 @@ def test_a_twin_of_another_stack_is_neither_adopted_nor_deleted(
 
     try:
         recorded = world.create(desired(ONE))
-    except errors.Unfinished as failure:
+    except errors.PartialState as failure:
         assert (revision, True) == ("2026-05", twin.id in str(failure))  # noqa: PT017 the others do not fail
         recorded = failure.recorded
 
@@ -462,7 +467,7 @@ def test_a_404_that_is_not_genuine_is_no_proof_that_a_vault_vanished(world_of: C
 
 @pytest.fixture
 def slow_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The times of vaults come from a clock that is half a minute behind the `Date` of the answers."""
+    """The times of vaults come from a clock that is half a minute behind the `Date` of the responses."""
     now = Stamps.now
     monkeypatch.setattr(Stamps, "now", lambda stamps: now(stamps) - timedelta(seconds=30))
 
@@ -524,7 +529,7 @@ def test_a_create_still_in_work_is_waited_for(
 
     try:
         recorded = world.create(desired(ONE))
-    except errors.Unfinished as failure:
+    except errors.PartialState as failure:
         assert ("2026-05", False) == (revision, idempotency)
         recorded = failure.recorded
 
@@ -552,7 +557,7 @@ def test_what_cannot_be_found_out_is_said(world_of: Callable[..., World], revisi
 
     failure = failure_of(world.create, desired(ONE))
 
-    assert isinstance(failure, errors.AnswerLost)
+    assert isinstance(failure, errors.OutcomeUnknown)
     assert "; whether it was done could not be found out (GET /vaults: " in str(failure)
     assert str(failure).endswith(
         f"): a vault named 'my-mcp-vault' may exist at {world.qoder.base_url}: look for it, and delete it, before the "
@@ -622,7 +627,7 @@ def test_a_lost_answer_to_a_credential_makes_one(
 
 @pytest.mark.parametrize("fault", [*LOST, *BEFORE], ids=repr)
 def test_a_rotation_whose_refusal_is_lost_goes_on(founding: World, fault: Fault) -> None:
-    """The 409 that lets the old one go first may be the answer that was lost: it comes again, and is obeyed."""
+    """The 409 that lets the old one go first may be the response that was lost: it comes again, and is obeyed."""
     recorded = founding.create(desired(ONE, TWO))
     founding.qoder.fail_next("POST", "/vaults/*/credentials", fault)
 
@@ -644,7 +649,7 @@ def test_a_rotation_that_stays_in_work_removes_nothing(
 
     failure = failure_of(world.update, recorded, desired(NEW_ONE))
 
-    assert isinstance(failure, errors.AnswerLost)
+    assert isinstance(failure, errors.OutcomeUnknown)
     assert "is still in work (409 conflict_error" in str(failure)
     posts = [item for item in world.qoder.requests if item.method == "POST"]
     assert {409} == {item.status for item in posts[1:]}
@@ -673,7 +678,7 @@ def test_a_refused_credential_takes_the_vault_back(current: World, fault: Fault)
 
     failure = failure_of(current.create, desired(ONE, TWO, THREE))
 
-    assert isinstance(failure, errors.Refused)
+    assert isinstance(failure, errors.RolledBack)
     assert [] == current.qoder.vaults
     assert re.search(r"; vault vault_[0-9a-f]{32} was deleted again, nothing is left$", str(failure))
     assert [
@@ -701,7 +706,7 @@ def test_a_rollback_whose_answer_is_lost_is_done(current: World, fault: Fault) -
     current.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN)
     current.qoder.fail_next("DELETE", "/vaults/*", fault)
 
-    assert isinstance(failure_of(current.create, desired(ONE)), errors.Refused)
+    assert isinstance(failure_of(current.create, desired(ONE)), errors.RolledBack)
     assert [] == current.qoder.vaults
 
 
@@ -721,7 +726,7 @@ def test_a_rollback_that_fails_is_recorded(stuck: tuple[World, Any]) -> None:
     world, failure = stuck
 
     (vault,) = world.qoder.vaults
-    assert isinstance(failure, errors.Unfinished)
+    assert isinstance(failure, errors.PartialState)
     assert (vault.id, (ONE,), {URL: vault.credentials[0].id}, {URL: 0}, ()) == (
         failure.recorded.id,
         failure.recorded.credentials,
@@ -778,7 +783,7 @@ def test_metadata_that_is_not_stored_is_not_recorded(founding: World) -> None:
 
 @pytest.mark.parametrize("metadata", [{"team": "tools"}, {}, None])
 def test_metadata_that_is_stored(world_of: Callable[..., World], metadata: dict[str, str] | None) -> None:
-    """Where the answer carries what was asked for, the create is done, on any revision."""
+    """Where the response carries what was asked for, the create is done, on any revision."""
     for world in (world_of("2026-05", store_metadata=True), world_of("2026-07")):
         recorded = world.create(desired(ONE, metadata=metadata))
 
@@ -828,9 +833,9 @@ def test_a_404_of_a_proxy_is_no_proof(world: World, fault: Fault) -> None:
 
     for act, call in ((world.read, "GET"), (world.delete, "DELETE")):
         assert (
-            f"{call} /vaults/vault_1: the answer is not one of the Qoder API (404, host {host_of(world.qoder)}): check "
-            f"the proxy and qoder:baseUrl, which is {base_url}; the API's is like {DEFAULT_BASE_URL}; nothing proves "
-            f"that vault vault_1 is gone; it was made at {base_url}, and this run asked {base_url}"
+            f"{call} /vaults/vault_1: the response is not one of the Qoder API (404, host {host_of(world.qoder)}): "
+            f"check the proxy and qoder:baseUrl, which is {base_url}; the API's is like {DEFAULT_BASE_URL}; "
+            f"nothing proves that vault vault_1 is gone; it was made at {base_url}, and this run asked {base_url}"
         ) == line_of(act, recorded)
     assert 1 == len(world.qoder.vaults)
 
@@ -1103,7 +1108,7 @@ def test_removing_what_is_gone_is_no_failure(world: World) -> None:
 
 
 def test_the_service_moved_on(world_of: Callable[..., World]) -> None:
-    """A vault made on 2026-05 is rotated in place once the service has become 2026-07: the answer's shape counts."""
+    """A vault made on 2026-05 is rotated in place once the service has become 2026-07: the response's shape counts."""
     world = world_of("2026-05")
     recorded = world.create(desired(ONE))
     world.qoder.revision = "2026-07"
@@ -1139,7 +1144,7 @@ def test_a_foreign_credential_with_the_url_is_named_and_not_touched(world: World
     failure = failure_of(world.update, recorded, desired(ONE, TWO))
 
     assert before == world.qoder.vaults
-    assert not isinstance(failure, errors.Unfinished)
+    assert not isinstance(failure, errors.PartialState)
     assert (
         f": credential {foreign.id} for {OTHER_URL} is in the vault, and this resource did not make it. If it is of "
         "another stack or person, take it out of this program; if a run"
@@ -1213,7 +1218,7 @@ def test_a_later_step_that_fails_says_what_was_done(current: World) -> None:
 
     failure = failure_of(current.update, recorded, desired(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
 
-    assert isinstance(failure, errors.Unfinished)
+    assert isinstance(failure, errors.PartialState)
     assert ((NEW_ONE, TWO), recorded.credential_ids, ()) == (
         failure.recorded.credentials,
         failure.recorded.credential_ids,
@@ -1262,7 +1267,7 @@ def test_a_former_access_token_is_put_back(founding: World) -> None:
 
     failure = failure_of(founding.update, recorded, desired(NEW_ONE, TWO))
 
-    assert isinstance(failure, errors.Unfinished)
+    assert isinstance(failure, errors.PartialState)
     assert tokens_of(ONE, TWO) == founding.active
     assert (ONE, TWO) == failure.recorded.credentials
     assert f"put the former access token for {URL} back, as {failure.recorded.credential_ids[URL]}" in str(failure)
@@ -1311,7 +1316,7 @@ def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) ->
 
     failure = failure_of(founding.update, recorded, desired(NEW_ONE, TWO))
 
-    assert isinstance(failure, errors.Unfinished)
+    assert isinstance(failure, errors.PartialState)
     assert ((TWO,), {OTHER_URL}) == (failure.recorded.credentials, failure.recorded.credential_ids.keys())
     assert (
         f"; done before: deleted {recorded.credential_ids[URL]}; the former access token for {URL} could not be put "
@@ -1331,7 +1336,7 @@ def test_a_rotation_that_nobody_answered_is_sent_again(current: World) -> None:
 
     failure = failure_of(current.update, recorded, desired(NEW_ONE, TWO))
 
-    assert isinstance(failure, errors.Unfinished)
+    assert isinstance(failure, errors.PartialState)
     assert (replace(ONE, access_token=None), TWO) == failure.recorded.credentials
     current.update(failure.recorded, desired(ONE, TWO))  # the program went back
     assert tokens_of(ONE, TWO) == current.active
@@ -1361,7 +1366,7 @@ def test_the_record_is_the_truth_wherever_it_stops(world_of: Callable[..., World
         try:
             world.update(recorded, wanted)
             continue
-        except errors.Unfinished as failure:
+        except errors.PartialState as failure:
             left = failure.recorded
         except errors.Forbidden:
             left = recorded
@@ -1409,7 +1414,7 @@ def test_delete(world: World) -> None:
 
 @pytest.mark.parametrize("archive_again", [200, 409])
 def test_archive(world_of: Callable[..., World], archive_again: int) -> None:
-    """With `on_delete="archive"` the vault stays, archived; a second time is success, whatever the answer."""
+    """With `on_delete="archive"` the vault stays, archived; a second time is success, whatever the response."""
     for revision in ("2026-05", "2026-07"):
         world = world_of(revision, archive_again=archive_again)
         recorded = world.create(desired(ONE, on_delete="archive"))

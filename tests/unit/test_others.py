@@ -166,7 +166,7 @@ def test_what_this_process_deleted_does_not_count(qoder: Emulator, api: Client) 
 
 
 def test_a_deletion_that_was_answered_at_the_second_attempt_counts(qoder: Emulator, api: Client) -> None:
-    """The first one was handled and its answer lost; then 404 says that it is gone."""
+    """The first one was handled and its response lost; then 404 says that it is gone."""
     recorded = made(api)
     own = qoder.add_credential(recorded.id, THEIRS, "our-token")
     qoder.fail_next("DELETE", "/vaults/*/credentials/*", Fault.DROP_AFTER_COMMIT)

@@ -127,7 +127,7 @@ def host_of(qoder: Emulator) -> str:
 
 
 def elsewhere(qoder: Emulator) -> str:
-    """What is said where an answer is not the API's own."""
+    """What is said where a response is not the API's own."""
     return f": check the proxy and qoder:baseUrl, which is {qoder.base_url}; the API's is like {DEFAULT_BASE_URL}"
 
 
@@ -487,7 +487,7 @@ def test_a_wait_past_the_budget_fails_at_once(
 def test_a_wait_leaves_time_for_what_must_not_be_sent_twice(
     connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, timeout_s: float, longest_s: int
 ) -> None:
-    """A create is not sent in the last 5 s, or the last tenth: its answer could be lost, where a 429 is harmless."""
+    """A create is not sent in the last 5 s, or the last tenth: its response could be lost, where a 429 is harmless."""
     transport = connect_to(qoder, timeout_s=timeout_s)
     for wait_s in (longest_s, longest_s + 1):
         qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, retry_after=wait_s)
@@ -503,7 +503,7 @@ def test_a_wait_leaves_time_for_what_must_not_be_sent_twice(
 def test_what_is_repeatable_may_be_sent_in_the_last_moment(
     connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any
 ) -> None:
-    """If its answer is lost it is sent again."""
+    """If its response is lost it is sent again."""
     qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED, retry_after=119)
 
     connect_to(qoder, timeout_s=120.0).send(GET)
@@ -578,7 +578,7 @@ def test_a_deadline_may_come_before_the_timeout(
 
 
 def test_a_body_that_drips_cannot_stretch_the_budget(serve_raw: Callable[..., Any]) -> None:
-    """The budget holds for an answer that comes in small pieces, as it does for one that does not come."""
+    """The budget holds for a response that comes in small pieces, as it does for one that does not come."""
 
     def drip(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
@@ -594,7 +594,7 @@ def test_a_body_that_drips_cannot_stretch_the_budget(serve_raw: Callable[..., An
     finally:
         transport.close()
 
-    assert isinstance(failure, errors.AnswerLost)
+    assert isinstance(failure, errors.OutcomeUnknown)
     assert time.monotonic() - began_s < 2
 
 
@@ -627,14 +627,14 @@ def test_an_error_of_more_than_64_kib_is_no_envelope(
     assert (
         f"GET /vaults: no (400 invalid_request_error, request_id req_7, host {host_of(qoder)})"
         if is_read
-        else f"GET /vaults: the answer is not one of the Qoder API (400, host {host_of(qoder)}){elsewhere(qoder)}"
+        else f"GET /vaults: the response is not one of the Qoder API (400, host {host_of(qoder)}){elsewhere(qoder)}"
     ) == str(failure_of(transport, GET))
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(
     serve_raw: Callable[..., Any], connect_to: Callable[..., Transport], qoder: Emulator
 ) -> None:
-    """An answer of more than 16 MiB is given up."""
+    """A response of more than 16 MiB is given up."""
 
     def flood(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
@@ -643,7 +643,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(
 
     transport = connect_to(qoder, base_url=serve_raw(flood).base_url)
 
-    assert "GET /vaults: the answer is larger than 16 MiB" == line_of(transport, GET)
+    assert "GET /vaults: the response is larger than 16 MiB" == line_of(transport, GET)
 
 
 # Where to
@@ -792,7 +792,7 @@ ANSWERS = {
         "GET /vaults: Qoder refused the request (418 teapot_error, request_id req_7, host {host})",
         errors.ApiError,
     ),
-    422: (PAGE, "GET /vaults: the answer is not one of the Qoder API (422, host {host}){elsewhere}", errors.ApiError),
+    422: (PAGE, "GET /vaults: the response is not one of the Qoder API (422, host {host}){elsewhere}", errors.ApiError),
     429: (
         envelope("rate_limit_error", "Slow down"),
         "GET /vaults: Slow down (429 rate_limit_error, request_id req_7, host {host}): try again later, or lower "
@@ -802,7 +802,7 @@ ANSWERS = {
     ),
     503: (
         PAGE,
-        "GET /vaults: the answer is not one of the Qoder API (503, host {host}); gave up after 0 s and 1 attempt, "
+        "GET /vaults: the response is not one of the Qoder API (503, host {host}); gave up after 0 s and 1 attempt, "
         "since the next wait would pass the 1 s of qoder:timeout",
         errors.ServerError,
     ),
@@ -813,7 +813,7 @@ ANSWERS = {
 def test_each_refusal_is_one_exact_line(qoder: Emulator, connect_to: Callable[..., Transport], status: int) -> None:
     """What, where, HTTP status, `error.type`, `request_id`, and what to do, in one line."""
     body, line, kind = ANSWERS[status]
-    qoder.fail_next("GET", "/vaults", Effect("an answer", status=status, headers=JSON, body=body), times=None)
+    qoder.fail_next("GET", "/vaults", Effect("a response", status=status, headers=JSON, body=body), times=None)
 
     failure = failure_of(connect_to(qoder, timeout_s=1.0), GET)
 
@@ -872,7 +872,7 @@ def test_a_404_of_somebody_else_is_not_genuine(qoder: Emulator, transport: Trans
 
     assert isinstance(failure, errors.NotFound)
     assert not failure.genuine
-    line = f"GET /vaults: the answer is not one of the Qoder API (404, host {host_of(qoder)}){elsewhere(qoder)}"
+    line = f"GET /vaults: the response is not one of the Qoder API (404, host {host_of(qoder)}){elsewhere(qoder)}"
     assert line == str(failure)
 
 
@@ -883,8 +883,8 @@ def test_an_unreadable_success_is_a_lost_answer(qoder: Emulator, transport: Tran
 
     failure = failure_of(transport, GET)
 
-    assert isinstance(failure, errors.AnswerLost)
-    line = f"GET /vaults: the answer (200, host {host_of(qoder)}) is not JSON; check qoder:baseUrl and the proxy"
+    assert isinstance(failure, errors.OutcomeUnknown)
+    line = f"GET /vaults: the response (200, host {host_of(qoder)}) is not JSON; check qoder:baseUrl and the proxy"
     assert line == str(failure)
 
 
@@ -892,7 +892,7 @@ def test_an_unreadable_success_is_a_lost_answer(qoder: Emulator, transport: Tran
 def test_an_empty_success_is_told_from_a_204(
     qoder: Emulator, transport: Transport, status: int, expected: object
 ) -> None:
-    """A 204 means to be empty; any other empty answer may be a proxy's."""
+    """A 204 means to be empty; any other empty response may be a proxy's."""
     qoder.fail_next("GET", "/vaults", Effect("empty", status=status))
 
     assert expected is transport.send(GET)

@@ -117,7 +117,7 @@ class Plugin:
         made = self.call("Create", urn=self.urn, properties=inputs, **fields)
         return Resource(made.id, inputs, received(made.properties))
 
-    def foresee_create(self, news: Props) -> tuple[str, Props]:
+    def preview_create(self, news: Props) -> tuple[str, Props]:
         made = self.call("Create", urn=self.urn, properties=self.checked(news), preview=True)
         return made.id, received(made.properties)
 
@@ -126,7 +126,7 @@ class Plugin:
         changed = self.call("Update", urn=self.urn, id=resource.id, olds=resource.outputs, news=inputs, **fields)
         return Resource(resource.id, inputs, received(changed.properties))
 
-    def foresee_update(self, resource: Resource, news: Props) -> Props:
+    def preview_update(self, resource: Resource, news: Props) -> Props:
         return self.update(resource, news, preview=True).outputs
 
     def find(self, id_: str) -> Resource | None:

@@ -693,7 +693,7 @@ def test_a_preview_of_a_create_asks_nobody(shared: Callable[..., Shared], type_:
     """Every output of a create is there, or is said to be unknown."""
     there = shared(settings={"apiToken": ""})
 
-    id_, outputs = there.plugin.foresee_create(there.given(TYPES[type_]))
+    id_, outputs = there.plugin.preview_create(there.given(TYPES[type_]))
 
     assert "" == id_
     assert [] == there.qoder.requests + in_plain(outputs)
@@ -709,7 +709,7 @@ def test_a_preview_of_a_rotation_knows_if_the_id_stays(
     made = there.create(BEARER)
     news = there.given(BEARER, accessToken=NEW_TOKEN)
 
-    foreseen = there.plugin.foresee_update(made, news)
+    foreseen = there.plugin.preview_update(made, news)
 
     assert [] == there.qoder.requests
     assert (made.outputs["credentialId"] if stays else UNKNOWN) == foreseen["credentialId"]
@@ -722,7 +722,7 @@ def test_a_preview_shows_the_outputs_of_a_create(shared: Callable[..., Shared]) 
     there = shared()
 
     for given in TYPES.values():
-        _, foreseen = there.plugin.foresee_create(there.given(given))
+        _, foreseen = there.plugin.preview_create(there.given(given))
         made = there.create(given).outputs
         there.qoder.delete_credential(there.vault_id, made["credentialId"])
         assert made == {name: made[name] if value == UNKNOWN else value for name, value in foreseen.items()}
@@ -1076,7 +1076,7 @@ def test_what_the_program_gave_as_a_secret_stays_one(shared: Callable[..., Share
 
     made = there.create(given, metadata={"team": secret("meta-canary"), "more": "x"})
 
-    for properties in (made.inputs, made.outputs, there.plugin.foresee_create(there.given(given))[1]):
+    for properties in (made.inputs, made.outputs, there.plugin.preview_create(there.given(given))[1]):
         assert [] == in_plain(properties)
         assert secret("scope-canary") == properties["refresh"]["scope"]
         assert "client-1" == properties["refresh"]["clientId"]
@@ -1155,7 +1155,7 @@ def test_metadata_that_is_not_stored_takes_the_credential_back(
 
 
 def test_a_service_that_moved_on_since_takes_what_it_can_take_now(shared: Callable[..., Shared]) -> None:
-    """The revision that answers counts, not the one of the last answer."""
+    """The revision that answers counts, not the one of the last response."""
     there = shared("2026-05")
     made = there.create(BEARER)
     there.qoder.revision = "2026-07"

@@ -395,11 +395,11 @@ def test_an_unknown_function_is_refused_by_name(plugin: Plugin) -> None:
 
 
 def test_every_error_of_ours_has_a_code() -> None:
-    """The engine keeps an operation as pending for UNKNOWN: only for an answer that nobody knows."""
+    """The engine keeps an operation as pending for UNKNOWN: only for a response that nobody knows."""
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.QoderError)}
     found = {kind: next(servicer.CODES[base] for base in kind.__mro__ if base in servicer.CODES) for kind in kinds}
 
-    assert {errors.AnswerLost} == {kind for kind, code in found.items() if code is Code.UNKNOWN}
+    assert {errors.OutcomeUnknown} == {kind for kind, code in found.items() if code is Code.UNKNOWN}
     assert not {Code.INTERNAL, Code.DATA_LOSS, Code.OK} & set(found.values())
 
 
@@ -449,7 +449,7 @@ def test_a_wrong_api_token_is_unauthenticated(serve: Callable[..., Plugin], qode
 def test_no_api_token_at_all_is_said(serve: Callable[..., Plugin], qoder: Emulator) -> None:
     """Only by what asks Qoder: check, diff and a preview work without one."""
     plugin = serve().configure(qoder, apiToken="")
-    plugin.foresee_create(vault())
+    plugin.preview_create(vault())
 
     with pytest.raises(Failed) as caught:
         plugin.create(vault())
@@ -692,7 +692,7 @@ def test_cancel_ends_a_wait_at_once(plugin: Plugin, qoder: Emulator, true_waits:
 def test_after_cancel_a_recovery_still_finds_what_was_made(
     plugin: Plugin, qoder: Emulator, over: threading.Event
 ) -> None:
-    """An answer that is lost while a run ends: the vault is looked for, and recorded."""
+    """A response that is lost while a run ends: the vault is looked for, and recorded."""
     plugin.configure(qoder, apiRevision=qoder.revision)
     qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT, delay_s=0.4)
     creating = Later(lambda: plugin.create(vault()))
@@ -706,7 +706,7 @@ def test_after_cancel_a_recovery_still_finds_what_was_made(
 
 
 def test_after_cancel_nothing_begins(plugin: Plugin, qoder: Emulator) -> None:
-    """What queued for a thread, or for the answer to the first create, makes nothing."""
+    """What queued for a thread, or for the response to the first create, makes nothing."""
     made = plugin.create(vault())
     plugin.stub.Cancel(empty_pb2.Empty())
     qoder.clear_requests()

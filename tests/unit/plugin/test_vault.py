@@ -168,10 +168,10 @@ def test_a_name_that_was_given_as_a_secret_stays_one(vault_plugin: Callable[...,
 
     resource = plugin.create(news)
     everything = [
-        plugin.foresee_create(news)[1],
+        plugin.preview_create(news)[1],
         resource.inputs,
         resource.outputs,
-        plugin.foresee_update(resource, {**news, "onDelete": "archive"}),
+        plugin.preview_update(resource, {**news, "onDelete": "archive"}),
         plugin.update(resource, {**news, "credentials": [credential(token=NEW_TOKEN)]}).outputs,
     ]
     qoder.archive_vault(resource.id)
@@ -270,7 +270,7 @@ def test_a_preview_of_a_create_asks_nobody(serve: Callable[..., Plugin], qoder: 
     """It needs no API token; what is known is shown, ids and times are not known, and no id is given."""
     plugin = serve().configure(qoder, apiToken="", workspaceId="ws_1")
 
-    id_, outputs = plugin.foresee_create(vault())
+    id_, outputs = plugin.preview_create(vault())
 
     assert "" == id_
     assert [] == qoder.requests
@@ -283,7 +283,7 @@ def test_a_preview_of_a_create_asks_nobody(serve: Callable[..., Plugin], qoder: 
 
 def test_a_preview_shows_every_output_that_a_create_gives(plugin: Plugin) -> None:
     """A dependent that reads one in a preview gets it, or is told that it is not known."""
-    assert plugin.create(vault()).outputs.keys() == plugin.foresee_create(vault())[1].keys()
+    assert plugin.create(vault()).outputs.keys() == plugin.preview_create(vault())[1].keys()
 
 
 @pytest.mark.parametrize(("revision", "foreseen"), [("2026-05", UNKNOWN), ("2026-07", "the same")])
@@ -297,7 +297,7 @@ def test_a_preview_of_a_rotation_knows_the_ids_that_stay(
     news = vault(credential(token=NEW_TOKEN), credential(OTHER_URL, OTHER_TOKEN))
     qoder.clear_requests()
 
-    outputs = plugin.foresee_update(resource, news)
+    outputs = plugin.preview_update(resource, news)
 
     assert {URL: UNKNOWN if foreseen == UNKNOWN else ids[URL], OTHER_URL: ids[OTHER_URL]} == outputs["credentialIds"]
     assert [] == qoder.requests
@@ -312,7 +312,7 @@ def test_a_preview_of_what_is_unknown_knows_no_ids(plugin: Plugin, credentials: 
     """Any of them may change."""
     resource = plugin.create(vault())
 
-    assert UNKNOWN == plugin.foresee_update(resource, vault(credentials=credentials))["credentialIds"]
+    assert UNKNOWN == plugin.preview_update(resource, vault(credentials=credentials))["credentialIds"]
 
 
 # Life
