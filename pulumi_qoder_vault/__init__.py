@@ -5,11 +5,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .dynamic import CredentialArgs, Vault
-    from .dynamic_credential import Credential
+    from .dynamic_credential import (
+        Credential,
+        InjectionLocationArgs,
+        NetworkingArgs,
+        OAuthRefreshArgs,
+        TokenEndpointAuthArgs,
+    )
 
-__all__ = ["Credential", "CredentialArgs", "Vault"]
+__all__ = [
+    "Credential",
+    "CredentialArgs",
+    "InjectionLocationArgs",
+    "NetworkingArgs",
+    "OAuthRefreshArgs",
+    "TokenEndpointAuthArgs",
+    "Vault",
+]
 
-_HOMES = {"Credential": "dynamic_credential", "CredentialArgs": "dynamic", "Vault": "dynamic"}
+_OF_VAULT = ("CredentialArgs", "Vault")
+_HOMES = {name: "dynamic" if name in _OF_VAULT else "dynamic_credential" for name in __all__}
 
 
 def __getattr__(name: str) -> object:

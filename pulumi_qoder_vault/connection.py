@@ -1,30 +1,94 @@
-"""The process' connections to Qoder: one for all resources with the same settings, made when it is needed.
+"""The connections of a process to Qoder: one for all resources with the same settings, made when it is needed.
 
 Importing this imports no HTTP.
 """
 
 from __future__ import annotations
 
-import functools
 import platform
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from . import properties
 from .errors import NotSent
+from .lifecycle.inputs import Inputs
 from .secret import secrets_in
 from .settings import Settings
 
 if TYPE_CHECKING:
     from .api.client import Client
+    from .api.rate import Clock
     from .api.transport import Transport
-    from .lifecycle.detect import RevisionInUse
+    from .lifecycle.capabilities import RevisionInUse
 
-_CONNECTING = threading.Lock()
-_OVER = threading.Event()
-_SAID: set[object] = set()
+
+class Connections:
+    """The connections of one process: their limits, and what they learned, hold for all resources together.
+
+    Args:
+        clock: what their waits go by; None for the time of this machine, until `stop_waiting`.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._made: dict[Settings, tuple[Transport, RevisionInUse]] = {}
+        self._over = threading.Event()
+        self._said: set[object] = set()
+
+    def to(self, settings: Settings) -> tuple[Transport, RevisionInUse]:
+        """Return the connection to one Qoder, and what is known of its revision."""
+        with self._lock:
+            if settings not in self._made:
+                self._made[settings] = self._connect(settings)
+            return self._made[settings]
+
+    def _connect(self, settings: Settings) -> tuple[Transport, RevisionInUse]:
+        from importlib.metadata import version
+
+        from .api.rate import Clock
+        from .api.transport import Transport
+        from .lifecycle.capabilities import RevisionInUse
+
+        names = ("pulumi-qoder-vault", "pulumi")
+        user_agent = " ".join([*(f"{name}/{version(name)}" for name in names), f"python/{platform.python_version()}"])
+        clock = replace(self._clock or Clock(sleep=self._over.wait), is_over=self._over.is_set)
+        return Transport(settings, user_agent, clock), RevisionInUse(settings.revision)
+
+    def stop_waiting(self) -> None:
+        """End every wait, and let no other one begin: what is under way is ended as it can be."""
+        self._over.set()
+
+    def start_waiting(self) -> None:
+        """Let waits be waits: another engine, or the next command of one, has attached to this process."""
+        self._over.clear()
+        self._said.clear()
+
+    def refuse_if_over(self) -> None:
+        """Let nothing begin once this run is over.
+
+        Raises:
+            NotSent: it is.
+        """
+        if self._over.is_set():
+            raise NotSent("not begun, since this run was cancelled")
+
+    def is_first(self, subject: object) -> bool:
+        """Return True if nobody has asked this about a subject before: what concerns a whole run is said once."""
+        with self._lock:
+            is_new = subject not in self._said
+            self._said.add(subject)
+            return is_new
+
+    def close(self) -> None:
+        """Close them."""
+        for transport, _ in self._made.values():
+            transport.close()
+
+
+CONNECTIONS = Connections()
+"""Those of this process. A test puts its own in their place, with a clock that it moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +106,12 @@ class Qoder:
     tell: Callable[[str], None] | None = None
     urn: str = ""
 
-    def api(self, *inputs: Mapping[str, Any]) -> Client:
-        """Give the API, with every secret of these inputs, which it must not show."""
+    def api(self, *inputs: Inputs) -> Client:
+        """Return a client that redacts every secret in these inputs."""
         from .api.client import Client
 
-        transport, _ = _to_qoder(self.settings)
-        secrets = {secret for item in inputs for secret in secrets_in(properties.to_inputs(item))}
+        transport, _ = CONNECTIONS.to(self.settings)
+        secrets = {secret for item in inputs for secret in secrets_in(item)}
         transport.known_secrets.update(secrets)
         deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
         return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell)
@@ -55,53 +119,4 @@ class Qoder:
     @property
     def revision_in_use(self) -> RevisionInUse:
         """What the process knows of this Qoder's revision."""
-        return _to_qoder(self.settings)[1]
-
-
-def stop_waiting() -> None:
-    """End every wait of the process, and let no other one begin: what is under way is ended as it can be."""
-    _OVER.set()
-
-
-def refuse_if_over() -> None:
-    """Let nothing begin once this run is over.
-
-    Raises:
-        NotSent: it is.
-    """
-    if _OVER.is_set():
-        raise NotSent("not begun, since this run was cancelled")
-
-
-def start_waiting() -> None:
-    """Let waits be waits: another engine, or the next command of one, has attached to this process."""
-    _OVER.clear()
-    _SAID.clear()
-
-
-def is_first(subject: object) -> bool:
-    """Tell if nobody has asked this about a subject before: what concerns a whole run is said once."""
-    with _CONNECTING:
-        is_new = subject not in _SAID
-        _SAID.add(subject)
-        return is_new
-
-
-def _to_qoder(settings: Settings) -> tuple[Transport, RevisionInUse]:
-    """Give the process' connection to one Qoder: its limits, and what it learned, hold for all resources together."""
-    with _CONNECTING:  # a cache alone would let threads that come together make one each
-        return _connect(settings)
-
-
-@functools.cache
-def _connect(settings: Settings) -> tuple[Transport, RevisionInUse]:
-    from importlib.metadata import version
-
-    from .api.rate import Clock
-    from .api.transport import Transport
-    from .lifecycle.detect import RevisionInUse
-
-    names = ("pulumi-qoder-vault", "pulumi")
-    user_agent = " ".join([*(f"{name}/{version(name)}" for name in names), f"python/{platform.python_version()}"])
-    clock = Clock(sleep=_OVER.wait, is_over=_OVER.is_set)
-    return Transport(settings, user_agent, clock), RevisionInUse(settings.revision)
+        return CONNECTIONS.to(self.settings)[1]

@@ -6,19 +6,17 @@ of the resource: none of them ever changes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult, Resource
+from pulumi.dynamic import Resource
 
-from . import properties
-from .dynamic import QoderProvider, refuse_options, warn_of_options
-from .guard import one_clean_line
-from .lifecycle.model import ENVIRONMENT_VARIABLE, MCP_OAUTH
-from .pulumi_values import from_plain, to_plain
+from .dynamic_provider import QoderProvider, refuse_options, warn_of_options
+from .pulumi_values import PROVIDER_KEY, to_plain
 
 if TYPE_CHECKING:
-    from .resources.handler import ResourceHandler
+    from .resources.credential import CredentialResource
 
 CREDENTIAL_TYPE = "pulumi-python:dynamic/qoder:Credential"
 
@@ -28,27 +26,98 @@ PICKLED_PROVIDER = (
 )
 
 
-class Credential(Resource, module="qoder", name="Credential"):
-    """One credential, of type ``static_bearer``, in a vault that another stack owns: that one leaves it alone.
+class TokenEndpointAuthArgs(TypedDict, total=False):
+    """How an OAuth client authenticates at its token endpoint; a plain dict with the same keys is the same thing.
 
-    A changed access token leaves the id, ``vault_…/vcred_…``, as it is. A changed ``vault_id`` or ``mcp_server_url``
-    makes another credential.
+    Keys:
+        type: ``"none"``, ``"client_secret_basic"`` or ``"client_secret_post"``. Required.
+        client_secret: the client's secret; required unless the type is ``"none"``. Secret, whatever the program says.
+    """
+
+    type: Required[pulumi.Input[str]]
+    client_secret: pulumi.Input[str]
+
+
+class OAuthRefreshArgs(TypedDict, total=False):
+    """How Qoder gets new access tokens for an ``mcp_oauth``; a plain dict with the same keys is the same thing.
+
+    Keys:
+        client_id: the OAuth client. Required.
+        refresh_token: the refresh token. Required; secret, whatever the program says.
+        token_endpoint: the URL that gives access tokens. Required.
+        token_endpoint_auth: how the client authenticates there. Required.
+        resource: the resource that is asked for.
+        scope: the scopes that are asked for, separated by blanks.
+    """
+
+    client_id: Required[pulumi.Input[str]]
+    refresh_token: pulumi.Input[str]
+    token_endpoint: Required[pulumi.Input[str]]
+    token_endpoint_auth: Required[pulumi.Input[TokenEndpointAuthArgs]]
+    resource: pulumi.Input[str]
+    scope: pulumi.Input[str]
+
+
+class NetworkingArgs(TypedDict, total=False):
+    """Where an environment variable may be sent to; a plain dict with the same keys is the same thing.
+
+    Keys:
+        type: ``"unrestricted"`` or ``"limited"``. Required.
+        allowed_hosts: the hosts, for ``"limited"``.
+    """
+
+    type: Required[pulumi.Input[str]]
+    allowed_hosts: pulumi.Input[Sequence[pulumi.Input[str]]]
+
+
+class InjectionLocationArgs(TypedDict, total=False):
+    """Where in a request an environment variable may stand; a plain dict with the same keys is the same thing.
+
+    Keys:
+        header: in a header.
+        body: in the body.
+    """
+
+    header: pulumi.Input[bool]
+    body: pulumi.Input[bool]
+
+
+class Credential(Resource, module="qoder", name="Credential"):
+    """One credential, of any type, in a vault that another stack owns: that one leaves it alone.
+
+    A change of its secrets leaves the id, ``vault_…/vcred_…``, as it is. A change of ``vault_id``, ``type``, or what it
+    is told apart by (``mcp_server_url``, ``secret_name``) makes another credential; so does one of ``networking`` or
+    ``injection_location``, and of ``client_id``, ``token_endpoint`` and ``resource`` in ``refresh``.
     """
 
     vault_id: pulumi.Output[str]
     """The vault that holds it."""
-    mcp_server_url: pulumi.Output[str]
-    """The URL of the MCP server; not secret."""
-    access_token: pulumi.Output[str]
-    """What that server takes as a bearer token; secret."""
-    protocol: pulumi.Output[str]
-    """``"streamable_http"`` or ``"sse"``."""
     type: pulumi.Output[str]
-    """``"static_bearer"``."""
+    """``"static_bearer"``, ``"mcp_oauth"`` or ``"environment_variable"``."""
+    mcp_server_url: pulumi.Output[str | None]
+    """The URL of the MCP server; not secret. None for an ``environment_variable``."""
+    access_token: pulumi.Output[str | None]
+    """What that server takes as a bearer token; secret. None for an ``environment_variable``."""
+    protocol: pulumi.Output[str | None]
+    """``"streamable_http"`` or ``"sse"``, of a ``static_bearer``."""
+    expires_at: pulumi.Output[str | None]
+    """When the access token of an ``mcp_oauth`` expires: RFC 3339."""
+    refresh: pulumi.Output[Mapping[str, Any] | None]
+    """How Qoder gets new access tokens for an ``mcp_oauth``; its secrets are secret."""
+    secret_name: pulumi.Output[str | None]
+    """The name of an ``environment_variable``."""
+    secret_value: pulumi.Output[str | None]
+    """The value of an ``environment_variable``; secret."""
+    networking: pulumi.Output[Mapping[str, Any] | None]
+    """Where an ``environment_variable`` may be sent to; None for anywhere."""
+    injection_location: pulumi.Output[Mapping[str, Any] | None]
+    """Where in a request an ``environment_variable`` may stand."""
+    metadata: pulumi.Output[Mapping[str, str] | None]
+    """What was asked for; None when nothing was."""
     credential_id: pulumi.Output[str]
     """``vcred_…``. On API revision ``2026-05`` a rotation makes another credential, and this follows."""
     rotations: pulumi.Output[int]
-    """How often the access token has changed; never secret."""
+    """How often its secrets have changed; never secret."""
     status: pulumi.Output[str]
     """``"active"`` or ``"archived"``."""
     base_url: pulumi.Output[str]
@@ -56,7 +125,7 @@ class Credential(Resource, module="qoder", name="Credential"):
     workspace_id: pulumi.Output[str | None]
     """The workspace that was configured; None for the API token's own."""
     api_revision: pulumi.Output[str]
-    """The revision of the API that answered: ``"2026-05"`` or ``"2026-07"``."""
+    """The revision of the API in its last response: ``"2026-05"`` or ``"2026-07"``."""
 
     def __init__(
         self,
@@ -64,10 +133,17 @@ class Credential(Resource, module="qoder", name="Credential"):
         opts: pulumi.ResourceOptions | None = None,
         *,
         vault_id: pulumi.Input[str] | None = None,
+        type: pulumi.Input[str] | None = None,  # noqa: A002 the API's own name for it
         mcp_server_url: pulumi.Input[str] | None = None,
         access_token: pulumi.Input[str] | None = None,
         protocol: pulumi.Input[str] | None = None,
-        type: pulumi.Input[str] | None = None,  # noqa: A002 the API's own name for it
+        expires_at: pulumi.Input[str] | None = None,
+        refresh: pulumi.Input[OAuthRefreshArgs] | None = None,
+        secret_name: pulumi.Input[str] | None = None,
+        secret_value: pulumi.Input[str] | None = None,
+        networking: pulumi.Input[NetworkingArgs] | None = None,
+        injection_location: pulumi.Input[InjectionLocationArgs] | None = None,
+        metadata: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
     ) -> None:
         """Declare a credential.
 
@@ -75,13 +151,21 @@ class Credential(Resource, module="qoder", name="Credential"):
             resource_name: the resource's name in this program.
             opts: Pulumi's options.
             vault_id: ``vault_…``: the vault, of another stack or of this one. Required.
-            mcp_server_url: the URL of the MCP server, as agents name it. Required.
-            access_token: what that server takes as a bearer token. Required.
-            protocol: ``"streamable_http"`` (the default) or ``"sse"``.
-            type: ``"static_bearer"``; the plugin has the other types.
+            type: ``"static_bearer"`` (the default), ``"mcp_oauth"`` or ``"environment_variable"``; the last two need
+                API revision ``2026-07``.
+            mcp_server_url: the URL of the MCP server, as agents name it. Required unless an ``environment_variable``.
+            access_token: what that server takes as a bearer token. Required unless an ``environment_variable``.
+            protocol: ``"streamable_http"`` (the default) or ``"sse"``; of a ``static_bearer``.
+            expires_at: when the access token of an ``mcp_oauth`` expires: RFC 3339.
+            refresh: how Qoder gets new access tokens for an ``mcp_oauth``.
+            secret_name: the name of an ``environment_variable``. Required for one.
+            secret_value: its value. Required for one; secret, whatever the program says.
+            networking: where an ``environment_variable`` may be sent to; anywhere if absent.
+            injection_location: where in a request an ``environment_variable`` may stand.
+            metadata: at most 16 pairs; keys to 64 characters, values to 512. API revision ``2026-07`` only.
 
         Raises:
-            pulumi.RunError: ``import_`` or an ``id`` is among the options.
+            pulumi.RunError: ``import_`` or an ``id`` is among the options, or a position in ``ignore_changes``.
         """
         refuse_options("Credential", resource_name, opts)
         if opts is not None and opts.id is not None:
@@ -89,23 +173,29 @@ class Credential(Resource, module="qoder", name="Credential"):
                 f"Credential '{resource_name}': Pulumi cannot read a dynamic resource of this kind by its id; take id "
                 "out, and use qoder:index:Credential of the plugin, which can"
             )
+        inputs = {
+            "vault_id": vault_id,
+            "type": type,
+            "mcp_server_url": mcp_server_url,
+            "access_token": access_token,
+            "protocol": protocol,
+            "expires_at": expires_at,
+            "refresh": refresh,
+            "secret_name": secret_name,
+            "secret_value": secret_value,
+            "networking": networking,
+            "injection_location": injection_location,
+            "metadata": metadata,
+        }
+        # Outputs are attributes only if they are named here.
+        computed = ("credential_id", "rotations", "status", "base_url", "workspace_id", "api_revision")
         super(Resource, self).__init__(  # Resource.__init__ would pickle the provider anew: see PICKLED_PROVIDER
             CREDENTIAL_TYPE,
             resource_name,
             {
-                "vault_id": to_plain(vault_id, "vault_id"),
-                "mcp_server_url": to_plain(mcp_server_url, "mcp_server_url"),
-                "access_token": to_plain(access_token, "access_token"),
-                "protocol": to_plain(protocol, "protocol"),
-                "type": to_plain(type, "type"),
-                # Outputs are attributes only if they are named here.
-                "credential_id": None,
-                "rotations": None,
-                "status": None,
-                "base_url": None,
-                "workspace_id": None,
-                "api_revision": None,
-                properties.PROVIDER_KEY: PICKLED_PROVIDER,
+                **{name: to_plain(value, name) for name, value in inputs.items()},
+                **dict.fromkeys(computed),
+                PROVIDER_KEY: PICKLED_PROVIDER,
             },
             opts,
         )
@@ -116,15 +206,8 @@ class CredentialProvider(QoderProvider):
     """Makes, reads, changes and deletes single credentials."""
 
     @property
-    def _handler(self) -> ResourceHandler:
+    def resource(self) -> CredentialResource:
+        """What serves credentials."""
         from .resources.credential import CredentialResource
 
         return CredentialResource()
-
-    @one_clean_line
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Find what is wrong with the inputs, as for every resource; refuse the types that the plugin has."""
-        if news.get("type") in (MCP_OAUTH, ENVIRONMENT_VARIABLE):
-            line = f"type: must be 'static_bearer'; {news['type']} is a type of the plugin's qoder:index:Credential"
-            return CheckResult(properties.to_wire(properties.to_inputs(from_plain(news))), [CheckFailure("", line)])
-        return super().check(_olds, news)

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .lifecycle.model import RecordedVault
+    from .lifecycle.model import CredentialSet
 
 
 class QoderError(Exception):
@@ -187,6 +187,6 @@ class PartialState(QoderError):
         recorded: what exists now; to be kept in the state, so that the next ``up`` finishes it.
     """
 
-    def __init__(self, message: str, recorded: RecordedVault) -> None:
+    def __init__(self, message: str, recorded: CredentialSet) -> None:
         super().__init__(message)
         self.recorded = recorded

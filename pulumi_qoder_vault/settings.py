@@ -4,6 +4,8 @@ Reads values and judges them, and says where each came from, so that an error na
 Pulumi's objects nor HTTP.
 """
 
+from __future__ import annotations
+
 import ipaddress
 import math
 import re
@@ -15,24 +17,12 @@ from urllib.parse import urlsplit
 
 from .errors import SettingsError
 from .lifecycle import allowed_values
+from .lifecycle.model import Revision
 from .secret import SHORTEST_PART, Secret, one_line
 from .setting_keys import meant
 
 DEFAULT_BASE_URL = "https://openapi.qoder.sh/api/v1/cloud"  # Qoder, Create Vault (read 2026-05-18)
-REVISIONS = ("auto", "2026-05", "2026-07")
-
-_ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
-    # The order of the official client, qca-sdk 0.11.0.
-    "apiToken": ("QODER_ACCESS_TOKEN", "QODER_PAT"),
-    "baseUrl": ("QODER_MANAGED_BASE_URL", "QODER_BASE_URL"),
-    "apiRevision": ("QODER_API_REVISION",),
-    "workspaceId": ("QODER_WORKSPACE_ID",),
-    "maxWritesPerSecond": ("QODER_MAX_WRITES_PER_SECOND",),
-    "maxReadsPerSecond": ("QODER_MAX_READS_PER_SECOND",),
-    "timeout": ("QODER_TIMEOUT",),
-}
-
-KEYS = tuple(_ENVIRONMENT)
+REVISIONS = ("auto", *Revision)
 
 # A URL of the API that is none of its base: `…/vaults`, `…/vaults/vault_x/credentials`, `…/api/v1/cloud/sessions`. A
 # proxy may have the word in its own path: `https://proxy.example/vaults/api/v1/cloud`.
@@ -187,31 +177,19 @@ def load(configured: Mapping[str, Any], environment: Mapping[str, str], owner: O
         SettingsError: a value cannot be read, or a key is a misspelt setting; one line with the key and no value.
     """
     _refuse_misspelt(configured)
+    found: dict[str, Any] = {}
     sources: dict[str, Source] = {}
-
-    def read(key: str, parse: Callable[[str, str], Any], default: Any) -> Any:
-        name = f"qoder:{key}"
-        sources[key] = Source(name, "", owner)
-        if text := _text(configured.get(name)):
+    for setting in SETTINGS:
+        source, text = _text_of(setting, configured, environment, owner)
+        sources[setting.key] = source
+        if text:
             try:
-                return parse(name, text)
+                found[setting.attribute] = setting.parse(source.variable or source.key, text)
             except SettingsError as failure:
-                failure.is_configured = True
+                failure.is_configured = not source.variable
                 raise
-        for variable in _ENVIRONMENT[key]:
-            if environment.get(variable, "").strip():
-                sources[key] = Source(name, variable, owner)
-                return parse(variable, environment[variable].strip())
-        return default
-
     settings = Settings(
-        api_token=read("apiToken", _api_token, None),
-        base_url=read("baseUrl", _base_url, DEFAULT_BASE_URL),
-        revision=read("apiRevision", _revision, "auto"),
-        workspace_id=read("workspaceId", _workspace_id, None),
-        max_writes_per_second=read("maxWritesPerSecond", _rate, 20.0),
-        max_reads_per_second=read("maxReadsPerSecond", _rate, 50.0),
-        timeout_s=read("timeout", _duration, 120.0),
+        **found,
         api_token_source=sources["apiToken"],
         base_url_source=sources["baseUrl"],
         workspace_id_source=sources["workspaceId"],
@@ -221,11 +199,23 @@ def load(configured: Mapping[str, Any], environment: Mapping[str, str], owner: O
     return settings
 
 
+def _text_of(
+    setting: Setting, configured: Mapping[str, Any], environment: Mapping[str, str], owner: Owner
+) -> tuple[Source, str]:
+    """Return where a setting comes from, and its text: empty where the default holds."""
+    name = f"qoder:{setting.key}"
+    if text := _text(configured.get(name)):
+        return Source(name, "", owner), text
+    for variable in setting.environment:
+        if text := environment.get(variable, "").strip():
+            return Source(name, variable, owner), text
+    return Source(name, "", owner), ""
+
+
 def load_base_url(configured: Mapping[str, Any], environment: Mapping[str, str]) -> str:
     """Return where requests go with this configuration; where that cannot be read, the text that says it."""
-    variables = (environment.get(variable, "").strip() for variable in _ENVIRONMENT["baseUrl"])
-    text = _text(configured.get("qoder:baseUrl")) or next(filter(None, variables), DEFAULT_BASE_URL)
-    return text.rstrip("/")
+    _, text = _text_of(_setting("baseUrl"), configured, environment, STACK)
+    return (text or DEFAULT_BASE_URL).rstrip("/")
 
 
 def _refuse_misspelt(configured: Mapping[str, Any]) -> None:
@@ -254,7 +244,7 @@ def _refuse_exposed(settings: Settings) -> None:
 
 
 def _next(variable: str, environment: Mapping[str, str]) -> str:
-    variables = _ENVIRONMENT["apiToken"]
+    variables = _setting("apiToken").environment
     later = variables[variables.index(variable) + 1 :] if variable else ()
     return next((name for name in later if environment.get(name, "").strip()), "")
 
@@ -280,7 +270,7 @@ def _text(value: Any) -> str:
 
 
 def _api_token(key: str, value: str) -> Secret:
-    if (reason := allowed_values.api_token(value)) is not None:
+    if (reason := allowed_values.access_token(value)) is not None:
         raise SettingsError(f"{key}: the API token {reason}")
     return Secret(value)
 
@@ -355,3 +345,90 @@ def _duration(key: str, value: str) -> float:
     if not 0 < total_s <= 86400:
         raise SettingsError(f"{key}: must be a time such as 90, 90s or 1m30s, at most 24h")
     return total_s
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. Its default is that of the attribute.
+
+    Attributes:
+        key: of the configuration, below ``qoder:``.
+        attribute: of `Settings`.
+        environment: the variables that hold it, the first one first.
+        parse: reads a text; is given the name to show in an error.
+        description: for the schema.
+        is_secret: True for one that Pulumi encrypts.
+        is_number: True for one that is a number in the schema.
+    """
+
+    key: str
+    attribute: str
+    environment: tuple[str, ...]
+    parse: Callable[[str, str], Any]
+    description: str
+    is_secret: bool = False
+    is_number: bool = False
+
+
+DEFAULTS = Settings()
+
+SETTINGS = (
+    Setting(
+        "apiToken",
+        "api_token",
+        ("QODER_ACCESS_TOKEN", "QODER_PAT"),  # the order of the official client, qca-sdk 0.11.0
+        _api_token,
+        "The API token, the one for Qoder itself. One from the environment is in no state.",
+        is_secret=True,
+    ),
+    Setting(
+        "baseUrl",
+        "base_url",
+        ("QODER_MANAGED_BASE_URL", "QODER_BASE_URL"),
+        _base_url,
+        f"Where the API is; `{DEFAULTS.base_url}` if absent.",
+    ),
+    Setting(
+        "apiRevision",
+        "revision",
+        ("QODER_API_REVISION",),
+        _revision,
+        f"One of {', '.join(f'`{name}`' for name in REVISIONS)}; `{DEFAULTS.revision}` if absent.",
+    ),
+    Setting(
+        "workspaceId",
+        "workspace_id",
+        ("QODER_WORKSPACE_ID",),
+        _workspace_id,
+        "The workspace; the API token's own if absent.",
+    ),
+    Setting(
+        "maxWritesPerSecond",
+        "max_writes_per_second",
+        ("QODER_MAX_WRITES_PER_SECOND",),
+        _rate,
+        f"{DEFAULTS.max_writes_per_second:g} if absent, as Qoder recommends; 0 lifts the limit.",
+        is_number=True,
+    ),
+    Setting(
+        "maxReadsPerSecond",
+        "max_reads_per_second",
+        ("QODER_MAX_READS_PER_SECOND",),
+        _rate,
+        f"{DEFAULTS.max_reads_per_second:g} if absent, as Qoder recommends; 0 lifts the limit.",
+        is_number=True,
+    ),
+    Setting(
+        "timeout",
+        "timeout_s",
+        ("QODER_TIMEOUT",),
+        _duration,
+        f"One call with all its attempts and waits: `90`, `90s`, `1m30s`; `{DEFAULTS.timeout_s / 60:g}m` if absent.",
+    ),
+)
+
+KEYS = tuple(setting.key for setting in SETTINGS)
+
+
+def _setting(key: str) -> Setting:
+    return SETTINGS[KEYS.index(key)]

@@ -5,18 +5,15 @@ Sources: Qoder, Create Vault (read 2026-05-18); Vaults and Vault Credentials (re
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..lifecycle.credential_types import TYPES, fields_of
+from ..lifecycle.fields import Field, Fields
 from ..lifecycle.model import (
     ACTIVE,
     ARCHIVED,
-    CREDENTIAL_TYPES,
-    ENVIRONMENT_VARIABLE,
     MARK_KEY,
-    MCP_OAUTH,
-    PROTOCOLS,
-    STATIC_BEARER,
     Credential,
     ObservedCredential,
     ObservedVault,
@@ -35,73 +32,54 @@ class Unreadable(Exception):
     """A response has neither revision's shape; says what is missing, never what it holds."""
 
 
-# What `auth` calls the secret of each type; the one place where it is revealed to Qoder is `_revealed`.
-TOKEN = {STATIC_BEARER: "token", MCP_OAUTH: "access_token", ENVIRONMENT_VARIABLE: "secret_value"}
-
-CLEARABLE = {"expires_at", "scope"}  # by null; what else is taken away makes another credential
-
-# The rest of `auth`, without secrets, as answers show it; a nested object has its own fields.
-SHOWN: Mapping[str, Any] = {
-    "expires_at": str,
-    "refresh": {
-        "client_id": str,
-        "token_endpoint": str,
-        "token_endpoint_auth": {"type": str},
-        "resource": str,
-        "scope": str,
-    },
-    "secret_name": str,
-    "networking": {"type": str, "allowed_hosts": list},
-    "injection_location": {"header": bool, "body": bool},
-}
-
-
 def _flat_credential(credential: Credential) -> Json:
-    return {
-        "mcp_server_url": credential.mcp_server_url,
-        "protocol": credential.protocol,
-        "type": credential.type,
-        "access_token": _revealed(credential.access_token),
-    }
+    return {"type": credential.type, **_revealed(credential.properties)}
 
 
 def _nested_credential(credential: Credential) -> Json:
-    auth = {"type": credential.type, TOKEN[credential.type]: _revealed(credential.access_token)}
-    if credential.mcp_server_url:
-        auth["mcp_server_url"] = credential.mcp_server_url
-    body = {"auth": auth | _revealed(credential.fields)}
+    fields = TYPES[credential.type].fields
+    sent = {fields[name].auth_name or name: value for name, value in _sent(fields, credential.properties)}
+    body = {"auth": {"type": credential.type, **_revealed(sent)}}
     return body if credential.metadata is None else {**body, "metadata": dict(credential.metadata)}
 
 
-def update_body(before: Credential, after: Credential, *, is_sure: bool = True) -> Json:
-    """Give the merge patch that changes a credential in place (``2026-07`` only): what is absent stays.
+def _sent(fields: Fields, properties: Json) -> Iterator[tuple[str, Any]]:
+    """Yield what `auth` has of some properties."""
+    return ((name, value) for name, value in properties.items() if fields[name].is_in_auth)
 
-    Where it is not sure what Qoder has, since the response to an update was lost, all that may change is sent.
+
+def update_body(before: Credential, after: Credential, *, is_sure: bool = True) -> Json:
+    """Return the merge patch that changes a credential in place (``2026-07`` only): what is absent stays.
+
+    Where it is not sure what Qoder has, since the outcome of an update is unknown, all that may change is sent.
     """
-    auth: dict[str, Any] = {"type": after.type}
-    if after.access_token is not None and after.access_token != before.access_token:
-        auth[TOKEN[after.type]] = _revealed(after.access_token)
-    if after.type == MCP_OAUTH:
-        auth |= _patch(before.fields, after.fields, ("expires_at",), is_sure=is_sure)
-    was, is_ = (item.fields.get("refresh") or {} for item in (before, after))
-    names = ("refresh_token", "scope", "token_endpoint_auth")
-    refresh = _patch(was, is_, names, is_sure=is_sure) if is_ else {}
-    body: dict[str, Any] = {"auth": auth | {"refresh": refresh} if refresh else auth}
+    patch = _patch(TYPES[after.type].fields, before.properties, after.properties, is_sure=is_sure)
+    body: dict[str, Any] = {"auth": {"type": after.type, **patch}}
     wanted, had = after.metadata or {}, before.metadata or {}
     if wanted != had:
         body["metadata"] = {**dict.fromkeys(had.keys() - wanted.keys()), **wanted}
     return body
 
 
-def _patch(before: Json, after: Json, names: Sequence[str], *, is_sure: bool) -> dict[str, Any]:
-    given = [name for name in names if after.get(name) is not None]
-    patch = {name: _revealed(after[name]) for name in given if not is_sure or after[name] != before.get(name)}
-    gone = [name for name in CLEARABLE & set(names) - set(given) if before.get(name) is not None or not is_sure]
-    return patch | dict.fromkeys(gone)
+def _patch(fields: Fields, before: Json, after: Json, *, is_sure: bool) -> dict[str, Any]:
+    """Return the merge patch of some fields. An object that is not mutable itself is patched by its parts."""
+    patch: dict[str, Any] = {}
+    for name, row in fields.items():
+        old, new, sent_as = before.get(name), after.get(name), row.auth_name or name
+        if not row.is_in_auth or not row.has_mutable_part:
+            continue
+        if not row.is_mutable:
+            parts = _patch(row.fields, old or {}, new, is_sure=is_sure) if new else {}
+            patch |= {sent_as: parts} if parts else {}
+        elif new is not None:
+            patch |= {sent_as: _revealed(new)} if not is_sure or new != old else {}
+        elif row.is_clearable and (old is not None or not is_sure):
+            patch[sent_as] = None
+    return patch
 
 
 def _revealed(value: Any) -> Any:
-    """Give secrets to a request body: the one place where they are revealed to Qoder."""
+    """Return a value for a request body: the one place where secrets are revealed to Qoder."""
     if isinstance(value, Secret):
         return value.reveal()
     return {key: _revealed(item) for key, item in value.items()} if isinstance(value, Mapping) else value
@@ -181,15 +159,14 @@ def read_credential(answer: Any) -> ObservedCredential:
     auth = credential.get("auth")
     fields = auth if isinstance(auth, dict) else credential
     is_archived = bool(credential.get("archived_at")) or credential.get("status") == ARCHIVED
+    type_ = _word(fields.get("type"), tuple(TYPES)) or ""
     return ObservedCredential(
         id=_id(credential, "vcred"),
-        mcp_server_url=_text(fields.get("mcp_server_url")),
-        protocol=_word(fields.get("protocol"), PROTOCOLS),
-        type=_word(fields.get("type"), CREDENTIAL_TYPES) or "",
+        type=type_,
+        properties=_shown(fields_of(type_), fields),
         is_active=not is_archived,
         created_at=_time(credential.get("created_at")),
         revision=Revision.R2026_07 if isinstance(auth, dict) else Revision.R2026_05,
-        fields=_shown(auth, SHOWN) if isinstance(auth, dict) else {},
         metadata=_metadata(credential.get("metadata")),
     )
 
@@ -215,20 +192,23 @@ def read_archived(answer: Any, vault_id: str) -> None:
         raise Unreadable("it does not say that the vault is archived")
 
 
-def _shown(answer: Json, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Read known fields of the right kind; any other one is as if it were not there."""
-    shown: dict[str, Any] = {}
-    for name, kind in fields.items():
-        value = answer.get(name)
-        if isinstance(kind, Mapping):
-            if isinstance(value, dict):
-                shown[name] = _shown(value, kind)
-        elif kind is list:
-            if isinstance(value, list):
-                shown[name] = [_unicode(item) for item in value if isinstance(item, str)]
-        elif isinstance(value, kind):
-            shown[name] = _unicode(value) if isinstance(value, str) else value
-    return shown
+def _shown(fields: Fields, shown: Json) -> dict[str, Any]:
+    """Read the fields that are no secret, each of its own kind; any other value is as if it were not there."""
+    return {
+        name: value
+        for name, row in fields.items()
+        if not row.is_secret and (value := _shown_value(row, shown.get(row.auth_name or name))) is not None
+    }
+
+
+def _shown_value(row: Field, value: Any) -> Any:
+    if row.kind == "object":
+        return _shown(row.fields, value) if isinstance(value, dict) else None
+    if row.kind == "hosts":
+        return [_unicode(item) for item in value if isinstance(item, str)] if isinstance(value, list) else None
+    if row.kind == "boolean":
+        return value if isinstance(value, bool) else None
+    return _word(value, row.choices) if row.choices else _text(value)
 
 
 def _metadata(given: Any) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What a name, a URL, an access token, an API token, a metadata key may be: one place, for every front and resource.
 
-Pure. Each function returns what is wrong with a value and what to do, or None; it never shows the value, since an
-access token may have been put into the wrong field. Whether a value is missing is judged elsewhere.
+Each function returns what is wrong with a text and what to do, or None. It never shows the text: an access token may
+have been put into the wrong field. A missing value is checked elsewhere. Pure, but for `past`, which asks for the time.
 
 Sources: Qoder, Vaults and Vault Credentials (read 2026-08) for lengths; RFC 9110, 11.4, and RFC 6750, 2.1, for what can
 stand in ``Authorization: Bearer``; RFC 6749, appendix A, for refresh tokens and client secrets.
@@ -10,6 +10,7 @@ stand in ``Authorization: Bearer``; RFC 6749, appendix A, for refresh tokens and
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 MAX_DISPLAY_NAME = 255
@@ -37,6 +38,9 @@ _MASK = re.compile(
     r"\*{2,}|\u2022+|[\[<({](?:secret|redacted|sensitive|sensitive value|masked|hidden|unknown|computed)[\])>}]",
     re.IGNORECASE,
 )
+_VAULT_ID = re.compile(r"vault_[0-9A-Za-z]{1,64}", re.ASCII)
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 # What programs write for a value that is not there.
 _ABSENT = re.compile(r"none|null|nil|<nil>|undefined|nan|\[object \w+\]", re.IGNORECASE)
 
@@ -94,13 +98,14 @@ def mcp_server_url(value: str) -> str | None:
     return None
 
 
+def vault_id(value: str) -> str | None:
+    """Judge the id of a vault."""
+    is_id = _VAULT_ID.fullmatch(value)
+    return text(value) or (None if is_id else "must be a vault's id, like vault_019e3bb940277f0db05ab74291acf6ef")
+
+
 def access_token(value: str) -> str | None:
-    """Judge an access token: it must be able to travel in ``Authorization: Bearer``."""
-    return next(_token_faults(value), None)
-
-
-def api_token(value: str) -> str | None:
-    """Judge an API token, outer whitespace removed."""
+    """Judge an access token, or an API token: it must be able to travel in ``Authorization: Bearer``."""
     return next(_token_faults(value), None)
 
 
@@ -112,6 +117,30 @@ def oauth_secret(value: str) -> str | None:
 def variable(value: str) -> str | None:
     """Judge the value of an environment variable: any Unicode text; a key in PEM has line breaks."""
     return text(value) if value else EMPTY
+
+
+def variable_name(value: str) -> str | None:
+    """Judge the name of an environment variable."""
+    is_name = _VARIABLE_NAME.fullmatch(value)
+    return None if is_name else "must be the name of an environment variable: letters, digits and underscores"
+
+
+def time(value: str) -> str | None:
+    """Judge a time."""
+    return None if _moment(value) else "must be an RFC 3339 time such as 2026-12-31T23:59:59Z"
+
+
+def past(value: str) -> str | None:
+    """Caution against the time at which an access token expires, if it is over."""
+    moment = _moment(value)
+    return "is in the past: the access token has expired" if moment and moment <= datetime.now(UTC) else None
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if _TIME.fullmatch(value) else None
+    except ValueError:
+        return None
 
 
 def is_output_in_text(value: str) -> bool:

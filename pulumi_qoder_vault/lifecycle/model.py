@@ -1,107 +1,78 @@
 """Vaults and credentials: as asked for (desired), as Qoder shows them (observed), as the state holds them (recorded).
 
-Data only. A mapping of *inputs* is what a front hands to `check`: plain values, with every access token a `Secret` and
-everything that a preview does not know yet `UNKNOWN`.
+Data only. What a vault and a `Credential` resource share is a `CredentialSet`: the credentials of ours in one vault.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum, StrEnum
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final, Literal
 
 from ..secret import Secret
+from .credential_types import DEFAULT_TYPE, TYPES
+from .fields import with_defaults
+from .inputs import only_given
 
+OnDelete = Literal["delete", "archive"]
+Status = Literal["active", "archived"]
 
-class Unknown(Enum):
-    """The type of ``UNKNOWN``: a value that a preview cannot know. It is not a missing value."""
-
-    UNKNOWN = "unknown"
-
-
-UNKNOWN: Final = Unknown.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """A value that no input takes: an object, an asset. What it holds is not kept, since it may be a secret.
-
-    Attributes:
-        kind: what it is, such as ``a dataclass``; fit to be shown.
-    """
-
-    kind: str
-
-
-class SecretUrl(str):
-    """A URL that the program marked as a secret."""
-
-    __slots__ = ()
+ACTIVE: Final = "active"
+ARCHIVED: Final = "archived"
+MARK_KEY: Final = "pulumi_create_id"  # the key of our ownership mark in a vault's metadata; programs do not see it
 
 
 class Revision(StrEnum):
-    """The two shapes in which the API speaks; the service changed from one to the other in place."""
+    """The two forms of the API; the service changed from one to the other in place. See `capabilities`."""
 
     R2026_05 = "2026-05"
     R2026_07 = "2026-07"
 
 
-STATIC_BEARER: Final = "static_bearer"
-MCP_OAUTH: Final = "mcp_oauth"
-ENVIRONMENT_VARIABLE: Final = "environment_variable"
-CREDENTIAL_TYPES: Final = (STATIC_BEARER, MCP_OAUTH, ENVIRONMENT_VARIABLE)
-PROTOCOLS: Final = ("sse", "streamable_http")
-DEFAULT_PROTOCOL: Final = "streamable_http"
-MARK_KEY: Final = "pulumi_create_id"  # our mark in a vault's metadata; hidden from programs and outputs
-ACTIVE: Final = "active"
-ARCHIVED: Final = "archived"
+def key_of(type_: str, properties: Mapping[str, Any]) -> str:
+    """Return what tells a credential apart in its vault: the URL, or the name of an environment variable."""
+    names = [TYPES[type_].key] if type_ in TYPES else [item.key for item in TYPES.values()]
+    return next((str(properties[name]) for name in names if properties.get(name)), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One declared credential.
+    """One declared or recorded credential.
 
     Attributes:
-        mcp_server_url: what an agent's server is matched by, byte for byte; empty for an ``environment_variable``.
-        access_token: what the MCP server takes, or the value of an ``environment_variable``; None where it is not known
-            (a vault of another stack, an import, a rotation whose response was lost) or is to stay as it is.
-        protocol: ``sse`` or ``streamable_http``; None where the API did not say.
-        type: ``static_bearer``, ``mcp_oauth`` or ``environment_variable``.
-        fields: what else the API calls ``auth``, for the last two types; secrets in it are `Secret`.
+        type: one of `credential_types.TYPES`; empty for one of others that nobody knows.
+        properties: by the names of its table; secrets are `Secret`, and what is not given is absent. A secret is absent
+            too where it is not known (a vault of another stack, an import, a rotation whose outcome is unknown).
         metadata: None where nothing is asked for.
     """
 
-    mcp_server_url: str
-    access_token: Secret | None
-    protocol: str | None = DEFAULT_PROTOCOL
-    type: str = STATIC_BEARER
-    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    type: str
+    properties: Mapping[str, Any] = field(hash=False)
     metadata: Mapping[str, str] | None = field(default=None, hash=False)
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Any]) -> Credential:
+        """Read complete inputs, or outputs of a state; what is not in the table of the type is left out."""
+        type_ = inputs.get("type") or DEFAULT_TYPE
+        given = only_given({name: inputs.get(name) for name in TYPES[type_].fields})
+        return cls(type_, with_defaults(given, TYPES[type_].fields), inputs.get("metadata"))
 
     @property
     def key(self) -> str:
         """What it is told apart by in its vault: the URL, or the name of an environment variable."""
-        return self.mcp_server_url or str(self.fields.get("secret_name", ""))
+        return key_of(self.type, self.properties)
 
+    @property
+    def secret(self) -> Secret | None:
+        """What a rotation renews; None where it is not known."""
+        return self.properties.get(TYPES[self.type].secret)
 
-@dataclass(frozen=True, slots=True)
-class DesiredVault:
-    """What the program asks for, checked and complete.
-
-    Attributes:
-        metadata: None when the program gives none; nothing is sent then.
-        rotations: by URL, how often its access token has changed in this vault.
-        on_delete: ``delete`` or ``archive``.
-        force_destroy: True if credentials of others may go with the vault.
-    """
-
-    display_name: str
-    credentials: tuple[Credential, ...]
-    metadata: Mapping[str, str] | None = None
-    rotations: Mapping[str, int] = field(default_factory=dict)
-    on_delete: str = "delete"
-    force_destroy: bool = False
+    def with_secret(self, secret: Secret | None) -> Credential:
+        """Return the same credential with another secret; None for one that is not known."""
+        name = TYPES[self.type].secret
+        rest = {key: value for key, value in self.properties.items() if key != name}
+        return replace(self, properties=rest if secret is None else {**rest, name: secret})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,28 +80,35 @@ class ObservedCredential:
     """One credential as Qoder shows it; its secrets are never shown.
 
     Attributes:
-        mcp_server_url: None for a type that has none.
-        protocol: None on ``2026-07``, and for a word that nobody knows.
-        type: likewise empty.
+        type: empty for a word that nobody knows.
+        properties: by the names of `credential_types`.
         created_at: RFC 3339, UTC.
-        fields: the rest of ``auth``, without secrets.
+        revision: the revision whose form the response has.
         metadata: empty on ``2026-05``.
     """
 
     id: str
-    mcp_server_url: str | None
-    protocol: str | None
     type: str
+    properties: Mapping[str, Any]
     is_active: bool
     created_at: str
     revision: Revision
-    fields: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def mcp_server_url(self) -> str | None:
+        """The URL; None for a type that has none."""
+        return self.properties.get("mcp_server_url")
+
+    @property
+    def protocol(self) -> str | None:
+        """``sse`` or ``streamable_http``; None where the API does not say."""
+        return self.properties.get("protocol")
 
     @property
     def key(self) -> str:
         """What it is told apart by in its vault: the URL, or the name of an environment variable."""
-        return self.mcp_server_url or str(self.fields.get("secret_name", ""))
+        return key_of(self.type, self.properties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +116,17 @@ class ObservedVault:
     """One vault as Qoder shows it.
 
     Attributes:
-        status: ``active`` or ``archived``, whatever the revision calls it.
-        metadata: without our mark.
-        mark: our mark: the key of the create that made it; None where there is none.
+        metadata: without our ownership mark.
         credentials: those that came in the same response; empty on ``2026-07``.
         created_at: RFC 3339, UTC; so is updated_at.
-        revision: the revision whose shape the response has.
+        revision: the revision whose form the response has.
+        mark: our ownership mark: the key of the create that made it; None where there is none.
     """
 
     id: str
     display_name: str
     metadata: Mapping[str, str]
-    status: str
+    status: Status
     credentials: tuple[ObservedCredential, ...]
     created_at: str
     updated_at: str
@@ -168,36 +145,90 @@ class Place:
         return f"{self.base_url} (workspace {self.workspace_id})" if self.workspace_id else self.base_url
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedVault:
-    """What the state holds of a vault: its outputs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredSet:
+    """The credentials that a program asks for in one vault, checked and complete.
 
     Attributes:
-        credentials: those that exist, each with the access token that Qoder has of it; None where that is not known.
-        credential_ids: by URL.
-        on_delete: ``delete`` or ``archive``; None for a vault that this stack does not own.
-        unfinished: None, but after work that stopped in the middle: then the ids of credentials of ours that are still
-            to be deleted, mostly none. A refresh makes the inputs say what exists, so that the next ``up`` goes on.
-        force_destroy: True if credentials of others may go with the vault.
-        other_credentials: by id, the URL or the name of each active credential that this resource did not make, as of
-            the last time it looked; None before. Fit to be shown.
+        rotations: by key, how often its secrets have changed in this vault.
     """
 
-    id: str
+    credentials: tuple[Credential, ...]
+    rotations: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredVault(DesiredSet):
+    """The vault that a program asks for, checked and complete.
+
+    Attributes:
+        metadata: None when the program gives none; nothing is sent then.
+        force_destroy: True if credentials of others may go with the vault.
+    """
+
     display_name: str
-    metadata: Mapping[str, str]
-    on_delete: str | None
+    metadata: Mapping[str, str] | None = None
+    on_delete: OnDelete = "delete"
+    force_destroy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialSet:
+    """The credentials of ours in one vault, as the state holds them.
+
+    Attributes:
+        vault_id: of the vault, which may be another stack's.
+        place: where the vault is.
+        status: of the resource.
+        credentials: those that exist, each with the secrets that Qoder has of it, where they are known.
+        credential_ids: by key; so are rotations.
+        api_revision: of the last response.
+        unfinished: None, but after work that stopped in the middle: then the ids of credentials of ours that are still
+            to be deleted, mostly none. A refresh makes the inputs say what exists, so that the next ``up`` goes on.
+    """
+
+    vault_id: str
     place: Place
-    status: str
+    status: Status
     credentials: tuple[Credential, ...]
     credential_ids: Mapping[str, str]
     rotations: Mapping[str, int]
-    created_at: str
-    updated_at: str
     api_revision: Revision
     unfinished: tuple[str, ...] | None = None
+
+    @property
+    def our_ids(self) -> frozenset[str]:
+        """The ids of all credentials of ours, those too that are still to be deleted."""
+        return frozenset({*self.credential_ids.values(), *(self.unfinished or ())})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedVault(CredentialSet):
+    """What the state holds of a vault: its outputs.
+
+    Attributes:
+        on_delete: None for a vault that this stack does not own.
+        force_destroy: True if credentials of others may go with the vault.
+        other_credentials: by id, the key of each active credential that this resource did not make, as of the last time
+            it looked; None before. Fit to be shown.
+    """
+
+    display_name: str
+    metadata: Mapping[str, str]
+    on_delete: OnDelete | None
+    created_at: str
+    updated_at: str
     force_destroy: bool = False
     other_credentials: Mapping[str, str] | None = None
 
 
-Inputs = Mapping[str, Any]
+def newest_by_url(credentials: Iterable[ObservedCredential]) -> dict[str, ObservedCredential]:
+    """Return the active credentials that have a URL, by it, the oldest first; of two with one URL, the newest."""
+    return {item.mcp_server_url: item for item in active_by_age(credentials) if item.mcp_server_url}
+
+
+def active_by_age(credentials: Iterable[ObservedCredential]) -> list[ObservedCredential]:
+    """Return the active credentials, the oldest first."""
+    # A time has as many digits as it needs: without the Z, a shorter one is the earlier one.
+    active = (item for item in credentials if item.is_active)
+    return sorted(active, key=lambda item: item.created_at.removesuffix("Z"))

@@ -1,27 +1,19 @@
-"""Observed, recorded, desired -> ordered steps. Pure, and the one place that knows what a revision can do.
+"""Decide which requests turn the observed credentials of a vault into the desired ones, and in which order. Pure.
 
-A credential that the program did not declare is foreign: no step touches it. A credential that has not changed has no
-step. What makes stands before what deletes, so that no URL is without an active credential while it changes.
+A credential that the program did not declare is somebody else's: no step touches it. A credential that has not changed
+has no step. What makes stands before what deletes, so that no URL is without an active credential while it changes.
 """
 
-from collections.abc import Collection, Mapping
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
-from .model import (
-    DEFAULT_PROTOCOL,
-    ENVIRONMENT_VARIABLE,
-    MCP_OAUTH,
-    STATIC_BEARER,
-    UNKNOWN,
-    Credential,
-    DesiredVault,
-    ObservedCredential,
-    RecordedVault,
-    Revision,
-    Unknown,
-)
+from .capabilities import BY_REVISION
+from .credential_types import fields_of
+from .inputs import UNKNOWN, Inputs, Unknown
+from .model import Credential, CredentialSet, DesiredSet, ObservedCredential, Revision
 
 
 class Op(Enum):
@@ -30,28 +22,6 @@ class Op(Enum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
-
-
-ROTATE: Mapping[Revision, tuple[Op, ...]] = {
-    Revision.R2026_07: (Op.UPDATE,),
-    # 2026-05 has no update call: the new credential exists before the old one goes.
-    Revision.R2026_05: (Op.CREATE, Op.DELETE),
-}
-
-CHANGE_PROTOCOL: Mapping[Revision, tuple[Op, ...]] = {
-    Revision.R2026_07: (),  # there is no such field: it is recorded, not sent
-    Revision.R2026_05: (Op.CREATE, Op.DELETE),
-}
-
-CREATES_WITH_VAULT: Mapping[Revision, bool] = {Revision.R2026_05: True, Revision.R2026_07: False}
-
-
-TYPES: Mapping[Revision, frozenset[str]] = {
-    Revision.R2026_05: frozenset({STATIC_BEARER}),
-    Revision.R2026_07: frozenset({STATIC_BEARER, MCP_OAUTH, ENVIRONMENT_VARIABLE}),
-}
-
-STORES_CREDENTIAL_METADATA: Mapping[Revision, bool] = {Revision.R2026_05: False, Revision.R2026_07: True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +41,15 @@ class Step:
 
 
 def plan(
-    recorded: RecordedVault,
-    desired: DesiredVault,
+    recorded: CredentialSet,
+    desired: DesiredSet,
     observed: Collection[ObservedCredential],
     revision: Revision,
 ) -> tuple[Step, ...]:
-    """Order the fewest requests that turn what is observed into what is desired.
+    """Return the fewest requests that turn what is observed into what is desired, in order.
 
     Args:
-        recorded: says which of the observed credentials are ours, and which access token each has.
+        recorded: says which of the observed credentials are ours, and which secrets each has.
         desired: what the program asks for.
         observed: the active credentials of the vault.
         revision: the revision that the requests are written for.
@@ -87,59 +57,68 @@ def plan(
     active = {item.id for item in observed if item.is_active}
     before = {item.key: item for item in recorded.credentials}
     wanted = {item.key for item in desired.credentials}
-    ours = {url: id_ for url, id_ in recorded.credential_ids.items() if id_ in active}
+    ours = {key: id_ for key, id_ in recorded.credential_ids.items() if id_ in active}
 
     steps: list[Step] = []
     for credential in desired.credentials:
-        url = credential.key
-        if url not in ours or url not in before:
+        key = credential.key
+        if key not in ours or key not in before:
             steps.append(Step(Op.CREATE, credential))
         else:
-            ops = _ops(before[url], credential, revision)
-            steps += [Step(op, credential, ours[url]) for op in ops if op is not Op.DELETE]
-            steps += [Step(op, before[url], ours[url]) for op in ops if op is Op.DELETE]
+            ops = _ops(before[key], credential, revision)
+            steps += [Step(op, credential, ours[key]) for op in ops if op is not Op.DELETE]
+            steps += [Step(op, before[key], ours[key]) for op in ops if op is Op.DELETE]
     removed = [
-        Step(Op.DELETE, item, ours[url], is_removal=True)
-        for url, item in before.items()
-        if url in ours and url not in wanted
+        Step(Op.DELETE, item, ours[key], is_removal=True)
+        for key, item in before.items()
+        if key in ours and key not in wanted
     ]
     leftovers = [Step(Op.DELETE, None, id_, is_removal=True) for id_ in recorded.unfinished or () if id_ in active]
     return (*steps, *removed, *leftovers)
 
 
 def _ops(before: Credential, after: Credential, revision: Revision) -> tuple[Op, ...]:
-    # One that is not given, as after an import, stays what it is.
-    if after.access_token is not None and after.access_token != before.access_token:
-        return ROTATE[revision]
-    if (after.fields, after.metadata or {}) != (before.fields, before.metadata or {}):
-        return (Op.UPDATE,)  # where there are such fields, there is such a call
-    if after.protocol != before.protocol:
-        return CHANGE_PROTOCOL[revision]
-    return ()
+    """Return what changes a credential; nothing where what has changed is not sent.
+
+    Without an update in place the new credential exists before the old one goes.
+    """
+    if before.type != after.type:
+        return (Op.CREATE, Op.DELETE)
+    fields = fields_of(after.type)
+    changed = [
+        name
+        for name in {**before.properties, **after.properties}
+        if before.properties.get(name) != after.properties.get(name)
+        # A secret that is not given, as after an import, stays what it is.
+        and not (fields[name].is_secret and name not in after.properties)
+    ]
+    has_new_metadata = (before.metadata or {}) != (after.metadata or {})
+    if not changed and not has_new_metadata:
+        return ()
+    if not BY_REVISION[revision].in_place_update:
+        return (Op.CREATE, Op.DELETE)
+    return (Op.UPDATE,) if has_new_metadata or any(fields[name].is_in_auth for name in changed) else ()
 
 
-def credential_ids(recorded: RecordedVault, credentials: Any, revision: Revision) -> Mapping[str, Any] | Unknown:
-    """Foresee the ids of the credentials, by URL: what is not made anew keeps its id. For a preview.
+def preview_ids(recorded: CredentialSet, desired: Sequence[Inputs | Unknown], revision: Revision) -> Inputs | Unknown:
+    """Return the ids of the credentials by key, as a preview knows them: what is not made anew keeps its id.
 
     Args:
         recorded: what the state holds.
-        credentials: the desired ones, as complete inputs; what is unknown counts as changed.
+        desired: complete inputs; what is unknown counts as changed.
         revision: the revision that the requests would be written for.
     """
-    if isinstance(credentials, Unknown):
-        return UNKNOWN
-    if any(isinstance(item, Unknown) or isinstance(item["mcp_server_url"], Unknown) for item in credentials or ()):
-        return UNKNOWN
     before = {item.key: item for item in recorded.credentials if item.key in recorded.credential_ids}
-    ids: dict[str, Any] = {}
-    for item in credentials or ():
-        url, token = item["mcp_server_url"], item.get("access_token")
-        after = Credential(url, token, item.get("protocol") or DEFAULT_PROTOCOL)
-        keeps = url in before and keeps_id(before[url], after, revision)
-        ids[url] = recorded.credential_ids[url] if keeps else UNKNOWN
+    ids: dict[str, str | Unknown] = {}
+    for item in desired:
+        if isinstance(item, Unknown) or isinstance(item["mcp_server_url"], Unknown):
+            return UNKNOWN
+        after = Credential.of(item)
+        keeps = after.key in before and keeps_id(before[after.key], after, revision)
+        ids[after.key] = recorded.credential_ids[after.key] if keeps else UNKNOWN
     return ids
 
 
 def keeps_id(before: Credential, after: Credential, revision: Revision) -> bool:
-    """Foresee if a credential keeps its id when it changes; what is unknown counts as changed."""
+    """Return True if a credential keeps its id when it changes; what is unknown counts as changed."""
     return Op.CREATE not in _ops(before, after, revision)

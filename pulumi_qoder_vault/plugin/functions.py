@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..connection import Qoder
 from ..errors import NotFound
-from ..lifecycle.check import check_keys
-from ..lifecycle.model import ObservedCredential, ObservedVault
-from ..lifecycle.operations import no_vault
-from ..properties import without_none
+from ..lifecycle.absence import no_vault
+from ..lifecycle.inputs import Inputs
+from ..lifecycle.model import ObservedCredential, ObservedVault, active_by_age, newest_by_url
+from ..lifecycle.problems import check_keys
+from ..pulumi_values import without_none
 from .schema import GET_CREDENTIALS, GET_VAULT, LIST_VAULTS
 
-Arguments = Mapping[str, Any]
+Outputs = dict[str, Any]
 
 
-def _get_vault(qoder: Qoder, arguments: Arguments) -> dict[str, Any]:
+def _get_vault(qoder: Qoder, arguments: Inputs) -> Outputs:
     api, vault_id = qoder.api(), arguments["id"]
     try:
         vault, credentials = api.get_vault(vault_id), api.list_credentials(vault_id)
     except NotFound as failure:
         raise no_vault(qoder.api(), vault_id, failure) from None
-    active = _active(credentials)
     return _vault(vault) | {
-        "credentials": [_credential(item) for item in active],
-        "credential_ids": {item.mcp_server_url: item.id for item in active if item.mcp_server_url},
+        "credentials": [_credential(item) for item in active_by_age(credentials)],
+        "credential_ids": {url: item.id for url, item in newest_by_url(credentials).items()},
         "api_revision": vault.revision.value,
     }
 
 
-def _list_vaults(qoder: Qoder, arguments: Arguments) -> dict[str, Any]:
+def _list_vaults(qoder: Qoder, arguments: Inputs) -> Outputs:
     name = str(arguments.get("name") or "").casefold()
     vaults = qoder.api().list_vaults(includes_archived=bool(arguments.get("include_archived")))
     # Qoder's own filter is known to one revision only.
     return {"vaults": [_vault(vault) for vault in vaults if name in vault.display_name.casefold()]}
 
 
-def _get_credentials(qoder: Qoder, arguments: Arguments) -> dict[str, Any]:
+def _get_credentials(qoder: Qoder, arguments: Inputs) -> Outputs:
     vault_id = arguments["vault_id"]
     try:
         credentials = qoder.api().list_credentials(vault_id)
     except NotFound as failure:
         raise no_vault(qoder.api(), vault_id, failure) from None
-    return {"credentials": [_credential(item) for item in _active(credentials)]}
+    return {"credentials": [_credential(item) for item in active_by_age(credentials)]}
 
 
-FUNCTIONS: Mapping[str, Callable[[Qoder, Arguments], dict[str, Any]]] = {
+FUNCTIONS: Mapping[str, Callable[[Qoder, Inputs], Outputs]] = {
     GET_VAULT: _get_vault,
     LIST_VAULTS: _list_vaults,
     GET_CREDENTIALS: _get_credentials,
@@ -60,7 +60,7 @@ ARGUMENTS: Mapping[str, Mapping[str, type]] = {
 }
 
 
-def problems(token: str, arguments: Arguments) -> Iterable[tuple[str, str]]:
+def problems(token: str, arguments: Inputs) -> Iterator[tuple[str, str]]:
     """Find what is wrong with the arguments of a function: names, and what to do."""
     kinds = {name.rstrip("?"): kind for name, kind in ARGUMENTS[token].items()}
     meant, unknown = check_keys("", arguments, kinds, ())
@@ -74,12 +74,7 @@ def problems(token: str, arguments: Arguments) -> Iterable[tuple[str, str]]:
             yield name, f"must be {'true or false' if kind is bool else 'a string'}"
 
 
-def _active(credentials: Iterable[ObservedCredential]) -> list[ObservedCredential]:
-    # A time has as many digits as it needs: without the Z, a shorter one is the earlier one.
-    return sorted((item for item in credentials if item.is_active), key=lambda item: item.created_at.removesuffix("Z"))
-
-
-def _vault(vault: ObservedVault) -> dict[str, Any]:
+def _vault(vault: ObservedVault) -> Outputs:
     return {
         "id": vault.id,
         "display_name": vault.display_name,
@@ -90,14 +85,14 @@ def _vault(vault: ObservedVault) -> dict[str, Any]:
     }
 
 
-def _credential(credential: ObservedCredential) -> dict[str, Any]:
+def _credential(credential: ObservedCredential) -> Outputs:
     return without_none(
         {
             "id": credential.id,
             "type": credential.type,
             "mcp_server_url": credential.mcp_server_url,
             "protocol": credential.protocol,
-            "secret_name": credential.fields.get("secret_name"),
+            "secret_name": credential.properties.get("secret_name"),
             "created_at": credential.created_at,
         }
     )

@@ -45,7 +45,7 @@ def _serve(interrupts: SimpleQueue[int]) -> None:
     print(port, flush=True)  # noqa: T201 this is the protocol
     _wait_for_the_end(engine, interrupts)
     # Nobody waits for results any more. What waits gives up, and what was begun is finished or rolled back.
-    connection.stop_waiting()
+    connection.CONNECTIONS.stop_waiting()
     server.stop(grace=ENDS_WITHIN_S).wait()
 
 

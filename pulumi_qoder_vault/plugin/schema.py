@@ -1,17 +1,24 @@
 """The schema of the plugin `qoder`: its resources, functions and configuration, every property documented.
 
-Data only. Pulumi generates the SDKs of all languages from it; a test holds it against what check and the model know.
+Data only. What a resource takes is derived from the tables of the core. Pulumi generates the SDKs of all languages
+from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-from ..lifecycle.allowed_values import MAX_DISPLAY_NAME, MAX_METADATA_KEY, MAX_METADATA_VALUE
-from ..lifecycle.check import CREDENTIAL_METADATA_PAIRS, MAX_METADATA_PAIRS
-from ..settings import DEFAULT_BASE_URL
+from ..lifecycle.allowed_values import MAX_METADATA_KEY, MAX_METADATA_VALUE
+from ..lifecycle.credential import check as credential
+from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE
+from ..lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
+from ..lifecycle.fields import Field, Fields
+from ..lifecycle.vault import check as vault
+from ..settings import SETTINGS, Setting
 
 VAULT = "qoder:index:Vault"
 CREDENTIAL = "qoder:index:Credential"
@@ -32,63 +39,119 @@ def _text(description: str, **fields: Any) -> Property:
     return {"type": "string", "description": description, **fields}
 
 
-def _of(name: str, description: str) -> Property:
-    return {"$ref": f"#/types/qoder:index:{name}", "description": description}
-
-
 def _list_of(name: str, description: str) -> Property:
     return {"type": "array", "items": {"$ref": f"#/types/qoder:index:{name}"}, "description": description}
 
 
-_URL = _text(
-    "The URL of the MCP server, as your agents name it, character for character. Not secret: it is a key of plain "
-    "outputs. One vault holds one credential for each URL."
-)
-_PROTOCOL = _text(
-    "`streamable_http` or `sse`. On API revision `2026-07` it is recorded and not sent, as the API has no such field.",
-    default="streamable_http",
-)
+def _object(description: str, properties: Properties, required: Iterable[str] = ()) -> Property:
+    shape: Property = {"type": "object", "description": description, "properties": properties}
+    return shape | ({"required": sorted(required)} if required else {})
 
 
-def _metadata(at_most: int, elsewhere: str) -> Property:
+# From the tables of the core
+
+
+def _name(name: str) -> str:
+    """Return the schema's name of a property of the core."""
+    return re.sub("_(.)", lambda letter: letter[1].upper(), name)
+
+
+def _property(row: Field, description: str) -> Property:
+    shapes: Mapping[str, Property] = {
+        "boolean": {"type": "boolean"},
+        "hosts": {"type": "array", "items": {"type": "string"}},
+        "map": _STRINGS,
+        "object": {"$ref": f"#/types/qoder:index:{row.object_name}"},
+        "credentials": {"type": "array", "items": {"$ref": "#/types/qoder:index:VaultCredential"}},
+    }
+    shape = shapes.get(row.kind, {"type": "string"}) | {"description": description}
+    if row.default is not None:
+        shape["default"] = row.default
+    return shape | ({"secret": True} if row.is_secret else {})
+
+
+def _properties(fields: Fields, replaced: str) -> Properties:
+    """Return properties that say what a change of them replaces."""
     return {
-        **_STRINGS,
-        "description": f"At most {at_most} pairs; keys to {MAX_METADATA_KEY} characters, values to "
-        f"{MAX_METADATA_VALUE}. Stored by API revision `2026-07` only; {elsewhere}",
+        _name(name): _property(row, f"{row.description}{_limits(row)}{_change(row, replaced)}")
+        for name, row in fields.items()
     }
 
 
+def _limits(row: Field) -> str:
+    if row.kind != "map":
+        return ""
+    return f" At most {row.most} pairs; keys to {MAX_METADATA_KEY} characters, values to {MAX_METADATA_VALUE}."
+
+
+def _change(row: Field, replaced: str) -> str:
+    if row.is_mutable:
+        return ""
+    if row.has_mutable_part:
+        return f" Adding it later, or taking it away, replaces the {replaced}."
+    return f" A change replaces the {replaced}."
+
+
+def _plain(fields: Fields) -> Properties:
+    """Return properties that say nothing of a change: what they stand in says it."""
+    return {_name(name): _property(row, row.description) for name, row in fields.items()}
+
+
+def _required(fields: Fields) -> list[str]:
+    """Return what is required. A secret may be missing after an import: Qoder never returns one."""
+    return [_name(name) for name, row in fields.items() if row.is_required and not row.is_secret]
+
+
+def _objects(fields: Fields) -> Iterator[tuple[str, Property]]:
+    """Yield the types of the objects in these fields, at any depth."""
+    for row in fields.values():
+        if row.fields:
+            by_parts = row.has_mutable_part and not row.is_mutable
+            properties = _properties(row.fields, "credential") if by_parts else _plain(row.fields)
+            yield row.object_name, _object(row.description, properties, _required(row.fields))
+            yield from _objects(row.fields)
+
+
+def _of_its_types(name: str, row: Field) -> Field:
+    """Return the row of a field as the schema of all types together has it.
+
+    It says which types have it. Its default is words: a generated SDK would give it to a credential of another type.
+    """
+    having = [f"`{type_}`" for type_, item in CREDENTIAL_TYPES.items() if name in item.fields]
+    only = f"{'Required for' if row.is_required else 'For'} {' and '.join(having)}, and refused for others"
+    default = f"; `{row.default}` if absent" if row.default else ""
+    return replace(row, description=f"{row.description} {only}{default}.", default=None)
+
+
+def _without_defaults(properties: Properties) -> Properties:
+    return {name: {key: value for key, value in item.items() if key != "default"} for name, item in properties.items()}
+
+
+def _configuration(setting: Setting) -> Property:
+    names = ", then ".join(f"`{name}`" for name in setting.environment)
+    shape = _text(
+        f"{setting.description} From the environment: {names}.",
+        defaultInfo={"environment": list(setting.environment)},
+        **({"secret": True} if setting.is_secret else {}),
+    )
+    return shape | ({"type": "number"} if setting.is_number else {})
+
+
+# The rest
+
 _CREATED = _text("When it was made: RFC 3339, UTC.")
 _UPDATED = _text("When it changed last, as Qoder says: RFC 3339, UTC.")
-_REVISION = _text("The revision of the API that answered: `2026-05` or `2026-07`.")
+_REVISION = _text("The revision of the API in its last response: `2026-05` or `2026-07`.")
 _PLACE: Properties = {
     "baseUrl": _text("Where it was made."),
     "workspaceId": _text("The workspace that was configured; absent for the API token's own."),
 }
 _STATUS = _text("`active` or `archived`.")
 
-_VAULT_INPUTS: Properties = {
-    "displayName": _text(f"1 to {MAX_DISPLAY_NAME} characters; need not be unique. A change replaces the vault."),
-    "credentials": _list_of(
-        "VaultCredential",
-        "One or more, one for each URL; none at all only with `qoder:apiRevision` set to `2026-07`. A credential that "
-        "is not declared here is left alone.",
-    ),
-    "metadata": _metadata(
-        MAX_METADATA_PAIRS, "elsewhere the create fails, and is taken back. A change replaces the vault."
-    ),
-    "onDelete": _text(
-        "`delete`, or `archive`: the vault is archived instead, and there is no way back from that.", default="delete"
-    ),
-    "forceDestroy": {
-        "type": "boolean",
-        "description": "Whether the vault is deleted, or archived, also while it holds credentials that this resource "
-        "did not make: they go with it. Such a deletion is refused unless this is true.",
-    },
-}
+_VAULT_INPUTS = _properties(vault.ARGUMENTS, "vault")
 
 _VAULT_OUTPUTS: Properties = {
-    **{name: {key: value for key, value in item.items() if key != "default"} for name, item in _VAULT_INPUTS.items()},
+    **_without_defaults(_VAULT_INPUTS),
     "credentialIds": {**_STRINGS, "description": "Credential ids by `mcpServerUrl`; never secret."},
     "rotations": {
         **_COUNTS,
@@ -106,47 +169,12 @@ _VAULT_OUTPUTS: Properties = {
     "apiRevision": _REVISION,
 }
 
-_CREDENTIAL_INPUTS: Properties = {
-    "vaultId": _text("The vault that holds it, of this stack or of another one. A change replaces the credential."),
-    "type": _text(
-        "`static_bearer`, `mcp_oauth` or `environment_variable`; the last two need API revision `2026-07`. A change "
-        "replaces the credential.",
-        default="static_bearer",
-    ),
-    "mcpServerUrl": {
-        **_URL,
-        "description": f"{_URL['description']} Required unless it is an `environment_variable`. A change replaces the "
-        "credential.",
-    },
-    "accessToken": _text(
-        "What that server takes as a bearer token. Required unless it is an `environment_variable`.", secret=True
-    ),
-    # Without a default: a generated SDK would give it to a credential of another type, too.
-    "protocol": _text(f"{_PROTOCOL['description']} For `static_bearer` only; `streamable_http` if absent."),
-    "expiresAt": _text("When the access token of an `mcp_oauth` expires: RFC 3339."),
-    "refresh": _of(
-        "OAuthRefresh",
-        "How Qoder gets new access tokens for an `mcp_oauth`. Adding it later, or taking it away, replaces the "
-        "credential.",
-    ),
-    "secretName": _text("The name of an `environment_variable`. A change replaces the credential."),
-    "secretValue": _text("The value of an `environment_variable`.", secret=True),
-    "networking": _of(
-        "Networking",
-        "Where an `environment_variable` may be sent to; anywhere if absent. A change replaces the credential.",
-    ),
-    "injectionLocation": _of(
-        "InjectionLocation",
-        "Where in a request an `environment_variable` may stand. A change replaces the credential.",
-    ),
-    "metadata": _metadata(CREDENTIAL_METADATA_PAIRS, "elsewhere it is refused."),
-}
+_CREDENTIAL_INPUTS = _properties(
+    {**credential.ARGUMENTS, **{name: _of_its_types(name, row) for name, row in ALL_FIELDS.items()}}, "credential"
+)
 
 _CREDENTIAL_OUTPUTS: Properties = {
-    **{
-        name: {key: value for key, value in item.items() if key != "default"}
-        for name, item in _CREDENTIAL_INPUTS.items()
-    },
+    **_without_defaults(_CREDENTIAL_INPUTS),
     "credentialId": _text(
         "`vcred_…`. On API revision `2026-05` a rotation makes another credential, and this follows; the `id` of the "
         "resource, which is `vault_…/vcred_…`, follows at the next refresh."
@@ -158,64 +186,15 @@ _CREDENTIAL_OUTPUTS: Properties = {
 }
 
 TYPES: Mapping[str, Any] = {
-    "VaultCredential": {
-        "type": "object",
-        "description": "One credential of a vault.",
-        "properties": {
-            "mcpServerUrl": _URL,
-            "accessToken": _text(
-                "What that server takes as a bearer token; secret whatever the program says. Required, but for a "
-                "credential that was imported: Qoder never returns it, and one that is not given is left alone.",
-                secret=True,
-            ),
-            "protocol": _PROTOCOL,
-            "type": _text("`static_bearer`, the only one that a vault declares.", default="static_bearer"),
+    "VaultCredential": _object(
+        "One credential of a vault.",
+        {
+            **_plain(vault.CREDENTIAL_FIELDS),
+            "type": _text(f"`{DEFAULT_TYPE}`, the only one that a vault declares.", default=DEFAULT_TYPE),
         },
-        "required": ["mcpServerUrl"],
-    },
-    "OAuthRefresh": {
-        "type": "object",
-        "description": "How Qoder gets new access tokens.",
-        "properties": {
-            "clientId": _text("The OAuth client. A change replaces the credential."),
-            "refreshToken": _text("The refresh token.", secret=True),
-            "tokenEndpoint": _text("The URL that gives access tokens. A change replaces the credential."),
-            "tokenEndpointAuth": _of("TokenEndpointAuth", "How the client proves itself there."),
-            "resource": _text("The resource that is asked for. A change replaces the credential."),
-            "scope": _text("The scopes that are asked for, separated by blanks."),
-        },
-        "required": ["clientId", "tokenEndpoint", "tokenEndpointAuth"],
-    },
-    "TokenEndpointAuth": {
-        "type": "object",
-        "description": "How an OAuth client proves itself at the token endpoint.",
-        "properties": {
-            "type": _text("`none`, `client_secret_basic` or `client_secret_post`."),
-            "clientSecret": _text("The client's secret, unless the type is `none`.", secret=True),
-        },
-        "required": ["type"],
-    },
-    "Networking": {
-        "type": "object",
-        "description": "Where an environment variable may be sent to.",
-        "properties": {
-            "type": _text("`unrestricted` or `limited`."),
-            "allowedHosts": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "The hosts, for `limited`.",
-            },
-        },
-        "required": ["type"],
-    },
-    "InjectionLocation": {
-        "type": "object",
-        "description": "Where in a request an environment variable may stand.",
-        "properties": {
-            "header": {"type": "boolean", "description": "In a header."},
-            "body": {"type": "boolean", "description": "In the body."},
-        },
-    },
+        _required(vault.CREDENTIAL_FIELDS),
+    ),
+    **dict(_objects(ALL_FIELDS)),
     "VaultSummary": {
         "type": "object",
         "description": "A vault in a list.",
@@ -249,7 +228,7 @@ RESOURCES: Mapping[str, Any] = {
         "description": "A Qoder vault and its credentials. A changed access token, and a credential added or removed, "
         "leave the vault's id as it is.",
         "inputProperties": _VAULT_INPUTS,
-        "requiredInputs": ["displayName"],
+        "requiredInputs": _required(vault.ARGUMENTS),
         "properties": _VAULT_OUTPUTS,
         "required": sorted(set(_VAULT_OUTPUTS) - {"forceDestroy", "otherCredentials", "workspaceId"}),
         "aliases": [{"type": DYNAMIC_VAULT}],
@@ -257,7 +236,7 @@ RESOURCES: Mapping[str, Any] = {
     CREDENTIAL: {
         "description": "One credential in a vault that another stack may own: the vault resource leaves it alone.",
         "inputProperties": _CREDENTIAL_INPUTS,
-        "requiredInputs": ["vaultId"],
+        "requiredInputs": _required(credential.ARGUMENTS),
         "properties": _CREDENTIAL_OUTPUTS,
         "required": ["apiRevision", "baseUrl", "credentialId", "rotations", "status", "type", "vaultId"],
         "aliases": [{"type": DYNAMIC_CREDENTIAL}],
@@ -327,42 +306,11 @@ FUNCTIONS: Mapping[str, Any] = {
 }
 
 
-def _setting(description: str, *environment: str, **fields: Any) -> Property:
-    names = ", then ".join(f"`{name}`" for name in environment)
-    return {
-        "type": "string",
-        "description": f"{description} From the environment: {names}.",
-        "defaultInfo": {"environment": list(environment)},
-        **fields,
-    }
-
-
-CONFIGURATION: Properties = {
-    "apiToken": _setting(
-        "The API token, the one for Qoder itself. One from the environment is in no state.",
-        "QODER_ACCESS_TOKEN",
-        "QODER_PAT",
-        secret=True,
-    ),
-    "baseUrl": _setting(
-        f"Where the API is; `{DEFAULT_BASE_URL}` if absent.", "QODER_MANAGED_BASE_URL", "QODER_BASE_URL"
-    ),
-    "apiRevision": _setting("`auto` (if absent), `2026-05` or `2026-07`.", "QODER_API_REVISION"),
-    "workspaceId": _setting("The workspace; the API token's own if absent.", "QODER_WORKSPACE_ID"),
-    "maxWritesPerSecond": _setting(
-        "20 if absent, as Qoder recommends; 0 lifts the limit.", "QODER_MAX_WRITES_PER_SECOND", type="number"
-    ),
-    "maxReadsPerSecond": _setting(
-        "50 if absent, as Qoder recommends; 0 lifts the limit.", "QODER_MAX_READS_PER_SECOND", type="number"
-    ),
-    "timeout": _setting(
-        "One call with all its attempts and waits: `90`, `90s`, `1m30s`; `2m` if absent.", "QODER_TIMEOUT"
-    ),
-}
+CONFIGURATION: Properties = {setting.key: _configuration(setting) for setting in SETTINGS}
 
 
 def schema() -> dict[str, Any]:
-    """Give the whole schema, ready to be written as JSON."""
+    """Return the whole schema, ready to be written as JSON."""
     # Without the defaults from the environment, which the plugin reads itself: the SDK of an explicit provider would
     # write them, the API token too, into the state.
     arguments = {

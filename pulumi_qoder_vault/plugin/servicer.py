@@ -9,55 +9,62 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import re
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from .. import connection, errors, properties, settings
+from .. import connection, errors
 from ..connection import Qoder
-from ..error_reporting import EngineLog
-from ..guard import detailed_status, unforeseen
-from ..lifecycle.check import POSITION_IGNORED, is_position
-from ..lifecycle.diff import Difference, Kind
-from ..lifecycle.model import UNKNOWN
-from ..lifecycle.others import Deletion
+from ..error_reporting import EngineLog, internal_error, status_details
+from ..lifecycle.differences import Change, Difference
+from ..lifecycle.other_credentials import Deletion
+from ..pulumi_values import PROVIDER_KEY
 from ..resources.calls import Calls
 from ..resources.credential import CredentialResource
-from ..resources.handler import Partial, ResourceHandler, check_all
+from ..resources.ignored_paths import POSITION_IGNORED, is_position
+from ..resources.resource import Resource, check_all
+from ..resources.states import read_inputs
 from ..resources.vault import VaultResource
+from ..settings import Settings
 from . import names, wire
+from .configuration import SECRET_KEYS, Configuration, received
 from .functions import FUNCTIONS, problems
 from .schema import CREDENTIAL, VAULT, schema
 
 AT_A_TIME = 64  # operations on resources
-# What the engine calls a default provider: with its version or its download URL, if the program names one. Any other
-# name is a program's.
-_DEFAULT_PROVIDER = re.compile(r"default(_\d+_\d+_\d+.*|_https?_.*)?")
+OfResource = (
+    provider_pb2.CheckRequest
+    | provider_pb2.DiffRequest
+    | provider_pb2.CreateRequest
+    | provider_pb2.ReadRequest
+    | provider_pb2.UpdateRequest
+    | provider_pb2.DeleteRequest
+)
 R = TypeVar("R")
-Kinds = provider_pb2.PropertyDiff
+Q = TypeVar("Q")
+_Kind = provider_pb2.PropertyDiff
 
-RESOURCES: Mapping[str, ResourceHandler] = {VAULT: VaultResource(), CREDENTIAL: CredentialResource()}
+RESOURCES: Mapping[str, Resource] = {VAULT: VaultResource(), CREDENTIAL: CredentialResource()}
 
 # For a change in place, and for one that forces a replacement.
-KINDS: Mapping[Kind, tuple[Any, Any]] = {
-    Kind.ADD: (Kinds.ADD, Kinds.ADD_REPLACE),
-    Kind.UPDATE: (Kinds.UPDATE, Kinds.UPDATE_REPLACE),
-    Kind.DELETE: (Kinds.DELETE, Kinds.DELETE_REPLACE),
+KINDS: Mapping[Change, tuple[provider_pb2.PropertyDiff.Kind.ValueType, provider_pb2.PropertyDiff.Kind.ValueType]] = {
+    Change.ADD: (_Kind.ADD, _Kind.ADD_REPLACE),
+    Change.UPDATE: (_Kind.UPDATE, _Kind.UPDATE_REPLACE),
+    Change.DELETE: (_Kind.DELETE, _Kind.DELETE_REPLACE),
 }
 
-# UNKNOWN makes the engine keep the operation as pending: only for a response that nobody knows.
+# UNKNOWN makes the engine keep the operation as pending: only for an outcome that is unknown.
 CODES: Mapping[type[errors.QoderError], grpc.StatusCode] = {
     errors.SettingsError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.NotSent: grpc.StatusCode.UNAVAILABLE,
     errors.OutcomeUnknown: grpc.StatusCode.UNKNOWN,
+    errors.PartialState: grpc.StatusCode.UNKNOWN,
     errors.BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
     errors.Forbidden: grpc.StatusCode.PERMISSION_DENIED,
@@ -70,31 +77,27 @@ CODES: Mapping[type[errors.QoderError], grpc.StatusCode] = {
 }
 
 
-def one_clean_line(method: Callable[[Any, Any, Any], R]) -> Callable[[Any, Any, Any], R]:
+def one_clean_line(
+    method: Callable[[Servicer, Q, grpc.ServicerContext], R],
+) -> Callable[[Servicer, Q, grpc.ServicerContext], R]:
     """Let a call fail with one line and a code that says what it is; an unforeseen error fails without its text."""
 
     @functools.wraps(method)
-    def guarded(self: Any, request: Any, context: grpc.ServicerContext) -> R:
-        partial = None
+    def reporting(self: Servicer, request: Q, context: grpc.ServicerContext) -> R:
         try:
             return method(self, request, context)
-        except Partial as failure:
-            code, line = grpc.StatusCode.UNKNOWN, str(failure)
-            # Create has the inputs as properties, Update as news.
-            given = getattr(request, "properties", None) or request.news
-            partial = (failure.id, wire.with_marks(wire.to_wire(failure.outputs), given))
         except errors.QoderError as failure:
             code, line = next(CODES[kind] for kind in type(failure).__mro__ if kind in CODES), str(failure)
             if isinstance(failure, errors.NewerState):
                 line = names.in_text(line)
+            if isinstance(failure, errors.PartialState):
+                context.set_trailing_metadata(status_details(line, _partial_state(failure, request)))
         except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
-            code, line = grpc.StatusCode.INTERNAL, unforeseen(failure)
-        if partial is not None:
-            context.set_trailing_metadata(detailed_status(line, partial))
+            code, line = grpc.StatusCode.INTERNAL, internal_error(failure)
         context.abort(code, line)
         raise AssertionError("abort raises")
 
-    return guarded
+    return reporting
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
@@ -105,16 +108,16 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._is_of_one_engine = engine_address is not None
         self._operating = threading.Semaphore(AT_A_TIME)
         self._configuring = threading.Lock()
-        self._configured: dict[str, Any] = {}
-        self._owner = settings.STACK
-        self._base_url: str | None = None
+        self._configuration: Configuration | None = None
         self._calls = Calls()
 
     # The protocol's own affairs
 
     @one_clean_line
-    def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
-        connection.start_waiting()
+    def Handshake(
+        self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ProviderHandshakeResponse:
+        connection.CONNECTIONS.start_waiting()
         if request.engine_address:
             self._engine = EngineLog(request.engine_address)
         return provider_pb2.ProviderHandshakeResponse(
@@ -122,95 +125,85 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     @one_clean_line
-    def Attach(self, request: Any, context: Any) -> empty_pb2.Empty:
-        connection.start_waiting()
+    def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        connection.CONNECTIONS.start_waiting()
         self._engine = EngineLog(request.address)
         return empty_pb2.Empty()
 
     @one_clean_line
-    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=version("pulumi-qoder-vault"))
 
     @one_clean_line
-    def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:
+    def GetSchema(
+        self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.GetSchemaResponse:
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema()))
 
     @one_clean_line
-    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """End all waits. It comes at the end of every command, too."""
-        connection.stop_waiting()
+        connection.CONNECTIONS.stop_waiting()
         return empty_pb2.Empty()
 
     # Configuration
 
     @one_clean_line
-    def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
-        given = _received(request.news)
+    def CheckConfig(
+        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.CheckResponse:
+        given = received(request.news)
         failures = []
         try:
-            settings.load(_as_settings(given), os.environ)
+            _ = Configuration(given).settings
         except errors.SettingsError as failure:
             failures.append(provider_pb2.CheckFailure(property="", reason=str(failure)))
-        inputs = properties.to_wire(given)
-        if "apiToken" in inputs:
-            inputs["apiToken"] = wire.secret(inputs["apiToken"])
-        return provider_pb2.CheckResponse(inputs=_marked(inputs, request.news), failures=failures)
+        inputs = wire.write_configuration(given, SECRET_KEYS, request.news)
+        return provider_pb2.CheckResponse(inputs=inputs, failures=failures)
 
     @one_clean_line
-    def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         """No setting forces another provider, and with it other vaults."""
-        olds, news = (_received(item) for item in (request.old_inputs or request.olds, request.news))
+        olds, news = (received(item) for item in (request.old_inputs or request.olds, request.news))
         changed = sorted(key for key in {**olds, **news} if olds.get(key) != news.get(key))
         response = provider_pb2.DiffResponse
         return response(changes=response.DIFF_SOME if changed else response.DIFF_NONE, diffs=changed)
 
     @one_clean_line
-    def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
-        """Keep the settings; what is wrong with one is said by the call that needs it.
-
-        A refresh or destroy brings the configuration of the last `up`; the present one is in PULUMI_CONFIG, and comes
-        first, so that a revoked API token bricks nothing. The environment comes last, as always: it may belong to
-        another account, whose 404 would say that everything is gone. An explicit provider has its own arguments only.
-        """
-        configured, owner = _received(request.args), settings.STACK
-        name, live = request.name or request.urn.rpartition("::")[2], os.environ.get("PULUMI_CONFIG")
-        if not _DEFAULT_PROVIDER.fullmatch(name):
-            owner = settings.Owner(provider=name)
-        elif live:
-            present = _live(live)
-            # A misspelt key that only the last `up` had is gone, and bricks nothing.
-            recorded = {key: value for key, value in configured.items() if key in settings.KEYS and key not in present}
-            configured, owner = recorded | present, settings.Owner(recorded=frozenset(map(_full, recorded)))
+    def Configure(
+        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConfigureResponse:
+        """Keep the settings; what is wrong with one is said by the call that needs it."""
+        configuration = Configuration.of(request.name or request.urn.rpartition("::")[2], request.args)
         with self._configuring:
-            self._refuse_another_base_url(configured)
-            self._configured, self._owner = configured, owner
+            self._refuse_another_base_url(configuration)
+            self._configuration = configuration
         self._calls = Calls()  # another engine, or the next command of one
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
 
-    def _refuse_another_base_url(self, configured: Mapping[str, Any]) -> None:
+    def _refuse_another_base_url(self, configuration: Configuration) -> None:
         """Keep the API token where the engine sends it: the port of a plugin takes calls of the whole machine.
 
         A process that somebody runs by hand serves one engine after the other, each with its own configuration.
         """
-        base_url = settings.load_base_url(_as_settings(configured), os.environ)
-        if self._is_of_one_engine and self._base_url not in (None, base_url):
+        before = self._configuration
+        if self._is_of_one_engine and before is not None and before.base_url != configuration.base_url:
             raise errors.SettingsError(
-                "qoder:baseUrl: this process of the plugin uses another one already, and keeps it; the engine "
+                f"qoder:baseUrl: this plugin process was configured for {before.base_url}, and keeps it; the engine "
                 "starts a process for each provider"
             )
-        self._base_url = base_url
 
     # Resources
 
     @one_clean_line
-    def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
-        handler = _handler(request)
-        inputs, recorded = wire.read_inputs(request.news), wire.read_recorded(request.olds)
+    def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+        resource = _resource_of(request)
+        inputs, recorded = wire.read_inputs(request.news), read_inputs(wire.read_inputs(request.olds))
         try:
             replaced = self._calls.note_check(request.urn, recorded)
-            problems_ = check_all(handler, inputs, recorded, replaced, self._settings)
+            problems_ = check_all(resource, inputs, recorded, replaced, self._settings)
             found = [names.in_text(str(problem)) for problem in problems_ if not problem.is_warning]
             for problem in problems_:
                 if problem.is_warning:
@@ -220,12 +213,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if found:
             # The property stays empty: the engine would print its value.
             failures = [provider_pb2.CheckFailure(property="", reason=problem) for problem in found]
-            return provider_pb2.CheckResponse(inputs=_marked(wire.to_wire(inputs), request.news), failures=failures)
-        completed = handler.complete(inputs, recorded)
-        return provider_pb2.CheckResponse(inputs=_marked(wire.to_wire(completed), request.news))
+            return provider_pb2.CheckResponse(inputs=wire.write(inputs, request.news), failures=failures)
+        completed = resource.complete(inputs, recorded)
+        return provider_pb2.CheckResponse(inputs=wire.write(completed, request.news))
 
     @one_clean_line
-    def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+    def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         # A refresh sends the ignoreChanges of the last up with its Diff, and must go on: it checks nothing before.
         if self._calls.is_declared(request.urn):
             _refuse_positions(request)
@@ -233,105 +226,108 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         settings_ = None
         with suppress(errors.SettingsError):  # a check says it
             settings_ = self._settings
-        difference = _handler(request).diff(request.id, outputs, wire.read_inputs(request.news), settings_)
+        difference = _resource_of(request).diff(request.id, outputs, wire.read_inputs(request.news), settings_)
         self._calls.note_diff(request.urn, request.id, outputs)
         if difference.refusal:
             raise errors.QoderError(names.in_text(difference.refusal))
         for line in difference.warnings:
             self._engine.warn(request.urn, names.in_text(line))
-        return _diff_response(difference, is_dynamic=properties.PROVIDER_KEY in request.olds.fields)
+        return _diff_response(difference, is_dynamic=PROVIDER_KEY in request.olds.fields)
 
     @one_clean_line
-    def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
-        handler, inputs = _handler(request), wire.read_inputs(request.properties)
+    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
+        resource, inputs = _resource_of(request), wire.read_inputs(request.properties)
         if request.preview:
-            outputs = handler.preview_create(self._settings, inputs)
-            return provider_pb2.CreateResponse(properties=_marked(wire.to_wire(outputs), request.properties))
+            outputs = resource.preview_create(self._settings, inputs)
+            return provider_pb2.CreateResponse(properties=wire.write(outputs, request.properties))
         with self._operating:
-            connection.refuse_if_over()
+            connection.CONNECTIONS.refuse_if_over()
             try:
-                id_, outputs = handler.create(self._qoder(request), inputs)
-            except Partial as failure:
-                self._calls.note_made(request.urn, failure.id)
+                id_, outputs = resource.create(self._qoder(request), inputs)
+            except errors.PartialState as failure:
+                self._calls.note_made(request.urn, resource.state_of(failure.recorded).id)
                 raise
         self._calls.note_made(request.urn, id_)
-        return provider_pb2.CreateResponse(id=id_, properties=_marked(wire.to_wire(outputs), request.properties))
+        return provider_pb2.CreateResponse(id=id_, properties=wire.write(outputs, request.properties))
 
     @one_clean_line
-    def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
-        handler, outputs = _handler(request), wire.read_inputs(request.properties)
+    def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+        resource, outputs = _resource_of(request), wire.read_inputs(request.properties)
         is_recorded = "base_url" in outputs
         with self._operating:
             qoder = self._qoder(request)
-            found = handler.read(qoder, request.id, outputs) if is_recorded else handler.find(qoder, request.id)
+            found = resource.read(qoder, request.id, outputs) if is_recorded else resource.find(qoder, request.id)
         if found is None:
             return provider_pb2.ReadResponse()
-        inputs = request.inputs if found.inputs is None else _marked(wire.to_wire(found.inputs), request.inputs)
+        inputs = request.inputs if found.inputs is None else wire.write(found.inputs, request.inputs)
         return provider_pb2.ReadResponse(
-            id=found.id, properties=_marked(wire.to_wire(found.outputs), request.properties), inputs=inputs
+            id=found.id, properties=wire.write(found.outputs, request.properties), inputs=inputs
         )
 
     @one_clean_line
-    def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
+    def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         _refuse_positions(request)
-        handler, recorded, inputs = _handler(request), wire.read_inputs(request.olds), wire.read_inputs(request.news)
+        resource, inputs = _resource_of(request), wire.read_inputs(request.news)
+        recorded = wire.read_inputs(request.olds)
         if request.preview:
-            outputs = handler.preview_update(self._settings, request.id, recorded, inputs)
+            outputs = resource.preview_update(self._settings, request.id, recorded, inputs)
         else:
             with self._operating:
-                connection.refuse_if_over()
-                outputs = handler.update(self._qoder(request), request.id, recorded, inputs)
-        return provider_pb2.UpdateResponse(properties=_marked(wire.to_wire(outputs), request.news))
+                connection.CONNECTIONS.refuse_if_over()
+                outputs = resource.update(self._qoder(request), request.id, recorded, inputs)
+        return provider_pb2.UpdateResponse(properties=wire.write(outputs, request.news))
 
     @one_clean_line
-    def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
+    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         deletion = Deletion(
             request.urn, self._calls.is_replaced(request.urn, request.id), "forceDestroy: true", "retainOnDelete: true"
         )
         with self._operating:
-            connection.refuse_if_over()
-            _handler(request).delete(self._qoder(request), request.id, wire.read_inputs(request.properties), deletion)
+            connection.CONNECTIONS.refuse_if_over()
+            _resource_of(request).delete(
+                self._qoder(request), request.id, wire.read_inputs(request.properties), deletion
+            )
         return empty_pb2.Empty()
 
     # Functions
 
     @one_clean_line
-    def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
+    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
         if request.tok not in FUNCTIONS:
             raise errors.SettingsError(f"{request.tok}: there is no such function; there are {', '.join(FUNCTIONS)}")
         arguments = wire.read_inputs(request.args)
         failures = [
-            provider_pb2.CheckFailure(property=_camel(name), reason=names.in_text(reason))
+            provider_pb2.CheckFailure(property=names.camel(name), reason=names.in_text(reason))
             for name, reason in problems(request.tok, arguments)
         ]
         response = provider_pb2.InvokeResponse(failures=failures)
         if not failures:
             result = FUNCTIONS[request.tok](Qoder(self._settings), arguments)
-            getattr(response, "return").CopyFrom(wire.write(wire.to_wire(result)))
+            getattr(response, "return").CopyFrom(wire.write(result))
         return response
 
     @property
-    def _settings(self) -> settings.Settings:
-        return settings.load(_as_settings(self._configured), os.environ, self._owner)
+    def _settings(self) -> Settings:
+        return (self._configuration or Configuration()).settings
 
-    def _qoder(self, request: Any) -> Qoder:
+    def _qoder(self, request: OfResource) -> Qoder:
         return Qoder(
             self._settings,
-            timeout_s=getattr(request, "timeout", 0) or None,
+            timeout_s=getattr(request, "timeout", 0) or None,  # a read has none
             tell=functools.partial(self._engine.info, request.urn),
             urn=request.urn,
         )
 
 
-def _handler(request: Any) -> ResourceHandler:
-    """Find who serves a resource. The type in its URN stands after those of its parents."""
+def _resource_of(request: OfResource) -> Resource:
+    """Return what serves a resource. The type in its URN stands after those of its parents."""
     type_ = request.urn.split("::")[2].rpartition("$")[2]
     if type_ not in RESOURCES:
         raise errors.SettingsError(f"{type_}: there is no such resource; there are {', '.join(RESOURCES)}")
     return RESOURCES[type_]
 
 
-def _refuse_positions(request: Any) -> None:
+def _refuse_positions(request: provider_pb2.DiffRequest | provider_pb2.UpdateRequest) -> None:
     """Refuse ``ignoreChanges`` that the engine has applied by position: the inputs may hold another one's access token.
 
     Raises:
@@ -346,49 +342,22 @@ def _diff_response(difference: Difference, *, is_dynamic: bool) -> provider_pb2.
         changes=provider_pb2.DiffResponse.DIFF_SOME
         if difference.is_change or is_dynamic
         else provider_pb2.DiffResponse.DIFF_NONE,
-        replaces=[_camel(name) for name in difference.replaces],
+        replaces=[names.camel(name) for name in difference.replaces],
         deleteBeforeReplace=difference.deletes_first,
         hasDetailedDiff=True,
     )
     details = dict(difference.details)
     if is_dynamic:  # made with the dynamic provider: nothing to do at Qoder, but the state gets another shape
-        details[properties.PROVIDER_KEY,] = Kind.UPDATE
+        details[PROVIDER_KEY,] = Change.UPDATE
     for path, kind in details.items():
         response.detailedDiff[names.path(path)].kind = KINDS[kind][path[0] in difference.replaces]
-    response.diffs.extend(dict.fromkeys(_camel(str(path[0])) for path in details))
+    response.diffs.extend(dict.fromkeys(names.camel(str(path[0])) for path in details))
     return response
 
 
-def _camel(name: str) -> str:
-    return names.path((name,))
-
-
-def _key(name: str) -> str:
-    return name.removeprefix("qoder:")
-
-
-def _full(key: str) -> str:
-    return f"qoder:{key}"
-
-
-def _as_settings(configured: Mapping[str, Any]) -> dict[str, Any]:
-    """Return configuration under full keys; a setting that is not known yet is as one that is absent."""
-    return {_full(key): value for key, value in configured.items() if value is not UNKNOWN or key not in settings.KEYS}
-
-
-def _live(configuration: str) -> dict[str, Any]:
-    """Read the configuration of this moment. It may hold the API token: what cannot be read is not shown."""
-    try:
-        return {_key(name): value for name, value in json.loads(configuration).items()}
-    except (ValueError, AttributeError):
-        raise errors.SettingsError("PULUMI_CONFIG: must be a JSON object, as Pulumi writes it") from None
-
-
-def _received(message: struct_pb2.Struct) -> dict[str, Any]:
-    """Read configuration: plain values, secrets unpacked, what is unknown as `UNKNOWN`."""
-    return {_key(name): value for name, value in properties.to_inputs(wire.read(message)).items()}
-
-
-def _marked(values: Mapping[str, Any], given: struct_pb2.Struct) -> struct_pb2.Struct:
-    """Give properties for the engine, with the marks that the program set."""
-    return wire.write(wire.with_marks(values, given))
+def _partial_state(failure: errors.PartialState, request: object) -> tuple[str, struct_pb2.Struct]:
+    """Return what the engine is to record of work that was done in part. Create has the inputs as properties."""
+    assert isinstance(request, provider_pb2.CreateRequest | provider_pb2.UpdateRequest)  # noqa: S101 no other call works
+    given = request.properties if isinstance(request, provider_pb2.CreateRequest) else request.news
+    id_, outputs = _resource_of(request).state_of(failure.recorded)
+    return id_, wire.write(outputs, given)

@@ -8,7 +8,7 @@ replacement that is not finished, and checks neither: what it compares tells not
 
 from __future__ import annotations
 
-from ..lifecycle.model import Inputs
+from ..lifecycle.inputs import Inputs
 
 
 class Calls:
@@ -41,9 +41,9 @@ class Calls:
             self._ids[urn] = id_
 
     def is_declared(self, urn: str) -> bool:
-        """Tell if a program declares it in this run."""
+        """Return True if a program declares it in this run."""
         return urn in self._checked
 
     def is_replaced(self, urn: str, id_: str) -> bool | None:
-        """Tell if another object has taken the place of this one; None where no call told."""
+        """Return True if another object has taken the place of this one; None where no call told."""
         return self._ids[urn] != id_ if urn in self._ids else None

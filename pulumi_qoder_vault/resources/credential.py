@@ -1,4 +1,4 @@
-"""A credential of its own: properties <-> its life. Translates, and decides nothing.
+"""A standalone credential: its properties <-> its records, and the calls of a front -> its lifecycle. Decides nothing.
 
 Its id is `vault_…/vcred_…`: what an import takes, and what a credential is found by.
 """
@@ -6,51 +6,50 @@ Its id is `vault_…/vcred_…`: what an import takes, and what a credential is 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from .. import properties
 from ..connection import Qoder
-from ..errors import NotSent, PartialState, VaultNotFound
-from ..lifecycle import credential, credentials, plan
-from ..lifecycle.check import Problem
-from ..lifecycle.diff import Difference
-from ..lifecycle.model import UNKNOWN, Inputs, RecordedVault, Revision
-from ..lifecycle.others import Deletion
+from ..errors import NotSent, VaultNotFound
+from ..lifecycle.capabilities import writing_for
+from ..lifecycle.credential import check, diff, operations
+from ..lifecycle.differences import Difference
+from ..lifecycle.inputs import UNKNOWN, Inputs
+from ..lifecycle.model import Credential, CredentialSet
+from ..lifecycle.other_credentials import Deletion
+from ..lifecycle.plan import keeps_id
+from ..lifecycle.problems import Problem
+from ..pulumi_values import without_none
 from ..settings import Settings
 from . import elsewhere
-from .handler import Found, Outputs, Partial, own_token
+from .resource import Found, Outputs, State, own_token
+from .states import place_and_progress, read_credential, read_place_and_progress, reads_state
 
 _ID = re.compile(r"(vault_[0-9A-Za-z]+)/(vcred_[0-9A-Za-z]+)", re.ASCII)
+# Outputs that are no inputs.
+_COMPUTED = ("credential_id", "base_url", "workspace_id", "api_revision", "unfinished")
 
 
 class CredentialResource:
-    """Fulfils `handler.ResourceHandler`."""
+    """Fulfils `resource.Resource`."""
 
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
-        return credential.check(inputs, recorded, own_token(settings))
+        return check.check(inputs, recorded, own_token(settings))
 
     def check_replacement(self, replaced: Inputs, inputs: Inputs) -> list[Problem]:
         return []
 
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
-        return credential.complete(inputs, recorded)
+        return check.complete(inputs, recorded)
 
-    def diff(
-        self, id_: str, outputs: Mapping[str, Any], inputs: Inputs, settings: Settings | None = None
-    ) -> Difference:
-        recorded = properties.to_recorded_credential(outputs)
-        difference = credential.diff(recorded, properties.to_inputs(outputs), inputs)
+    def diff(self, id_: str, outputs: Inputs, inputs: Inputs, settings: Settings | None = None) -> Difference:
+        recorded = to_recorded(outputs)
+        difference = diff.diff(recorded, outputs, inputs)
         return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
-    def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
-        desired = credential.to_credential(inputs)
-        try:
-            made = credentials.create(qoder.api(inputs), inputs["vault_id"], desired, qoder.revision_in_use)
-        except PartialState as failure:
-            raise _partial(failure) from None
-        return _id(made), properties.to_credential_outputs(made)
+    def create(self, qoder: Qoder, inputs: Inputs) -> State:
+        desired = Credential.of(inputs)
+        made = operations.create(qoder.api(inputs), inputs["vault_id"], desired, qoder.revision_in_use)
+        return self.state_of(made)
 
     def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
         known = {**inputs, "base_url": settings.base_url, "workspace_id": settings.workspace_id}
@@ -64,51 +63,78 @@ class CredentialResource:
                 "vault_019e3bb940277f0db05ab74291acf6ef/vcred_019e3bb940277f0db05ab74291acf6ef"
             )
         try:
-            found = credentials.find(qoder.api(), ids[1], ids[2])
+            found = operations.find(qoder.api(), ids[1], ids[2])
         except VaultNotFound as failure:
             if failure.is_absent:
                 return None
             raise
-        outputs = properties.to_credential_outputs(found)
-        return Found(id_, outputs, properties.to_refreshed_credential_inputs(outputs))
+        return Found(id_, outputs := to_outputs(found), to_refreshed_inputs(outputs))
 
-    def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
-        api, before = qoder.api(outputs), properties.to_recorded_credential(outputs)
+    def read(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
+        api, before = qoder.api(outputs), to_recorded(outputs)
         with elsewhere.ways_out(qoder, api, before.place):
-            recorded, is_drift = credentials.read(api, before)
+            recorded, is_drift = operations.read(api, before)
         if recorded is None:
             return None
-        found = properties.to_credential_outputs(recorded)
-        return Found(_id(recorded), found, properties.to_refreshed_credential_inputs(found) if is_drift else None)
+        state = self.state_of(recorded)
+        return Found(*state, to_refreshed_inputs(state.outputs) if is_drift else None)
 
-    def update(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
-        recorded, desired = properties.to_recorded_credential(outputs), credential.to_credential(inputs)
+    def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
+        recorded, desired = to_recorded(outputs), Credential.of(inputs)
         api, rotations = qoder.api(outputs, inputs), int(inputs["rotations"])
-        try:
-            with elsewhere.ways_out(qoder, api, recorded.place):
-                changed = credentials.update(api, recorded, desired, rotations, qoder.revision_in_use)
-        except PartialState as failure:
-            raise _partial(failure) from None
-        return properties.to_credential_outputs(changed)
-
-    def preview_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
-        recorded = properties.to_recorded_credential(outputs)
-        revision = recorded.api_revision if settings.revision == "auto" else Revision(settings.revision)
-        keeps_id = plan.keeps_id(recorded.credentials[0], credential.to_credential(inputs), revision)
-        kept = ("base_url", "workspace_id", "api_revision")
-        known = {name: value for name, value in outputs.items() if name in kept}
-        return {**inputs, **known, "credential_id": outputs["credential_id"] if keeps_id else UNKNOWN}
-
-    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
-        api, recorded = qoder.api(outputs), properties.to_recorded_credential(outputs)
         with elsewhere.ways_out(qoder, api, recorded.place):
-            credentials.delete(api, recorded)
+            return to_outputs(operations.update(api, recorded, desired, rotations, qoder.revision_in_use))
+
+    def preview_update(self, settings: Settings, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
+        recorded = to_recorded(outputs)
+        revision = writing_for(settings.revision, recorded.api_revision)
+        keeps = keeps_id(recorded.credentials[0], Credential.of(inputs), revision)
+        known = {name: outputs[name] for name in ("base_url", "workspace_id", "api_revision") if name in outputs}
+        return {**inputs, **known, "credential_id": outputs["credential_id"] if keeps else UNKNOWN}
+
+    def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
+        api, recorded = qoder.api(outputs), to_recorded(outputs)
+        with elsewhere.ways_out(qoder, api, recorded.place):
+            operations.delete(api, recorded)
+
+    def state_of(self, recorded: CredentialSet) -> State:
+        (credential_id,) = recorded.credential_ids.values()
+        return State(f"{recorded.vault_id}/{credential_id}", to_outputs(recorded))
 
 
-def _partial(failure: PartialState) -> Partial:
-    return Partial(str(failure), _id(failure.recorded), properties.to_credential_outputs(failure.recorded))
+@reads_state
+def to_recorded(outputs: Inputs) -> CredentialSet:
+    """Read the outputs in a state.
+
+    Raises:
+        NewerState: a newer version wrote it.
+    """
+    credential = read_credential(outputs)
+    return CredentialSet(
+        vault_id=outputs["vault_id"],
+        credentials=(credential,),
+        credential_ids={credential.key: outputs["credential_id"]},
+        rotations={credential.key: int(outputs.get("rotations") or 0)},
+        **read_place_and_progress(outputs),
+    )
 
 
-def _id(recorded: RecordedVault) -> str:
-    (credential_id,) = recorded.credential_ids.values()
-    return f"{recorded.id}/{credential_id}"
+def to_outputs(recorded: CredentialSet) -> Outputs:
+    """Return the outputs for a state."""
+    (credential,) = recorded.credentials
+    return without_none(
+        {
+            "vault_id": recorded.vault_id,
+            "credential_id": recorded.credential_ids[credential.key],
+            "type": credential.type,
+            **credential.properties,
+            "metadata": dict(credential.metadata) if credential.metadata else None,
+            "rotations": recorded.rotations.get(credential.key, 0),
+            **place_and_progress(recorded),
+        }
+    )
+
+
+def to_refreshed_inputs(outputs: Outputs) -> Outputs:
+    """Return all inputs, as what exists says: the engine then shows the drift, and the next ``up`` mends it."""
+    return {name: value for name, value in outputs.items() if name not in _COMPUTED}

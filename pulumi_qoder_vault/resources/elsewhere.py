@@ -9,7 +9,8 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..connection import Qoder, is_first
+from .. import connection
+from ..connection import Qoder
 from ..errors import ApiError, Conflict, OutcomeUnknown, QoderError, RateLimited, Unreachable, VaultNotFound
 from ..lifecycle.model import Place
 from ..lifecycle.vaults_api import VaultsApi
@@ -25,7 +26,11 @@ def warnings(recorded: Place, settings: Settings | None) -> tuple[str, ...]:
 
     Settings that cannot be read are said elsewhere: there is no line then.
     """
-    if settings is None or not _is_elsewhere(recorded, settings) or not is_first(("elsewhere", recorded)):
+    if (
+        settings is None
+        or not _is_elsewhere(recorded, settings)
+        or not connection.CONNECTIONS.is_first(("elsewhere", recorded))
+    ):
         return ()
     return (f"{_places(recorded, settings)}; {_ways_out(recorded, settings, '<urn>')}",)
 

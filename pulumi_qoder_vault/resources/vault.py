@@ -1,51 +1,49 @@
-"""A vault: properties <-> its life. Translates, and decides nothing."""
+"""A vault: its properties <-> its records, and the calls of a front -> its lifecycle. Decides nothing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import get_args
 
-from .. import properties
 from ..connection import Qoder
-from ..errors import PartialState, VaultNotFound
-from ..lifecycle import check as checks
-from ..lifecycle import diff as diffs
-from ..lifecycle import operations, plan
-from ..lifecycle.model import UNKNOWN, Inputs, Revision
-from ..lifecycle.others import Deletion
+from ..errors import VaultNotFound
+from ..lifecycle.capabilities import makes_empty_vaults, writing_for
+from ..lifecycle.differences import Difference
+from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown
+from ..lifecycle.model import Credential, CredentialSet, DesiredVault, OnDelete, RecordedVault
+from ..lifecycle.other_credentials import Deletion
+from ..lifecycle.plan import preview_ids
+from ..lifecycle.problems import Problem
+from ..lifecycle.vault import check, diff, operations
 from ..settings import Settings, force_destroy
 from . import elsewhere
-from .handler import Found, Outputs, Partial, own_token
+from .resource import Found, Outputs, State, own_token
+from .states import place_and_progress, read_counts, read_credential, read_place_and_progress, reads_state, word
+
+ON_DELETE: tuple[OnDelete, ...] = get_args(OnDelete)
 
 
 class VaultResource:
-    """Fulfils `handler.ResourceHandler`."""
+    """Fulfils `resource.Resource`."""
 
-    def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[checks.Problem]:
-        allows_empty = settings.revision == Revision.R2026_07.value
-        return checks.check(inputs, allows_empty=allows_empty, recorded=recorded, api_token=own_token(settings))
+    def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
+        allows_empty = makes_empty_vaults(settings.revision)
+        return check.check(inputs, allows_empty=allows_empty, recorded=recorded, api_token=own_token(settings))
 
-    def check_replacement(self, replaced: Inputs, inputs: Inputs) -> list[checks.Problem]:
-        return checks.check_replacement(replaced, inputs)
+    def check_replacement(self, replaced: Inputs, inputs: Inputs) -> list[Problem]:
+        return check.check_replacement(replaced, inputs)
 
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
-        return checks.complete(inputs, recorded)
+        return check.complete(inputs, recorded)
 
-    def diff(
-        self, id_: str, outputs: Mapping[str, Any], inputs: Inputs, settings: Settings | None = None
-    ) -> diffs.Difference:
-        recorded = properties.to_recorded(id_, outputs)
-        difference = diffs.diff(recorded, inputs)
+    def diff(self, id_: str, outputs: Inputs, inputs: Inputs, settings: Settings | None = None) -> Difference:
+        recorded = to_recorded(id_, outputs)
+        difference = diff.diff(recorded, inputs)
         return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
-    def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
-        try:
-            recorded = operations.create(qoder.api(inputs), properties.to_desired(inputs), qoder.revision_in_use)
-        except PartialState as failure:
-            raise _partial(failure) from None
-        return recorded.id, properties.to_outputs(recorded)
+    def create(self, qoder: Qoder, inputs: Inputs) -> State:
+        return self.state_of(operations.create(qoder.api(inputs), to_desired(inputs), qoder.revision_in_use))
 
     def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
         known = {"metadata": {}, **inputs, "base_url": settings.base_url, "workspace_id": settings.workspace_id}
@@ -58,44 +56,124 @@ class VaultResource:
             if failure.is_absent:
                 return None
             raise
-        outputs = properties.to_outputs(found)
-        return Found(id_, outputs, properties.to_refreshed_inputs(outputs))
+        return Found(id_, outputs := to_outputs(found), to_refreshed_inputs(outputs))
 
-    def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
-        api, before = qoder.api(outputs), properties.to_recorded(id_, outputs)
+    def read(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
+        api, before = qoder.api(outputs), to_recorded(id_, outputs)
         with elsewhere.ways_out(qoder, api, before.place):
             recorded, is_drift = operations.read(api, before)
         if recorded is None:
             return None
-        found = properties.to_outputs(recorded)
-        return Found(id_, found, properties.to_refreshed_inputs(found) if is_drift else None)
+        found = to_outputs(recorded)
+        return Found(id_, found, to_refreshed_inputs(found) if is_drift else None)
 
-    def update(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
-        recorded, desired = properties.to_recorded(id_, outputs), properties.to_desired(inputs)
-        api = qoder.api(outputs, inputs)
-        try:
+    def look_up(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
+        """Read a vault that this stack does not own. None if it is gone, and was there before."""
+        api = qoder.api(outputs)
+        if "base_url" not in outputs:
+            found = operations.look_up(api, id_)
+        else:
+            recorded = to_recorded(id_, outputs)
             with elsewhere.ways_out(qoder, api, recorded.place):
-                changed = operations.update(api, recorded, desired, qoder.revision_in_use)
-        except PartialState as failure:
-            raise _partial(failure) from None
-        return properties.to_outputs(changed)
+                found = operations.look_up(api, id_, recorded)
+        return None if found is None else Found(id_, to_outputs(found), None)
 
-    def preview_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
-        recorded = properties.to_recorded(id_, outputs)
-        revision = recorded.api_revision if settings.revision == "auto" else Revision(settings.revision)
-        ids = plan.credential_ids(recorded, inputs.get("credentials"), revision)
+    def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
+        recorded, desired = to_recorded(id_, outputs), to_desired(inputs)
+        api = qoder.api(outputs, inputs)
+        with elsewhere.ways_out(qoder, api, recorded.place):
+            return to_outputs(operations.update(api, recorded, desired, qoder.revision_in_use))
+
+    def preview_update(self, settings: Settings, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
+        recorded = to_recorded(id_, outputs)
+        credentials = inputs.get("credentials")
+        revision = writing_for(settings.revision, recorded.api_revision)
+        is_unknown = isinstance(credentials, Unknown)
+        ids = UNKNOWN if is_unknown else preview_ids(recorded, credentials or (), revision)
         given = ("unfinished", "force_destroy")  # the first is done then, the second as the inputs say
-        known = {name: value for name, value in properties.to_outputs(recorded).items() if name not in given}
-        if diffs.touches_credentials(recorded, inputs):
+        known = {name: value for name, value in to_outputs(recorded).items() if name not in given}
+        if diff.touches_credentials(recorded, inputs):
             known["other_credentials"] = UNKNOWN  # the update looks at the vault
         return known | {"metadata": {}, **inputs, "credential_ids": ids}
 
-    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
+    def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         is_forced = force_destroy(os.environ)
-        api, recorded = qoder.api(outputs), properties.to_recorded(id_, outputs)
+        api, recorded = qoder.api(outputs), to_recorded(id_, outputs)
         with elsewhere.ways_out(qoder, api, recorded.place):
             operations.delete(api, recorded, deletion, is_forced=is_forced)
 
+    def state_of(self, recorded: CredentialSet) -> State:
+        assert isinstance(recorded, RecordedVault)  # noqa: S101 what a vault's operations record
+        return State(recorded.vault_id, to_outputs(recorded))
 
-def _partial(failure: PartialState) -> Partial:
-    return Partial(str(failure), failure.recorded.id, properties.to_outputs(failure.recorded))
+
+def to_desired(inputs: Inputs) -> DesiredVault:
+    """Read complete inputs, all of them known."""
+    return DesiredVault(
+        display_name=inputs["display_name"],
+        credentials=tuple(Credential.of(item) for item in inputs.get("credentials") or ()),
+        metadata=inputs.get("metadata"),
+        rotations=read_counts(inputs.get("rotations")),
+        on_delete=inputs.get("on_delete") or "delete",
+        force_destroy=inputs.get("force_destroy") is True,
+    )
+
+
+@reads_state
+def to_recorded(id_: str, outputs: Inputs) -> RecordedVault:
+    """Read the outputs in a state.
+
+    Raises:
+        NewerState: a newer version wrote it.
+    """
+    credentials = enumerate(outputs.get("credentials") or ())
+    return RecordedVault(
+        vault_id=id_,
+        display_name=outputs.get("display_name") or "",
+        metadata=outputs.get("metadata") or {},
+        on_delete=word(outputs, "on_delete", ON_DELETE, None),
+        credentials=tuple(read_credential(item, f"credentials[{index}].") for index, item in credentials),
+        credential_ids=outputs.get("credential_ids") or {},
+        rotations=read_counts(outputs.get("rotations")),
+        created_at=outputs.get("created_at") or "",
+        updated_at=outputs.get("updated_at") or "",
+        force_destroy=outputs.get("force_destroy") is True,
+        other_credentials=outputs.get("other_credentials"),
+        **read_place_and_progress(outputs),
+    )
+
+
+def to_outputs(recorded: RecordedVault) -> Outputs:
+    """Return the outputs for a state."""
+    outputs = {
+        "display_name": recorded.display_name,
+        "metadata": dict(recorded.metadata),
+        "on_delete": recorded.on_delete,
+        "credentials": [_credential_outputs(item) for item in recorded.credentials],
+        "credential_ids": dict(recorded.credential_ids),
+        "rotations": dict(recorded.rotations),
+        "created_at": recorded.created_at,
+        "updated_at": recorded.updated_at,
+        **place_and_progress(recorded),
+    }
+    if recorded.force_destroy:
+        outputs["force_destroy"] = True
+    if recorded.other_credentials is not None:
+        outputs["other_credentials"] = dict(recorded.other_credentials)
+    return outputs
+
+
+def _credential_outputs(credential: Credential) -> Outputs:
+    """Return what a vault shows of a credential, which may be of a type that no vault declares."""
+    given = credential.properties
+    shown = {
+        name: given.get(name) for name, row in check.CREDENTIAL_FIELDS.items() if not row.is_secret or name in given
+    }
+    return {**shown, "type": credential.type}
+
+
+def to_refreshed_inputs(outputs: Outputs) -> Outputs:
+    """Return all inputs, as what exists says: the engine then shows the drift, and the next ``up`` mends it."""
+    inputs = {name: outputs[name] for name in (*check.ARGUMENTS, *check.COMPUTED) if name in outputs}
+    unasked = [name for name in ("metadata", "force_destroy") if not inputs.get(name)]
+    return {name: value for name, value in inputs.items() if name not in unasked}

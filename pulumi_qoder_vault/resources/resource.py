@@ -1,20 +1,20 @@
-"""What a front needs of a resource: one handler for each type. Knows neither the engine nor gRPC.
+"""What a front needs of a resource: one object for each type. Knows neither the engine nor gRPC.
 
-Properties have the names of the core here, access tokens are `Secret`, and what a preview does not know is `UNKNOWN`.
+Properties are the core's here: in its names, secrets as `Secret`, and what a preview does not know as `UNKNOWN`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from ..connection import Qoder
-from ..lifecycle.check import ApiToken, Problem
-from ..lifecycle.diff import Difference
-from ..lifecycle.model import Inputs
-from ..lifecycle.others import Deletion
+from ..lifecycle.differences import Difference
+from ..lifecycle.inputs import Inputs
+from ..lifecycle.model import CredentialSet
+from ..lifecycle.other_credentials import Deletion
+from ..lifecycle.problems import ApiToken, Problem
 from ..settings import Settings
 
 Outputs = dict[str, Any]
@@ -23,6 +23,13 @@ Outputs = dict[str, Any]
 def own_token(settings: Settings) -> ApiToken:
     """Return the API token of this run, as a check needs it."""
     return ApiToken(settings.api_token, urlsplit(settings.base_url).hostname or "")
+
+
+class State(NamedTuple):
+    """What a state holds of a resource."""
+
+    id: str
+    outputs: Outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +45,8 @@ class Found:
     inputs: Outputs | None
 
 
-class Partial(Exception):
-    """A resource was made or changed in part; the message is the whole line."""
-
-    def __init__(self, message: str, id_: str, outputs: Outputs) -> None:
-        super().__init__(message)
-        self.id = id_
-        self.outputs = outputs
-
-
-class ResourceHandler(Protocol):
-    """The life of a type of resource. What asks Qoder raises `errors.QoderError`, or `Partial`.
+class Resource(Protocol):
+    """A type of resource. What asks Qoder raises `errors.QoderError`.
 
     Inputs are complete but in ``check``, and may hold `UNKNOWN` where a preview asks; outputs are what the state holds.
     """
@@ -62,50 +60,51 @@ class ResourceHandler(Protocol):
     def complete(self, inputs: Inputs, recorded: Inputs) -> Outputs:
         """Fill in defaults, and the inputs in which drift and rotation show."""
 
-    def diff(
-        self, id_: str, outputs: Mapping[str, Any], inputs: Inputs, settings: Settings | None = None
-    ) -> Difference:
+    def diff(self, id_: str, outputs: Inputs, inputs: Inputs, settings: Settings | None = None) -> Difference:
         """Compare the state with the program. No request. Settings are None where they cannot be read."""
 
-    def create(self, qoder: Qoder, inputs: Inputs) -> tuple[str, Outputs]:
-        """Make it. Give its id and outputs."""
+    def create(self, qoder: Qoder, inputs: Inputs) -> State:
+        """Make it."""
 
     def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
-        """Give the outputs, as far as a preview can know them. No request."""
+        """Return the outputs, as far as a preview can know them. No request."""
 
     def find(self, qoder: Qoder, id_: str) -> Found | None:
         """Look for what no state holds yet: an import, or a `get`. None if there is none."""
 
-    def read(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any]) -> Found | None:
+    def read(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
         """Look at what the state holds. None if it is gone."""
 
-    def update(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
-        """Change it in place. Give its outputs."""
+    def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
+        """Change it in place."""
 
-    def preview_update(self, settings: Settings, id_: str, outputs: Mapping[str, Any], inputs: Inputs) -> Outputs:
-        """Give the outputs, as far as a preview can know them. No request."""
+    def preview_update(self, settings: Settings, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
+        """Return the outputs, as far as a preview can know them. No request."""
 
-    def delete(self, qoder: Qoder, id_: str, outputs: Mapping[str, Any], deletion: Deletion) -> None:
+    def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         """Delete it, or whatever its outputs say is to be done instead."""
+
+    def state_of(self, recorded: CredentialSet) -> State:
+        """Return what the state is to hold of what exists: also of what `errors.PartialState` carries."""
 
 
 def check_all(
-    handler: ResourceHandler, inputs: Inputs, recorded: Inputs, replaced: Inputs, settings: Settings
+    resource: Resource, inputs: Inputs, recorded: Inputs, replaced: Inputs, settings: Settings
 ) -> list[Problem]:
     """Find what is wrong with the inputs, also of an object that is to take the place of another one. No request.
 
     Args:
-        handler: of the resource.
+        resource: of the type.
         inputs: what the program gave.
         recorded: the inputs of the last deployment.
         replaced: what the state holds of the object that is to be replaced; empty where none is.
         settings: of this run.
     """
-    problems = handler.check(inputs, recorded, settings)
+    problems = resource.check(inputs, recorded, settings)
     if not replaced:
         return problems
     # What the old object holds is a warning in the new one, too: an archived vault can then be replaced.
-    held = [problem for problem in handler.check(inputs, replaced, settings) if problem.is_warning]
+    held = [problem for problem in resource.check(inputs, replaced, settings) if problem.is_warning]
     warnings = [replace(problem, is_warning=True) for problem in problems]
     problems = [soft if soft in held else problem for problem, soft in zip(problems, warnings, strict=True)]
-    return problems + handler.check_replacement(replaced, inputs)
+    return problems + resource.check_replacement(replaced, inputs)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..secret import one_line
 from .allowed_values import MAX_URL
-from .model import ObservedCredential, RecordedVault
+from .model import CredentialSet, ObservedCredential, RecordedVault
 
 NAMED = 20  # in one line; no vault of the sister API holds more
 LONGEST_NAME = 100  # in a line, in characters
@@ -41,7 +41,7 @@ NOTHING_KNOWN = Deletion()
 
 
 def others(
-    recorded: RecordedVault, observed: Iterable[ObservedCredential], deleted: Collection[str] = ()
+    recorded: CredentialSet, observed: Iterable[ObservedCredential], deleted: Collection[str] = ()
 ) -> tuple[ObservedCredential, ...]:
     """Return the active credentials that this resource did not make.
 
@@ -50,7 +50,7 @@ def others(
         observed: what Qoder lists.
         deleted: the ids of what this process deleted: a list may show them for some seconds more.
     """
-    ours = {*recorded.credential_ids.values(), *(recorded.unfinished or ()), *deleted}
+    ours = {*recorded.our_ids, *deleted}
     return tuple(item for item in observed if item.is_active and item.id not in ours)
 
 
@@ -63,9 +63,9 @@ def named(
 
 
 def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: Deletion) -> str:
-    """Word why a vault is kept: whom it would hurt, and every way out that is open to it."""
+    """Say why a vault is kept: whom it would hurt, and every way out that is open to it."""
     done = "archived" if recorded.on_delete == "archive" else "deleted"
-    line, them = f"vault {recorded.id} is not {done}: it holds {_listed(credentials)}", _them(credentials)
+    line, them = f"vault {recorded.vault_id} is not {done}: it holds {_listed(credentials)}", _them(credentials)
     if deletion.is_replaced:
         return (
             f"{line}; it is the old vault of a replacement: delete {them} and run pulumi up again, or run {FORCE} "
@@ -81,21 +81,21 @@ def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: D
 
 
 def unlisted(recorded: RecordedVault, why: str) -> str:
-    """Word why a vault is kept of which nobody knows what is in it."""
+    """Say why a vault is kept of which nobody knows what is in it."""
     return (
-        f"{why}; vault {recorded.id} is kept, since credentials of others may be in it: {FORCE} for this run deletes "
-        "it without a look"
+        f"{why}; vault {recorded.vault_id} is kept, since credentials of others may be in it: {FORCE} for this run "
+        "deletes it without a look"
     )
 
 
 def replacement_warning(recorded: RecordedVault) -> str:
-    """Word what a replacement does to the credentials of others that the state knows of."""
+    """Say what a replacement does to the credentials of others that the state knows of."""
     credentials = recorded.other_credentials or {}
     them = _them(credentials)
     return (
-        f"vault {recorded.id} is to be replaced, and it holds {_listed(credentials)}; the new vault will lack {them}, "
-        f"and the old one stays until nobody else has a credential in it, or {FORCE} is set (a Credential resource of "
-        "this program is made anew in the new vault, and is no hindrance)"
+        f"vault {recorded.vault_id} is to be replaced, and it holds {_listed(credentials)}; the new vault will lack "
+        f"{them}, and the old one stays until nobody else has a credential in it, or {FORCE} is set (a Credential "
+        "resource of this program is made anew in the new vault, and is no hindrance)"
     )
 
 

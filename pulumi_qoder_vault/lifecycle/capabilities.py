@@ -1,0 +1,134 @@
+"""What this Qoder can do: what is known of its revision, corrected by what its responses show.
+
+The API changed in place, in stages, and regions lag: so the lifecycle asks for a capability, never for a revision.
+Beside `api.revisions`, which reads and writes the wire, no module compares revisions. Sends nothing itself.
+
+Sources: Qoder, Create Vault (read 2026-05-18); Vaults and Vault Credentials (read 2026-08).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from ..errors import ErrorResponse
+from .credential_types import DEFAULT_TYPE, TYPES
+from .model import Credential, ObservedVault, Revision
+
+# The API's own sentence: Qoder, Create Vault, error responses (read 2026-05-18).
+NO_CREDENTIAL = "At least one credential is required when creating a vault."
+
+_CREDENTIALS_KEY = re.compile(r"(?<![\w.\[])credentials(?![\w.\[])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What one revision can do.
+
+    Attributes:
+        inline_credentials: the create of a vault takes its credentials, and needs one.
+        in_place_update: a credential can be changed; else another one takes its place.
+        metadata: it is stored with a vault and with a credential.
+        types: the credential types.
+        second_credential_per_url: a vault may hold two for one URL while one takes the place of the other. UNVERIFIED
+            on both revisions: a 409 says otherwise.
+    """
+
+    inline_credentials: bool
+    in_place_update: bool
+    metadata: bool
+    types: frozenset[str]
+    second_credential_per_url: bool = True
+
+
+BY_REVISION: Mapping[Revision, Capabilities] = {
+    Revision.R2026_05: Capabilities(
+        inline_credentials=True, in_place_update=False, metadata=False, types=frozenset({DEFAULT_TYPE})
+    ),
+    Revision.R2026_07: Capabilities(
+        inline_credentials=False, in_place_update=True, metadata=True, types=frozenset(TYPES)
+    ),
+}
+
+# The setting `auto` tries them in this order: the second form where the first one's key is refused.
+FIRST_TRIED: Final = Revision.R2026_05
+THEN_TRIED: Final = Revision.R2026_07
+# A state of a version that did not record it was made on this one.
+UNRECORDED: Final = Revision.R2026_05
+NEWEST: Final = Revision.R2026_07
+
+
+def makes_empty_vaults(setting: str) -> bool:
+    """Return True if a vault without credentials is legal with this value of ``qoder:apiRevision``."""
+    return setting != "auto" and not BY_REVISION[Revision(setting)].inline_credentials
+
+
+def writing_for(setting: str, recorded: Revision) -> Revision:
+    """Return the revision that changes of an existing vault are written for: the setting, else the recorded one."""
+    return recorded if setting == "auto" else Revision(setting)
+
+
+def shown_by(vault: ObservedVault) -> Revision:
+    """Return the revision that the response to a create shows; one that took the credentials takes them again."""
+    return FIRST_TRIED if vault.credentials else vault.revision
+
+
+def lacking(credential: Credential, revision: Revision) -> str:
+    """Say what a revision lacks to hold a credential; return nothing if it can."""
+    can = BY_REVISION[revision]
+    if credential.type not in can.types:
+        return f"type: {credential.type} needs a Qoder of API revision {NEWEST.value}"
+    if credential.metadata and not can.metadata:
+        return (
+            "metadata: this Qoder does not store metadata with a credential; remove it from the program, or use a "
+            f"Qoder of API revision {NEWEST.value}"
+        )
+    return ""
+
+
+def refuses_credentials_key(response: ErrorResponse) -> bool:
+    """Return True if a 400 is about the key ``credentials`` itself, as a ``2026-07`` server may refuse the older form.
+
+    The older API's own sentence, that a vault needs a credential, is not; nor is a fault of one credential.
+    """
+    if response.status != 400 or NO_CREDENTIAL in response.message:
+        return False
+    return response.param == "credentials" or bool(_CREDENTIALS_KEY.search(response.message))
+
+
+class RevisionInUse:
+    """The revision that creates are written for: a setting, or what the first create of the process found out."""
+
+    def __init__(self, setting: str) -> None:
+        self._known = None if setting == "auto" else Revision(setting)
+        self._is_explicit = setting != "auto"
+        self._first_create = threading.Lock()
+        self._taught_nothing = False
+
+    @contextmanager
+    def known(self) -> Iterator[Revision | None]:
+        """Yield the revision; None to the first caller, who has to find out, while all others wait for its response.
+
+        If that taught nothing, each of them finds out by itself: one that fails slowly must not make them queue.
+        """
+        if self._known is None and not self._taught_nothing:
+            with self._first_create:
+                if self._known is None and not self._taught_nothing:
+                    try:
+                        yield None
+                    finally:
+                        self._taught_nothing = self._known is None
+                    return
+        yield self._known
+
+    def remember(self, revision: Revision) -> None:
+        """Keep what a response showed, for all later creates."""
+        self._known = revision
+
+    def for_vault(self, recorded: Revision) -> Revision:
+        """Return the revision to write for in a vault that exists: the setting, else the one of its last response."""
+        return self._known if self._is_explicit and self._known is not None else recorded

@@ -1,0 +1,91 @@
+"""What a comparison of a state with a program finds, field by field. Knows no resource.
+
+Pure. Inputs may hold `UNKNOWN` in a preview; what is unknown counts as changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .fields import Fields
+from .inputs import Inputs, Unknown
+
+# Where a change stands: names of properties, keys of maps, and indices of lists.
+ChangePath = tuple[str | int, ...]
+
+
+class Change(Enum):
+    """What happens to one property."""
+
+    ADD = "add"
+    UPDATE = "update"
+    DELETE = "delete"
+
+    @classmethod
+    def between(cls, before: object, after: object) -> Change:
+        """Return what turns one value into another; None is a missing one."""
+        return cls.ADD if before is None else cls.DELETE if after is None else cls.UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What an ``up`` has to do.
+
+    Attributes:
+        is_change: False if there is nothing to do.
+        replaces: the properties that force another object; empty for an update in place.
+        is_hidden: True if the inputs of the last deployment need not show the change.
+        deletes_first: True if there is no room for a new object beside the old one, should there be one.
+        details: every change by its path. An index is one of the new list, for a removal one of the old list.
+        warnings: what a person should know before this is carried out, each in one line without a secret.
+        refusal: why it must not be carried out; empty where it may.
+    """
+
+    is_change: bool
+    replaces: tuple[str, ...] = ()
+    is_hidden: bool = False
+    deletes_first: bool = False
+    details: Mapping[ChangePath, Change] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+def compare_fields(
+    path: ChangePath, fields: Fields, before: Inputs, after: Inputs
+) -> Iterator[tuple[ChangePath, Change, bool]]:
+    """Yield each field that differs: its path, what happens to it, and whether that can be done in place."""
+    for name, row in fields.items():
+        at, old, new = (*path, name), before.get(name), after.get(name)
+        if is_same_value(old, new) or (new is None and row.is_secret):  # a secret that is not given is left alone
+            continue
+        if row.kind == "map":
+            yield from ((*found, row.is_mutable) for found in compare_maps(at, old or {}, new or {}))
+        elif row.fields and isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from compare_fields(at, row.fields, old, new)
+        elif row.fields and old is not None and isinstance(new, Unknown):
+            # It need not be what cannot change; a preview that says `replace` would frighten for nothing.
+            yield at, Change.UPDATE, row.has_mutable_part
+        else:
+            yield at, Change.between(old, new), row.is_mutable
+
+
+def compare_maps(path: ChangePath, before: Inputs, after: Inputs | Unknown) -> Iterator[tuple[ChangePath, Change]]:
+    """Yield each key of two maps that differs, and what happens to it; of a map that is unknown, its own path."""
+    if isinstance(after, Unknown):
+        yield path, Change.UPDATE
+        return
+    for key, value in after.items():
+        if value != before.get(key):
+            yield (*path, key), Change.between(before.get(key), value)
+    for key in before:
+        if key not in after:
+            yield (*path, key), Change.DELETE
+
+
+def is_same_value(one: object, other: object) -> bool:
+    """Return True for equal values; hosts in another order are the same hosts."""
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(item in other for item in one)
+    return one == other

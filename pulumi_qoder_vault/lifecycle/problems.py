@@ -1,0 +1,311 @@
+"""Problems with inputs, and the rules that every property of a kind has in common.
+
+Which properties there are stands in tables of `fields`. Pure. What is `UNKNOWN` passes, and is judged when it is known.
+A problem never shows a value, but for a URL that has been found fit to be shown: an access token may have been put into
+the wrong field.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..secret import Secret
+from . import allowed_values
+from .fields import Field, Fields, Judge
+from .inputs import Inputs, SecretUrl, Unfit, Unknown, as_map, is_empty_secret, is_given
+from .model import MARK_KEY
+
+_SHORT_NAMES = {"token": "access_token", "url": "mcp_server_url", "name": "display_name"}
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
+_LIKE_A_TOKEN = re.compile(r"(?=.{16})(?:(?=.*\d)|(?=.*[a-z])(?=.*[A-Z])(?!.*_)).*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to be mended.
+
+    Attributes:
+        path: such as ``credentials[0].protocol``.
+        reason: what is wrong, and what to do; one line.
+        is_warning: True if the program may go on with it.
+    """
+
+    path: str
+    reason: str
+    is_warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """The API token of this run, which is no access token of an MCP server, but for one of Qoder itself.
+
+    Attributes:
+        value: None where none is set; a preview needs none.
+        host: of the API that it is sent to.
+    """
+
+    value: Secret | None = None
+    host: str = ""
+
+    @property
+    def known(self) -> set[Secret]:
+        """The token itself, where it is known."""
+        return set() if self.value is None else {self.value}
+
+    def is_misused(self, token: Secret, url: object) -> bool:
+        """Return True if the API token stands in the place of the access token for a URL that is known."""
+        return self.value is not None and token == self.value and isinstance(url, str) and _host(url) != self.host
+
+
+NO_API_TOKEN = ApiToken()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a check knows beside the inputs.
+
+    Attributes:
+        api_token: of this run.
+        secrets: of the inputs and of this run; no key of a map that holds one is shown.
+    """
+
+    api_token: ApiToken = NO_API_TOKEN
+    secrets: Collection[Secret] = field(default=())
+
+
+def softened(problems: Iterable[Problem], value: object, recorded: object) -> Iterator[Problem]:
+    """Make warnings of problems with a value that the state holds already: a new rule must not brick a stack.
+
+    What was a warning then was said then.
+    """
+    if value is None or value != recorded:
+        return iter(problems)
+    return (replace(problem, is_warning=True) for problem in problems if not problem.is_warning)
+
+
+def check_fields(
+    path: str,
+    given: Inputs,
+    fields: Fields,
+    *,
+    recorded: Inputs,
+    held: Inputs,
+    known: Known,
+    further: Collection[str] = (),
+) -> Iterator[Problem]:
+    """Judge every field of a table, and find keys that are in none.
+
+    Args:
+        path: of the map; empty for the resource itself.
+        given: what the program gave.
+        fields: the table.
+        recorded: the inputs of the last deployment of the same object; empty if it is another one. A secret that they
+            lack may be missing, since Qoder never returns one.
+        held: the same, whichever object it was: what they hold is no more than a warning.
+        known: see `Known`.
+        further: keys that are known, and judged elsewhere.
+    """
+    meant, problems = check_keys(path, given, (*fields, *further), known.secrets)
+    yield from problems
+    for name, row in fields.items():
+        at, value = f"{path}.{name}" if path else name, given.get(name)
+        if isinstance(value, Unknown):
+            continue
+        if not is_given(value):
+            if name not in meant:
+                yield from _check_missing(at, name, row, given, recorded)
+        elif row.kind == "object":
+            yield from _check_object(at, value, row, as_map(recorded.get(name)), as_map(held.get(name)), known)
+        elif row.kind == "map":
+            yield from check_map(at, value, held.get(name), most=row.most, secrets=known.secrets)
+        else:
+            yield from softened(_check_value(at, value, row, given, known), value, held.get(name))
+
+
+def _check_missing(path: str, name: str, row: Field, given: Inputs, recorded: Inputs) -> Iterator[Problem]:
+    needed_for = ""
+    if row.only_with is not None:
+        sibling, values = row.only_with
+        needed_for = given[sibling] if given.get(sibling) in values else ""
+        if recorded.get(sibling) != given.get(sibling):
+            recorded = {}
+    may_lack = row.is_secret and recorded != {} and recorded.get(name) is None
+    if not (row.is_required or needed_for):
+        return
+    if is_empty_secret(given.get(name)):
+        yield Problem(path, allowed_values.EMPTY)
+    elif not may_lack:
+        yield Problem(path, f"is required for {needed_for}" if needed_for else row.if_missing)
+
+
+def _check_object(
+    path: str, value: object, row: Field, recorded: Inputs, held: Inputs, known: Known
+) -> Iterator[Problem]:
+    if isinstance(value, Mapping):
+        yield from check_fields(path, value, row.fields, recorded=recorded, held=held, known=known)
+    else:
+        yield Problem(path, f"must be a map with {', '.join(row.fields)}, not {kind_of(value)}")
+
+
+def _check_value(path: str, value: object, row: Field, given: Inputs, known: Known) -> Iterator[Problem]:
+    if row.only_with is not None:
+        sibling, values = row.only_with
+        other = given.get(sibling)
+        if isinstance(other, str) and is_given(other) and other not in values:
+            yield Problem(path, f"is for {' or '.join(values)} only")
+            return
+    match row.kind:
+        case "boolean":
+            yield from check_boolean(path, value)
+        case "credentials":
+            return  # a list of maps, each with rules of its own
+        case "hosts":
+            yield from _check_hosts(path, value)
+        case "url":
+            yield from check_url(path, value, row.judge)
+        case _ if row.choices:
+            yield from check_choice(path, value, row.choices)
+        case _:
+            yield from check_text(path, value, row.judge)
+            if row.caution is not None and isinstance(value, str) and (reason := row.caution(value)) is not None:
+                yield Problem(path, reason, is_warning=True)
+    if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
+        yield Problem(path, "is the API token, which is for Qoder alone: give the token that this MCP server takes")
+
+
+def check_text(path: str, value: object, judge: Judge) -> Iterator[Problem]:
+    """Find a value that is no text, or that a rule of `allowed_values` refuses. A secret is not shown."""
+    if isinstance(value, Unknown):
+        return
+    text = value.reveal() if isinstance(value, Secret) else value
+    reason = (allowed_values.text(text) or judge(text)) if isinstance(text, str) else not_a_string(value)
+    if reason is not None:
+        yield Problem(path, reason)
+
+
+def check_url(path: str, url: object, judge: Judge) -> Iterator[Problem]:
+    """Find what is wrong with a URL that is stored, and shown, in plain text."""
+    if isinstance(url, SecretUrl):
+        yield Problem(
+            path,
+            "is marked as a secret, and a URL is not one: it is a key of plain outputs and stands in errors; take the "
+            "mark off (unsecret), or use a URL that holds no secret",
+        )
+    yield from check_text(path, url, judge)
+
+
+def check_choice(path: str, value: object, choices: Collection[str]) -> Iterator[Problem]:
+    """Find a value that is none of the choices; a missing value is checked elsewhere."""
+    # The value itself is not shown: it may be an access token in the wrong place.
+    if value is None or isinstance(value, Unknown) or value in choices:
+        return
+    if isinstance(value, str) and allowed_values.is_output_in_text(value):
+        yield from check_text(path, value, allowed_values.text)
+    else:
+        yield Problem(path, f"must be {' or '.join(repr(choice) for choice in choices)}")
+
+
+def check_boolean(path: str, value: object) -> Iterator[Problem]:
+    """Find a value that is neither True nor False."""
+    if not isinstance(value, bool | Unknown):
+        yield Problem(path, f"must be a boolean, true or false, not {kind_of(value)}")
+
+
+def _check_hosts(path: str, value: object) -> Iterator[Problem]:
+    items = value if isinstance(value, list | tuple) else [value]
+    wrong = (
+        problem for item in items if isinstance(item, str) for problem in check_text(path, item, allowed_values.text)
+    )
+    if (problem := next(wrong, None)) is not None:
+        yield problem
+    elif not isinstance(value, list | tuple) or not all(isinstance(item, str | Unknown) and item for item in value):
+        yield Problem(path, "must be a list of host names")
+
+
+def check_map(
+    path: str, given: object, recorded: object, *, most: int, secrets: Collection[Secret]
+) -> Iterator[Problem]:
+    """Find what is wrong with metadata; what is recorded already, pair by pair, is no more than a warning."""
+    if not isinstance(given, Mapping):
+        yield Problem(path, f"must be a map of strings, not {kind_of(given)}")
+        return
+    before = as_map(recorded)
+    if len(given) > max(most, len(before)):  # an import may bring a pair more
+        yield Problem(path, f"has {len(given)} pairs; at most {most} are allowed")
+    for key, value in given.items():
+        yield from softened(_check_pair(path, key, value, secrets), value, before.get(key))
+
+
+def _check_pair(path: str, key: str, value: object, secrets: Collection[Secret]) -> Iterator[Problem]:
+    shown = f'{path}["{key}"]' if _may_be_shown(key, secrets) else ""
+    if (reason := allowed_values.metadata_key(key)) is not None:
+        yield Problem(path, f"a key {reason}")
+    if key == MARK_KEY:
+        yield Problem(shown, "is kept for the provider; choose another key")
+    for problem in check_text(shown, value, allowed_values.metadata_value):
+        yield problem if shown else Problem(path, f"a value {problem.reason}")
+
+
+def check_keys(
+    path: str, given: Inputs, known: Collection[str], secrets: Collection[Secret]
+) -> tuple[set[str], list[Problem]]:
+    """Find keys that nothing reads, with the nearest one that is read.
+
+    Returns:
+        The known keys that were meant: nothing else need be said of them. And a problem for each unknown one.
+    """
+    meant = {key: key for key in known}
+    meant |= {short: key for short, key in _SHORT_NAMES.items() if key in known}
+    found: set[str] = set()
+    problems = []
+    for key in given:
+        if key in known:
+            continue
+        near = difflib.get_close_matches(key[:80].lower().replace("-", "_"), meant, n=1, cutoff=0.5)
+        found |= {meant[name] for name in near}
+        hint = f"did you mean {meant[near[0]]}?" if near else f"known keys are {', '.join(known)}"
+        if _may_be_shown(key, secrets):
+            problems.append(Problem(f"{path}.{key}" if path else key, f"is not a known key; {hint}"))
+        else:
+            problems.append(Problem(path or "an argument", f"has an unknown key; {hint}"))
+    return found, problems
+
+
+def _may_be_shown(key: str, secrets: Collection[Secret]) -> bool:
+    """Return True if a key looks like a name, and neither is nor looks like an access token in the place of one."""
+    looks_like_a_name = _PLAIN_KEY.fullmatch(key) is not None and _LIKE_A_TOKEN.fullmatch(key) is None
+    return looks_like_a_name and not any(secret.reveal() in key for secret in secrets)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def not_a_string(value: object) -> str:
+    """Say that a value is no string, and how digits stay one."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    hint = "; put it in quotation marks, or, where YAML drops them, in fn::toJSON" if is_number else ""
+    return f"must be a string, not {kind_of(value)}{hint}"
+
+
+def kind_of(value: Any) -> str:
+    """Name the kind of a value, without showing it."""
+    if value is None:
+        return "None"
+    if isinstance(value, Unfit):
+        return value.kind
+    if isinstance(value, Secret):
+        return "a string"
+    kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", tuple: "a list"}
+    return kinds.get(type(value), "a map" if isinstance(value, Mapping) else f"a {type(value).__name__}")

@@ -1,0 +1,107 @@
+"""Reading a state that another version of this package may have written. Knows no resource.
+
+A state that is older lacks keys, and is read as if it had their defaults. One that is newer holds a value which this
+version does not know: then nothing is sent, since nobody knows what it asks for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
+
+from ..errors import NewerState
+from ..lifecycle.capabilities import UNRECORDED
+from ..lifecycle.credential_types import DEFAULT_TYPE, TYPES
+from ..lifecycle.inputs import Inputs
+from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, CredentialSet, Place, Revision
+
+P = ParamSpec("P")
+R = TypeVar("R")
+W = TypeVar("W", bound=str)
+D = TypeVar("D")
+
+
+def reads_state(read: Callable[P, R]) -> Callable[P, R]:
+    """Let a reader of a state end in `NewerState` where it has another shape than this version knows."""
+
+    @functools.wraps(read)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return read(*args, **kwargs)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise NewerState("a property") from None
+
+    return reading
+
+
+def word(state: Inputs, name: str, known: Collection[W], default: D, path: str = "") -> W | D:
+    """Return a word of a state; its default where the state is older than the word.
+
+    Raises:
+        NewerState: it is none of those that are known.
+    """
+    found = state.get(name)
+    if found is None or found == "":
+        return default
+    if found not in known:
+        raise NewerState(f"{path}{name}")
+    return cast("W", found)
+
+
+def read_credential(state: Inputs, path: str = "") -> Credential:
+    """Read a recorded credential.
+
+    Raises:
+        NewerState: a word in it is not known.
+    """
+    type_ = word(state, "type", tuple(TYPES), DEFAULT_TYPE, path)
+    for name, row in TYPES[type_].fields.items():
+        if row.choices:
+            word(state, name, row.choices, row.default or "", path)
+    credential = Credential.of(state)
+    if not credential.key:
+        raise NewerState(f"{path}{TYPES[type_].key}")
+    return credential
+
+
+def read_place_and_progress(state: Inputs) -> dict[str, Any]:
+    """Return what every resource records of where it is at Qoder, and how far the work on it went."""
+    unfinished = state.get("unfinished")
+    return {
+        "place": Place(state.get("base_url") or "", state.get("workspace_id")),
+        "status": word(state, "status", (ACTIVE, ARCHIVED), ACTIVE),
+        "api_revision": Revision(word(state, "api_revision", tuple(Revision), UNRECORDED)),
+        "unfinished": None if unfinished is None else tuple(unfinished),
+    }
+
+
+def place_and_progress(recorded: CredentialSet) -> dict[str, Any]:
+    """Return the same as outputs."""
+    unfinished = {} if recorded.unfinished is None else {"unfinished": list(recorded.unfinished)}
+    return {
+        "status": recorded.status,
+        "base_url": recorded.place.base_url,
+        "workspace_id": recorded.place.workspace_id,
+        "api_revision": recorded.api_revision.value,
+        **unfinished,
+    }
+
+
+def read_counts(state: Mapping[str, Any] | None) -> dict[str, int]:
+    """Return how often each secret has changed, as whole numbers: Pulumi's are floats."""
+    return {key: int(count) for key, count in (state or {}).items()}
+
+
+@reads_state
+def read_inputs(inputs: Inputs) -> Inputs:
+    """Return the inputs of the last deployment, as a check has them.
+
+    Raises:
+        NewerState: a newer version wrote them.
+    """
+    counts = inputs.get("rotations")
+    for count in counts.values() if isinstance(counts, Mapping) else [counts or 0]:
+        int(count)
+    dict.fromkeys(item["mcp_server_url"] for item in inputs.get("credentials") or ())
+    return inputs
