@@ -7,7 +7,7 @@ pass in both.
         qoder.base_url, qoder.api_token
         qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
 
-On the command line: `python -m pulumi_qoder_vault.emulator --help`.
+On the command line: `qoder-emulator --help`, or `python -m pulumi_qoder_vault.emulator --help`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m pulumi_qoder_vault.emulator`: the command line."""
+"""The command `qoder-emulator`; `python -m pulumi_qoder_vault.emulator` is the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .revisions import RevisionName
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PROGRAM = "python -m pulumi_qoder_vault.emulator"
+PROGRAM = "qoder-emulator"
 DESCRIPTION = """\
 A server of Qoder's Vaults API on this machine. The first line on stdout is its base URL; requests are logged on
 stderr, without secrets. Vaults are lost when it ends."""

@@ -1,4 +1,4 @@
-"""`python -m pulumi_qoder_vault.emulator`: what a person at a terminal sees."""
+"""The command `qoder-emulator`: what a person at a terminal sees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import httpx
@@ -23,6 +25,7 @@ Run = Callable[..., tuple[subprocess.Popen[str], str]]
 
 
 ROOT = Path(emulator.__file__).parents[2]
+SCRIPT = str(Path(sys.executable).with_name("qoder-emulator"))
 
 
 @pytest.fixture
@@ -50,6 +53,24 @@ def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM)
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
     return process.returncode, out, err
+
+
+def test_the_console_script_is_this_command() -> None:
+    """`qoder-emulator` is installed with the package and runs `main`."""
+    scripts = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
+
+    assert main is EntryPoint("qoder-emulator", scripts["qoder-emulator"], "console_scripts").load()
+
+
+@pytest.mark.parametrize("command", [["-m", "pulumi_qoder_vault.emulator"], [SCRIPT]], ids=["python -m", "script"])
+def test_both_ways_to_start_it_show_the_short_name(command: list[str]) -> None:
+    """`python -m pulumi_qoder_vault.emulator` and the console script have the same help."""
+    if command == [SCRIPT] and not Path(SCRIPT).exists():
+        pytest.skip("the package was installed before it had this script")
+    run = [sys.executable, *command, "--help"]
+    shown = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    assert shown.startswith("usage: qoder-emulator [-h]")
 
 
 def test_first_line_is_the_base_url(run: Run) -> None:
