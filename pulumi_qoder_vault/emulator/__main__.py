@@ -107,19 +107,10 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     """Return the parser. Its result holds only arguments of `Emulator` that were given, and `fault`."""
-    faults = "\n".join(
-        textwrap.fill(
-            fault.value.imitates,
-            100,
-            initial_indent=f"  {fault.command_line_name:<30} ",
-            subsequent_indent=" " * 33,
-        )
-        for fault in Fault
-    )
     parser = _Parser(
         prog=PROGRAM,
         description=DESCRIPTION,
-        epilog=EXAMPLES + faults,
+        epilog=f"{EXAMPLES}{_list_of_faults()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
@@ -131,7 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--api-token", metavar="TOKEN", help="the token that is accepted; not printed (default: one that is printed)")
     add("--latency", dest="latency_s", type=_seconds, metavar="TIME", help="of every request: 50ms, 2s")
     add("--fault", action="append", type=_fault, metavar="SPEC", help="plan a fault, see below; repeatable")
-    add = parser.add_argument_group("undocumented behaviours of the service").add_argument
+    _add_service_options(parser.add_argument_group("undocumented behaviours of the service"))
+    return parser
+
+
+def _add_service_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add(
         "--fault-delay",
         dest="fault_delay_s",
@@ -151,7 +147,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--store-metadata", action="store_true", help="2026-05: store the metadata of a vault instead of dropping them")
     add("--vault-get-credentials", action="store_true", help="2026-05: a vault's get and list have its credentials")
     add("--newest-first", action="store_true", help="order of lists")
-    return parser
+
+
+def _list_of_faults() -> str:
+    lines = [f"{fault.command_line_name:<30} {fault.value.imitates}" for fault in Fault]
+    return "\n".join(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent=" " * 33) for line in lines)
 
 
 def _port(text: str) -> int:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import ApiError, bad_request
-from .store import Credential, NewCredential, NewVault, rfc3339
+from .store import Credential, JsonObject, NewCredential, NewVault, rfc3339
 
 if TYPE_CHECKING:
     from .options import ServiceOptions
@@ -69,7 +69,7 @@ def read_credential(body: object, revision: Revision) -> NewCredential:
     return NewCredential({"type": type_, **fields}, metadata=_metadata(body.get("metadata")))
 
 
-def read_credential_update(body: object, current: Credential) -> tuple[dict[str, Any], dict[str, str]]:
+def read_credential_update(body: object, current: Credential) -> tuple[JsonObject, dict[str, str]]:
     """Return the whole `auth` and `metadata` of a credential after a merge patch.
 
     Raises:
@@ -113,7 +113,7 @@ def _type(holder: Mapping[str, object], revision: Revision, prefix: str) -> str:
     return type_
 
 
-def _json_object(body: object, path: str = "") -> dict[str, Any]:
+def _json_object(body: object, path: str = "") -> JsonObject:
     if not isinstance(body, dict):
         what = f"Field '{path}'" if path else "The request body"
         raise bad_request(f"{what} must be a JSON object.", path or None)
@@ -187,7 +187,7 @@ def _url(value: object, path: str) -> str:
     return url
 
 
-def _object(value: object, path: str) -> dict[str, Any]:
+def _object(value: object, path: str) -> JsonObject:
     if not isinstance(value, dict):
         raise bad_request(f"Field '{path}' must be an object.", path)
     return value

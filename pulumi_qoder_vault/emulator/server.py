@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
 from .endpoints import IncomingRequest
@@ -66,9 +66,10 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         """Serve a connection in its own thread."""
-        self.spawn(lambda: self.process_request_thread(request, client_address), request)
+        connection = request if isinstance(request, socket.socket) else None  # a tuple is for datagrams
+        self.spawn(lambda: self.process_request_thread(request, client_address), connection)
 
     def spawn(self, work: Callable[[], None], connection: socket.socket | None = None) -> None:
         """Run something in a thread that `close` waits for."""
@@ -85,7 +86,7 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
             self._workers[thread] = connection
             thread.start()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Ignore clients that closed the connection; `Handler` reports everything else."""
 
     def go_down(self, outage_s: float, spared: socket.socket | None = None) -> None:

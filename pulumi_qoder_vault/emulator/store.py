@@ -19,9 +19,22 @@ from .errors import conflict, not_found
 if TYPE_CHECKING:
     from .options import ServiceOptions
 
-__all__ = ["Clock", "Credential", "Ids", "NewCredential", "NewVault", "Store", "Vault", "rfc3339", "utc_now"]
+__all__ = [
+    "Clock",
+    "Credential",
+    "Ids",
+    "JsonObject",
+    "NewCredential",
+    "NewVault",
+    "Store",
+    "Vault",
+    "rfc3339",
+    "utc_now",
+    "without_secrets",
+]
 
 Clock = Callable[[], datetime]
+JsonObject = dict[str, Any]
 
 # Source: Qoder, Vaults API (read 2026-08): these are accepted and never returned.
 SECRET_KEYS = frozenset({"access_token", "token", "refresh_token", "client_secret", "secret_value"})
@@ -31,7 +44,7 @@ SECRET_KEYS = frozenset({"access_token", "token", "refresh_token", "client_secre
 class NewCredential:
     """A credential to create; `auth` in the 2026-07 form, secrets included."""
 
-    auth: dict[str, Any] = field(repr=False)
+    auth: JsonObject = field(repr=False)
     protocol: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -56,7 +69,7 @@ class Credential:
 
     id: str
     vault_id: str
-    auth: dict[str, Any] = field(repr=False)
+    auth: JsonObject = field(repr=False)
     protocol: str | None
     metadata: dict[str, str]
     created_at: datetime
@@ -264,7 +277,7 @@ class Store:
             return credential
 
     def update_credential(
-        self, vault_id: str, credential_id: str, auth: dict[str, Any], metadata: dict[str, str]
+        self, vault_id: str, credential_id: str, auth: JsonObject, metadata: dict[str, str]
     ) -> Credential:
         """Replace the whole `auth` and `metadata` of a credential.
 

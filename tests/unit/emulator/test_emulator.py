@@ -18,8 +18,6 @@ Serve = Callable[..., Emulator]
 Connect = Callable[[Emulator], httpx.Client]
 MakeBody = Callable[..., dict[str, Any]]
 Body = dict[str, Any]
-
-
 URL = "https://example.com/mcp"
 
 

@@ -16,8 +16,6 @@ MakeBody = Callable[..., dict[str, Any]]
 Body = dict[str, Any]
 ErrorOf = Callable[[httpx.Response], tuple[int, str, str | None]]
 Opened = tuple[Emulator, httpx.Client, str]
-
-
 URL = "https://example.com/mcp"
 REFUSED = (400, "invalid_request_error")
 CONFLICT = (409, "conflict_error")

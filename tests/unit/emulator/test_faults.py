@@ -22,8 +22,6 @@ Connect = Callable[[Emulator], httpx.Client]
 MakeBody = Callable[..., dict[str, Any]]
 Body = dict[str, Any]
 ErrorOf = Callable[[httpx.Response], tuple[int, str, str | None]]
-
-
 WITH_RESPONSE = {
     Fault.REQUEST_TIMEOUT: 408,
     Fault.REQUEST_TIMEOUT_AFTER_COMMIT: 408,

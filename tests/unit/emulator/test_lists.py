@@ -19,8 +19,6 @@ Serve = Callable[..., Emulator]
 Connect = Callable[[Emulator], httpx.Client]
 ErrorOf = Callable[[httpx.Response], tuple[int, str, str | None]]
 Five = tuple[httpx.Client, list[str]]
-
-
 REFUSED = (400, "invalid_request_error")
 
 

@@ -22,8 +22,6 @@ from pulumi_qoder_vault.emulator import DEFAULT_API_TOKEN, Emulator, Fault
 from pulumi_qoder_vault.emulator.__main__ import main
 
 Run = Callable[..., tuple[subprocess.Popen[str], str]]
-
-
 ROOT = Path(emulator.__file__).parents[2]
 SCRIPT = str(Path(sys.executable).with_name("qoder-emulator"))
 

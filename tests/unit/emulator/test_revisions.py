@@ -16,8 +16,6 @@ Connect = Callable[[Emulator], httpx.Client]
 MakeBody = Callable[..., dict[str, Any]]
 Body = dict[str, Any]
 Opened = tuple[Emulator, httpx.Client, str]
-
-
 URL = "https://example.com/mcp"
 
 

@@ -23,8 +23,6 @@ Serve = Callable[..., Emulator]
 Connect = Callable[[Emulator], httpx.Client]
 MakeBody = Callable[..., dict[str, Any]]
 Body = dict[str, Any]
-
-
 FOR_EVER = float("inf")
 
 

@@ -18,8 +18,6 @@ Serve = Callable[..., Emulator]
 Connect = Callable[[Emulator], httpx.Client]
 Body = dict[str, Any]
 ErrorOf = Callable[[httpx.Response], tuple[int, str, str | None]]
-
-
 REFUSED = (400, "invalid_request_error", None)
 KEY = {"Idempotency-Key": "key-1"}
 

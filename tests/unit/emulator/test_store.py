@@ -17,8 +17,6 @@ MakeBody = Callable[..., dict[str, Any]]
 Body = dict[str, Any]
 ErrorOf = Callable[[httpx.Response], tuple[int, str, str | None]]
 Opened = tuple[Emulator, httpx.Client, str]
-
-
 URL = "https://example.com/mcp"
 CONFLICT = (409, "conflict_error")
 
