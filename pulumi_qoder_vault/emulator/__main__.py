@@ -1,4 +1,4 @@
-"""`python -m pulumi_qoder_vault.emulator`: the emulator for a person at a terminal."""
+"""The command `qoder-emulator`; `python -m pulumi_qoder_vault.emulator` is the same."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import signal
 import sys
 import textwrap
 import time
-from dataclasses import dataclass, fields
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
-from .emulator import DEFAULT_API_TOKEN, Emulator
+from .emulator import DEFAULT_API_TOKEN, DEFAULT_REVISION, Emulator
 from .faults import Fault
-from .revisions import REVISIONS
-from .switches import Switches
+from .options import CredentialsKey, ServiceOptions
+from .revisions import RevisionName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SWITCHES = {field.name for field in fields(Switches)}
-PROGRAM = "python -m pulumi_qoder_vault.emulator"
+PROGRAM = "qoder-emulator"
 DESCRIPTION = """\
 A server of Qoder's Vaults API on this machine. The first line on stdout is its base URL; requests are logged on
-stderr, without secrets. What it holds is gone when it ends."""
+stderr, without secrets. Vaults are lost when it ends."""
 EXAMPLES = f"""\
 examples:
   {PROGRAM}
@@ -40,8 +38,8 @@ examples:
 
 SPEC: FAULT@METHOD PATH[,times=N|always][,skip=N][,retry-after=VALUE][,delay=TIME][,location=URL]
   PATH is relative to the base URL; * stands for one segment, ** for anything. METHOD * is any.
-  A fault meets the next matching request, or the next N, after `skip` others. TIME is 50ms, 2s, 0.5 or inf; of an
-  outage it is the length, so that what follows the request is refused.
+  The next matching request meets the fault, or the next N, after `skip` others. TIME is 50ms, 2s, 0.5 or inf; for an
+  outage it is the length, in which further connections are refused.
 
 faults:
 """
@@ -50,57 +48,52 @@ faults:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM; return the exit status."""
     parser = _parser()
-    given, unknown = parser.parse_known_args(arguments)
+    known, unknown = parser.parse_known_args(arguments)
     if unknown:
-        # a value may be a secret that stands behind a misspelt flag
+        # The value of a misspelt flag may be a secret.
         parser.error(f"unknown argument: {unknown[0].partition('=')[0] if unknown[0].startswith('-') else '(a value)'}")
+    given = vars(known)
+    faults = given.pop("fault", [])
     try:
-        emulator = Emulator(
-            given.revision,
-            api_token=DEFAULT_API_TOKEN if given.api_token is None else given.api_token,
-            host=given.host,
-            port=given.port,
-            log=_say,
-            **{name: value for name, value in vars(given).items() if name in SWITCHES},
-        )
-        for planned in given.fault:
-            emulator.fail_next(planned.method, planned.path, planned.fault, **planned.options)
-    except ValueError as problem:
-        parser.error(str(problem))
-    # The handler only takes a note: an exception from it could come up anywhere, and leave half a start behind.
-    noted: list[int] = []
+        emulator = Emulator(log=_print_to_stderr, **given)
+        for fault in faults:
+            emulator.fail_next(**fault)
+    except ValueError as error:
+        parser.error(str(error))
+    # The handler only takes a note. An exception that it raises could interrupt a start half-way.
+    received: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: noted.append(number))
+        signal.signal(number, lambda number, _: received.append(number))
     try:
         emulator.start()
-    except OSError as problem:
-        _say(f"cannot listen on {given.host} port {given.port}: {problem.strerror or problem}")
+    except OSError as error:
+        _print_to_stderr(f"cannot listen on {emulator.host} port {emulator.port}: {error.strerror or error}")
         return 1
-    _greet(emulator, given)
-    while not noted:
-        time.sleep(0.1)  # short: a signal just before a sleep does not end it
+    _greet(emulator, shows_token="api_token" not in given)
+    while not received:
+        time.sleep(0.1)  # short, because a signal just before the sleep does not end it
     try:
         emulator.stop()
-    except RuntimeError as defect:
-        _say(str(defect))
+    except RuntimeError as error:
+        _print_to_stderr(str(error))
         return 1
-    _say("stopped")
+    _print_to_stderr("stopped")
     return 0
 
 
-def _greet(emulator: Emulator, given: argparse.Namespace) -> None:
-    if given.api_token is None:
-        _say(f"API token: {DEFAULT_API_TOKEN}")
-    if not _is_loopback(given.host):
-        _say(f"warning: others can reach {given.host}; do not send real access tokens")
-    # last, so that whoever waits for this line finds everything said
+def _greet(emulator: Emulator, *, shows_token: bool) -> None:
+    if shows_token:
+        _print_to_stderr(f"API token: {emulator.api_token}")
+    if not _is_loopback(emulator.host):
+        _print_to_stderr(f"warning: others can connect to {emulator.host}; do not send real access tokens")
+    # The last line, because programs wait for it: when it is there, so is the rest.
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.write(f"{emulator.base_url}\n")
         sys.stdout.flush()
 
 
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # whoever read the log went away
+def _print_to_stderr(line: str) -> None:
+    with contextlib.suppress(OSError):  # the reader of the log is gone
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
@@ -113,47 +106,52 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    faults = "\n".join(
-        textwrap.fill(fault.value.imitates, 100, initial_indent=f"  {fault.spelling:<30} ", subsequent_indent=" " * 33)
-        for fault in Fault
-    )
+    """Return the parser. Its result holds only arguments of `Emulator` that were given, and `fault`."""
     parser = _Parser(
         prog=PROGRAM,
         description=DESCRIPTION,
-        epilog=EXAMPLES + faults,
+        epilog=f"{EXAMPLES}{_list_of_faults()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    add("--port", type=_port, default=0, help="0 (default): a free one")
-    add("--revision", choices=list(REVISIONS), default="2026-05", help="of the API (default: 2026-05)")
-    add("--api-token", metavar="TOKEN", help="the token that is let in; not printed (default: one that is printed)")
-    add("--latency", dest="latency_s", type=_seconds, default=0.0, metavar="TIME", help="of every request: 50ms, 2s")
-    add("--fault", action="append", type=_fault, default=[], metavar="SPEC", help="plan a fault, see below; repeatable")
-    unknown = parser.add_argument_group("what is not known of the service")
-    add = unknown.add_argument
+    add("--host", help="address to listen on (default: this machine only)")
+    add("--port", type=_port, help="0 (default): a free one")
+    add("--revision", choices=get_args(RevisionName), help=f"of the API (default: {DEFAULT_REVISION})")
+    add("--api-token", metavar="TOKEN", help="the token that is accepted; not printed (default: one that is printed)")
+    add("--latency", dest="latency_s", type=_seconds, metavar="TIME", help="of every request: 50ms, 2s")
+    add("--fault", action="append", type=_fault, metavar="SPEC", help="plan a fault, see below; repeatable")
+    _add_service_options(parser.add_argument_group("undocumented behaviours of the service"))
+    return parser
+
+
+def _add_service_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add(
         "--fault-delay",
         dest="fault_delay_s",
         type=_seconds,
         metavar="TIME",
-        help="for every fault that waits and has no delay= of its own",
+        help="for every fault that waits and has no delay=",
     )
     add(
         "--credentials-key",
-        choices=["refuse", "ignore"],
-        default="refuse",
-        help="2026-07: the key `credentials` in a vault create (default: refuse)",
+        choices=get_args(CredentialsKey),
+        help=f"2026-07: the key `credentials` in a vault create (default: {ServiceOptions.credentials_key})",
     )
     add("--no-idempotency", dest="idempotency", action="store_false", help="ignore Idempotency-Key")
     add("--no-unique-url", dest="unique_url", action="store_false", help="let a vault hold two credentials for one URL")
-    add("--writes-per-second", type=float, metavar="N", help="more are answered 429")
-    add("--reads-per-second", type=float, metavar="N", help="more are answered 429")
-    add("--store-metadata", action="store_true", help="2026-05: keep a vault's metadata instead of dropping it")
-    add("--vault-get-credentials", action="store_true", help="2026-05: a vault's get and list carry its credentials")
+    add("--writes-per-second", type=float, metavar="N", help="more writes get a 429")
+    add("--reads-per-second", type=float, metavar="N", help="more reads get a 429")
+    add("--store-metadata", action="store_true", help="2026-05: store the metadata of a vault instead of dropping them")
+    add("--vault-get-credentials", action="store_true", help="2026-05: a vault's get and list have its credentials")
     add("--newest-first", action="store_true", help="order of lists")
-    return parser
+
+
+def _list_of_faults() -> str:
+    lines = [f"{fault.command_line_name:<30} {fault.value.imitates}" for fault in Fault]
+    return "\n".join(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent=" " * 33) for line in lines)
 
 
 def _port(text: str) -> int:
@@ -171,32 +169,23 @@ def _seconds(text: str) -> float:
     return float(found[1]) / (1000 if found[2] == "ms" else 1)
 
 
-@dataclass(frozen=True)
-class _Planned:
-    """A fault of the command line."""
-
-    fault: Fault
-    method: str
-    path: str
-    options: dict[str, Any]
-
-
-def _fault(spec: str) -> _Planned:
-    head, *options = spec.split(",")
+def _fault(spec: str) -> dict[str, Any]:
+    """Return the arguments of `Emulator.fail_next`."""
+    head, *settings = spec.split(",")
     found = re.fullmatch(r"\s*([\w-]+)@(\w+|\*)\s+(/\S*|\*\S*)\s*", head)
     if found is None:
         raise argparse.ArgumentTypeError(
-            f"{head!r} must read FAULT@METHOD PATH, such as 'drop-after-commit@POST /vaults'"
+            f"{head!r} must have the form FAULT@METHOD PATH, such as 'drop-after-commit@POST /vaults'"
         )
     name, method, path = found.groups()
-    faults = {fault.spelling: fault for fault in Fault}
+    faults = {fault.command_line_name: fault for fault in Fault}
     if name not in faults:
         raise argparse.ArgumentTypeError(f"there is no fault {name!r}")
-    return _Planned(faults[name], method, path, dict(_option(option) for option in options))
+    return {"method": method, "path": path, "fault": faults[name], **dict(map(_fault_setting, settings))}
 
 
-def _option(option: str) -> tuple[str, Any]:
-    key, _, value = option.strip().partition("=")
+def _fault_setting(setting: str) -> tuple[str, int | float | str | None]:
+    key, _, value = setting.strip().partition("=")
     if key == "times" and value == "always":
         return key, None
     if key in ("times", "skip") and value.isascii() and value.isdigit():
@@ -206,7 +195,7 @@ def _option(option: str) -> tuple[str, Any]:
     if key in ("retry-after", "location") and value:
         return key.replace("-", "_"), value
     raise argparse.ArgumentTypeError(
-        f"{option!r} must be times=N, times=always, skip=N, retry-after=, delay= or location="
+        f"{setting!r} must be times=N, times=always, skip=N, retry-after=, delay= or location="
     )
 
 

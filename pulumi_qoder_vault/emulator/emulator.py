@@ -1,60 +1,68 @@
-"""`Emulator`: the service as one object, for tests and for the command line."""
+"""`Emulator`: the server as one object, for tests and for the command line."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Unpack, final, get_args
 
 from .faults import Effect, Fault, PlannedFault
-from .revisions import REVISIONS
+from .options import OptionArguments, ServiceOptions
+from .revisions import RevisionName
 from .server import BASE_PATH, Log, Server
 from .service import Service
-from .store import Credential, NewCredential, NewVault, Vault
-from .switches import Switches
+from .store import Clock, Credential, NewCredential, NewVault, Vault, utc_now
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .journal import Request
+    from .request_log import Request
 
-__all__ = ["DEFAULT_API_TOKEN", "Emulator"]
+__all__ = ["DEFAULT_API_TOKEN", "DEFAULT_REVISION", "Emulator"]
 
-DEFAULT_API_TOKEN = "pt-emulator-0000000000"  # noqa: S105 - opens nothing but an emulator
+DEFAULT_REVISION: RevisionName = "2026-05"
+DEFAULT_API_TOKEN = "pt-emulator-0000000000"  # noqa: S105 - accepted by emulators only
 
 
 @final
 class Emulator:
     """A server of Qoder's Vaults API on this machine.
 
-    It listens from `start()` or `with` on; what it holds outlives `stop()`, and a second `start()` takes the same port.
-    Both may be called in any state and from any thread.
+    It listens after `start()` or in a `with` statement. `stop()` keeps the vaults, and a second `start()` takes the
+    same port. Both may be called in any state and from any thread.
 
     Args:
-        revision: `2026-05`, `between` or `2026-07`; may be set while it runs.
-        api_token: the token that is let in; may be set while it runs.
-        host: address to listen on. Any but loopback opens it to others.
-        port: 0: a free one.
-        log: is given one line per request, without secrets.
-        switches: the fields of `Switches`: what is not known of the service.
+        revision: may be changed while the emulator runs.
+        api_token: the token that is accepted; may be changed while the emulator runs.
+        host: address to listen on. Any address but loopback lets others connect.
+        port: 0: a free port.
+        log: is called with one line per request, without secrets.
+        clock: the service's time, for ids and times of vaults and credentials.
+        options: the fields of `ServiceOptions`: undocumented behaviours of the service.
+
+    Attributes:
+        host: the address.
+        port: the port; 0 before the first start if a free port was asked for.
 
     Raises:
-        ValueError: a revision or a switch has no such value.
-        TypeError: there is no such switch.
+        ValueError: the revision, the API token or an option has an invalid value.
+        TypeError: there is no such option.
     """
 
     def __init__(
         self,
-        revision: str = "2026-05",
+        revision: RevisionName = DEFAULT_REVISION,
         *,
         api_token: str = DEFAULT_API_TOKEN,
         host: str = "127.0.0.1",
         port: int = 0,
         log: Log | None = None,
-        **switches: Any,
+        clock: Clock = utc_now,
+        **options: Unpack[OptionArguments],
     ) -> None:
-        self._service = Service(_known(revision), _usable(api_token), Switches(**switches))
-        self._host, self._port, self._log = host, port, log
+        self._service = Service(_valid(revision), _usable(api_token), ServiceOptions(**options), clock)
+        self.host, self.port = host, port
+        self._log = log
         self._server: Server | None = None
         self._lock = threading.Lock()
 
@@ -62,22 +70,22 @@ class Emulator:
         """Listen, or end an outage. Returns itself.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is in use.
         """
         with self._lock:
             if self._server is None:
                 self._service.stopping.clear()
-                self._server = Server(self._host, self._port, self._service, self._log)
-                self._port = self._server.server_port
+                self._server = Server(self.host, self.port, self._service, self._log)
+                self.port = self._server.server_port
             else:
                 self._server.come_back()
         return self
 
     def stop(self) -> None:
-        """Close every connection and refuse new ones; what exists stays.
+        """Close every connection and refuse new ones. Vaults are kept.
 
         Raises:
-            RuntimeError: a request met a defect of the emulator; it was answered 500.
+            RuntimeError: a request met a defect of the emulator; its response was a 500.
         """
         with self._lock:
             server, self._server = self._server, None
@@ -94,25 +102,25 @@ class Emulator:
 
     @property
     def is_up(self) -> bool:
-        """Whether connections are taken: it was started, and there is no outage."""
+        """True if connections are accepted: the emulator was started, and there is no outage."""
         server = self._server
         return server is not None and server.is_up
 
     @property
     def base_url(self) -> str:
-        """What clients take as their base URL.
+        """The base URL for clients.
 
         Raises:
-            RuntimeError: it has never been started and has no port yet.
+            RuntimeError: the emulator has no port before the first start.
         """
-        if not self._port:
+        if not self.port:
             raise RuntimeError("start the emulator first")
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}{BASE_PATH}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}{BASE_PATH}"
 
     @property
     def api_token(self) -> str:
-        """The token that is let in."""
+        """The token that is accepted."""
         return self._service.api_token
 
     @api_token.setter
@@ -120,28 +128,28 @@ class Emulator:
         self._service.api_token = _usable(api_token)
 
     @property
-    def revision(self) -> str:
-        """The revision that is answered now; vaults made on another are answered in its shape."""
+    def revision(self) -> RevisionName:
+        """The revision that is served; vaults from another one are returned in its shape."""
         return self._service.revision
 
     @revision.setter
-    def revision(self, revision: str) -> None:
-        self._service.revision = _known(revision)
+    def revision(self, revision: RevisionName) -> None:
+        self._service.revision = _valid(revision)
 
     @property
-    def switches(self) -> Switches:
-        """How what is not known is played."""
-        return self._service.switches
+    def options(self) -> ServiceOptions:
+        """The undocumented behaviours that were chosen."""
+        return self._service.options
 
     @property
     def vaults(self) -> list[Vault]:
-        """What exists, oldest first, access tokens included: copies."""
+        """Copies of the vaults that exist, oldest first, access tokens included."""
         return self._service.store.copies()
 
     @property
     def requests(self) -> list[Request]:
-        """What was asked, in the order in which it was handled, without secrets."""
-        return self._service.journal.requests()
+        """The requests in the order in which they were handled, without secrets."""
+        return self._service.request_log.requests()
 
     @property
     def writes(self) -> list[Request]:
@@ -149,11 +157,11 @@ class Emulator:
         return [request for request in self.requests if request.is_write]
 
     def clear_requests(self) -> None:
-        """Forget what was asked."""
-        self._service.journal.clear()
+        """Delete the record of requests."""
+        self._service.request_log.clear()
 
     def had_active(self, url: str, *, after: Request, vault_id: str | None = None) -> bool:
-        """Whether an active credential for a URL existed right after a request: in one vault, or in any."""
+        """Return True if a URL had an active credential right after a request, in one vault or in any."""
         return any(
             url == active_url and vault_id in (None, active_vault_id)
             for active_vault_id, active_url in after.active_urls
@@ -176,73 +184,75 @@ class Emulator:
         Args:
             method: `POST`; `*` is any.
             path: relative to the base URL, `/vaults/*/credentials`: `*` is (part of) a segment, `**` is anything.
-            fault: one of the table, or an `Effect` of one's own.
-            times: so many matching requests get it; None: all.
-            skip: so many matching requests pass before.
-            retry_after: instead of the fault's own.
-            delay_s: instead of the fault's own and of the switch `fault_delay_s`; `float("inf")` is for ever.
-            location: of a redirect, instead of the fault's own.
+            fault: a row of the table, or another `Effect`.
+            times: number of matching requests that meet it; None: all.
+            skip: number of matching requests that pass before.
+            retry_after: instead of the fault's default.
+            delay_s: instead of the fault's default and the option `fault_delay_s`; `float("inf")` is for ever.
+            location: of a redirect, instead of the fault's default.
 
         Raises:
-            ValueError: it could never come up.
+            ValueError: no request could meet it.
         """
         effect = fault.value if isinstance(fault, Fault) else fault
         if retry_after is not None:
             effect = replace(effect, retry_after=str(retry_after))
         if delay_s is None and effect.delay_s:
-            delay_s = self.switches.fault_delay_s
+            delay_s = self.options.fault_delay_s
         if delay_s is not None:
             effect = replace(effect, delay_s=delay_s)
         if location is not None:
-            kept = tuple(pair for pair in effect.headers if pair[0] != "Location")
-            effect = replace(effect, headers=(*kept, ("Location", location)))
+            others = tuple(header for header in effect.headers if header[0] != "Location")
+            effect = replace(effect, headers=(*others, ("Location", location)))
         name = fault.name if isinstance(fault, Fault) else "CUSTOM"
         self._service.faults.add(PlannedFault(method.upper(), path, name, effect, times, skip))
 
     @property
     def pending_faults(self) -> list[PlannedFault]:
-        """What was planned and has not come up in full."""
+        """The planned faults that still wait for requests."""
         return self._service.faults.pending()
 
     def clear_faults(self) -> None:
-        """Forget what was planned."""
+        """Delete all planned faults."""
         self._service.faults.clear()
 
+    # Changes that no client made: they are not requests, so no fault meets them and nothing is recorded.
+
     def add_vault(self, display_name: str, *, metadata: dict[str, str] | None = None) -> Vault:
-        """Make a vault behind every client's back; it is no request."""
+        """Create a vault without a request."""
         return self._service.store.create_vault(NewVault(display_name, metadata or {}))
 
     def archive_vault(self, vault_id: str) -> None:
-        """Archive a vault behind every client's back."""
+        """Archive a vault without a request."""
         self._service.store.archive_vault(vault_id)
 
     def delete_vault(self, vault_id: str) -> None:
-        """Delete a vault behind every client's back."""
+        """Delete a vault without a request."""
         self._service.store.delete_vault(vault_id)
 
     def add_credential(
         self, vault_id: str, url: str, access_token: str, *, protocol: str = "streamable_http"
     ) -> Credential:
-        """Add a static bearer credential behind every client's back; the service's rules hold."""
+        """Create a static bearer credential without a request; the rules of the service hold."""
         auth = {"type": "static_bearer", "mcp_server_url": url, "token": access_token}
         return self._service.store.create_credential(vault_id, NewCredential(auth, protocol))
 
     def archive_credential(self, vault_id: str, credential_id: str) -> None:
-        """Archive a credential behind every client's back."""
+        """Archive a credential without a request."""
         self._service.store.archive_credential(vault_id, credential_id)
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
-        """Delete a credential behind every client's back."""
+        """Delete a credential without a request."""
         self._service.store.delete_credential(vault_id, credential_id)
 
 
-def _known(revision: str) -> str:
-    if revision not in REVISIONS:
-        raise ValueError(f"revision: one of {', '.join(REVISIONS)}")
+def _valid(revision: RevisionName) -> RevisionName:
+    if revision not in get_args(RevisionName):
+        raise ValueError(f"revision must be one of {', '.join(get_args(RevisionName))}")
     return revision
 
 
 def _usable(api_token: str) -> str:
     if not api_token or not api_token.isascii() or not api_token.isprintable() or " " in api_token:
-        raise ValueError("api_token: printable ASCII without spaces")
+        raise ValueError("api_token must be printable ASCII without spaces")
     return api_token

@@ -1,49 +1,49 @@
-"""The service's three silent revisions as data: statuses, query keys, accepted types, and the shapes of answers.
+"""The three revisions of the service as data: statuses, query keys, credential types, shapes of vaults and credentials.
 
 Knows neither HTTP nor the rules of the store. Sources: Qoder, Create Vault (read 2026-05) for `2026-05`; Vaults API
-(read 2026-08) for `2026-07`. `between` is what regions showed while the one became the other.
+(read 2026-08) for `2026-07`. `between` is what regions showed while one became the other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from .stamps import rfc3339
-from .store import Credential, Vault, without_secrets
+from .store import Credential, Vault, rfc3339, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["REVISIONS", "Revision", "with_credentials"]
+__all__ = ["REVISIONS", "Revision", "RevisionName", "with_credentials"]
 
-Answer = dict[str, Any]
+RevisionName = Literal["2026-05", "between", "2026-07"]
+Shape = dict[str, object]
 
 
-def with_credentials(vault: Answer, credentials: list[Answer]) -> Answer:
-    """Return a vault's answer with `credentials` where the page has them: before the times."""
+def with_credentials(vault: Shape, credentials: list[Shape]) -> Shape:
+    """Return the shape of a vault with `credentials` where the page has them: before the times."""
     times = {key: vault[key] for key in ("created_at", "updated_at")}
     return {**{key: value for key, value in vault.items() if key not in times}, "credentials": credentials, **times}
 
 
 @dataclass(frozen=True)
 class Revision:
-    """What one revision accepts and answers.
+    """What one revision accepts and returns.
 
     Attributes:
-        create_status: of a vault or credential create.
-        has_delete_body: a delete is answered 200 with what was deleted; else 204, empty.
+        create_status: status of a vault or credential create.
+        has_delete_body: a delete returns 200 and the id of what was deleted; else 204, empty.
         credentials_in_create: of a vault: "required", "optional", or "unknown" as a key.
-        is_flat: credentials are asked for and answered flat, without `auth`.
+        is_flat: credentials are sent and returned flat, without `auth`.
         protocols: values of `protocol`; empty: not a field.
         types: the credential types.
         has_update: a credential can be updated in place.
         after_keys: query keys that mean "after this id".
-        is_status_filtered: lists are filtered by `status`; else by `include_archived`, `name`, and paged by `page`.
-        token_refused: `error.type` of a 401.
-        vault: a vault's answer.
-        made: the credentials in the answer to a vault create.
-        credential: a credential's answer.
+        is_status_filtered: lists are filtered by `status`; else by `include_archived` and `name`, and paged by `page`.
+        unauthorized_type: `error.type` of a 401.
+        vault: shape of a vault.
+        created_credentials: shape of `credentials` in the response to a vault create.
+        credential: shape of a credential.
     """
 
     create_status: int
@@ -55,14 +55,14 @@ class Revision:
     has_update: bool
     after_keys: tuple[str, ...]
     is_status_filtered: bool
-    token_refused: str
-    vault: Callable[[Vault], Answer]
-    made: Callable[[Iterable[Credential]], list[Answer]]
-    credential: Callable[[Credential], Answer]
+    unauthorized_type: str
+    vault: Callable[[Vault], Shape]
+    created_credentials: Callable[[Iterable[Credential]], list[Shape]]
+    credential: Callable[[Credential], Shape]
 
 
-def _flat_vault(vault: Vault) -> Answer:
-    answer: Answer = {
+def _flat_vault(vault: Vault) -> Shape:
+    shape: Shape = {
         "id": vault.id,
         "type": "vault",
         "display_name": vault.display_name,
@@ -72,11 +72,11 @@ def _flat_vault(vault: Vault) -> Answer:
         "updated_at": rfc3339(vault.updated_at),
     }
     if vault.archived_at is not None:
-        answer["archived_at"] = rfc3339(vault.archived_at)
-    return answer
+        shape["archived_at"] = rfc3339(vault.archived_at)
+    return shape
 
 
-def _flat_credential(credential: Credential) -> Answer:
+def _flat_credential(credential: Credential) -> Shape:
     return {
         "id": credential.id,
         "vault_id": credential.vault_id,
@@ -89,7 +89,7 @@ def _flat_credential(credential: Credential) -> Answer:
     }
 
 
-def _nested_vault(vault: Vault) -> Answer:
+def _nested_vault(vault: Vault) -> Shape:
     return {
         "id": vault.id,
         "type": "vault",
@@ -101,7 +101,7 @@ def _nested_vault(vault: Vault) -> Answer:
     }
 
 
-def _nested_credential(credential: Credential) -> Answer:
+def _nested_credential(credential: Credential) -> Shape:
     return {
         "id": credential.id,
         "type": "vault_credential",
@@ -125,9 +125,9 @@ _2026_05 = Revision(
     has_update=False,
     after_keys=("after", "after_id"),
     is_status_filtered=True,
-    token_refused="TOKEN_INVALID",  # noqa: S106 - an error's name
+    unauthorized_type="TOKEN_INVALID",
     vault=_flat_vault,
-    made=lambda credentials: [_flat_credential(credential) for credential in credentials],
+    created_credentials=lambda credentials: [_flat_credential(credential) for credential in credentials],
     credential=_flat_credential,
 )
 
@@ -141,13 +141,13 @@ _2026_07 = Revision(
     has_update=True,
     after_keys=("after_id",),
     is_status_filtered=False,
-    token_refused="authentication_error",  # noqa: S106 - an error's name
+    unauthorized_type="authentication_error",
     vault=_nested_vault,
-    made=lambda _: [],
+    created_credentials=lambda _: [],
     credential=_nested_credential,
 )
 
-REVISIONS: Mapping[str, Revision] = {
+REVISIONS: Mapping[RevisionName, Revision] = {
     "2026-05": _2026_05,
     "between": replace(_2026_05, credentials_in_create="optional", protocols=("streamable_http",)),
     "2026-07": _2026_07,

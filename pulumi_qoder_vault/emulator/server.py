@@ -1,6 +1,7 @@
-"""The socket: read a call, hand it to the service, write or withhold the reply.
+"""The socket: read a request, hand it to the service, send or withhold the response.
 
-Knows HTTP/1.1 and nothing of vaults. One thread accepts, one more serves each connection; `close` ends them all.
+Knows HTTP/1.1 and nothing of vaults. One thread accepts connections, and each connection has its own; `close` ends
+all of them.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
+from .endpoints import IncomingRequest
 from .faults import Ending
-from .messages import Call, Reply
 
 if TYPE_CHECKING:
-    from .service import Service
+    from .service import Service, WireResponse
 
 __all__ = ["BASE_PATH", "Log", "Server"]
 
@@ -33,10 +34,10 @@ Log = Callable[[str], None]
 
 
 class Server(socketserver.ThreadingMixIn, HTTPServer):
-    """The listening socket and its connections, from the constructor on; it can be down in between.
+    """The listening socket and its connections. It accepts connections from the constructor on, except in an outage.
 
     Attributes:
-        defects: exceptions that no client is to blame for.
+        defects: exceptions that are bugs of the emulator.
     """
 
     daemon_threads = True
@@ -50,27 +51,28 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         self.defects: list[Exception] = []
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, socket.socket | None] = {}
-        self._life = threading.Lock()  # held while it goes down, comes back or closes; never while a worker is joined
-        self._outage: threading.Event | None = None  # set when it is over
+        self._state = threading.Lock()  # held while it goes down, comes back or closes; never while a worker is joined
+        self._outage: threading.Event | None = None  # set when the outage is over
         super().__init__((host, port), Handler)
         self._accepting = self._accept()
 
     @property
     def is_up(self) -> bool:
-        """Whether connections are taken."""
+        """True if connections are accepted."""
         return self._outage is None
 
     def server_bind(self) -> None:
-        """Bind without asking the network for this machine's name."""
+        """Bind without a lookup of this machine's name."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread of its own."""
-        self.spawn(lambda: self.process_request_thread(request, client_address), request)
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        """Serve a connection in its own thread."""
+        connection = request if isinstance(request, socket.socket) else None  # a tuple is for datagrams
+        self.spawn(lambda: self.process_request_thread(request, client_address), connection)
 
     def spawn(self, work: Callable[[], None], connection: socket.socket | None = None) -> None:
-        """Do something in a thread that `close` waits for."""
+        """Run something in a thread that `close` waits for."""
 
         def run() -> None:
             try:
@@ -84,39 +86,39 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
             self._workers[thread] = connection
             thread.start()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep silent about clients that went away: `Handler` reports everything else."""
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore clients that closed the connection; `Handler` reports everything else."""
 
-    def go_down(self, seconds: float, answering: socket.socket) -> None:
-        """Refuse connections for so long, and cut all but the one that still gets its answer."""
-        with self._life:
+    def go_down(self, outage_s: float, spared: socket.socket | None = None) -> None:
+        """Start an outage: refuse new connections, and cut all but the one that still gets its response."""
+        with self._state:
             if self._outage is not None or self.service.stopping.is_set():
                 return
             outage = self._outage = threading.Event()
             self._stop_accepting()
-            # bound but not listening: connections are refused, and nobody else gets the port
+            # Bound but not listening: connections are refused, and no other process gets the port.
             self.socket = socket.socket(self.address_family, self.socket_type)
             self.server_bind()
-            self._cut(answering)
-            self.spawn(lambda: self._sit_out(outage, seconds))
+            self._cut(spared)
+            self.spawn(lambda: self._end_later(outage, outage_s))
 
     def come_back(self, outage: threading.Event | None = None) -> None:
-        """End an outage; if one is given, only that one."""
-        with self._life:
+        """End the outage; or only a given one, if it is not over."""
+        with self._state:
             if self._outage is not None and outage in (None, self._outage):
                 self.server_activate()
                 self._accepting = self._accept()
                 self._outage.set()
                 self._outage = None
 
-    def _sit_out(self, outage: threading.Event, seconds: float) -> None:
-        if not outage.wait(min(seconds, threading.TIMEOUT_MAX)):
+    def _end_later(self, outage: threading.Event, outage_s: float) -> None:
+        if not outage.wait(min(outage_s, threading.TIMEOUT_MAX)):
             self.come_back(outage)
 
     def close(self) -> None:
         """End every connection and wait for its thread."""
         self.service.stopping.set()
-        with self._life:
+        with self._state:
             self._stop_accepting()
             if self._outage is not None:
                 self._outage.set()
@@ -132,13 +134,13 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
 
     def _stop_accepting(self) -> None:
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread at once; not every system allows it
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread at once, where the system allows it
         self.shutdown()
-        self._accepting.join()  # the socket is not closed for the system while a thread waits for it
+        self._accepting.join()  # the system keeps the socket open while a thread waits for it
         self.server_close()
 
     def _cut(self, spared: socket.socket | None = None) -> list[threading.Thread]:
-        """End the connections but one; return the threads of all."""
+        """Cut all connections but one; return the threads of all."""
         with self._lock:
             workers = dict(self._workers)
         for connection in workers.values():
@@ -158,56 +160,55 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     _headers_buffer: list[bytes]
 
-    def answer(self) -> None:
-        """Answer one request."""
+    def handle_request(self) -> None:
+        """Read one request and respond."""
         began_s = time.monotonic()
-        call = self._read_call()
-        if call is None:
+        request = self._read_request()
+        if request is None:
             return
-        service = self.server.service
+        service, log = self.server.service, self.server.log
         try:
-            reply, fault, afterwards = service.exchange(call)
-            if reply.outage_s is not None:
-                # before the reply: who has it finds nobody listening
-                self.server.go_down(reply.outage_s, self.connection)
+            response = service.handle(request)
+            if response.outage_s is not None:
+                # before the response, so that a client that received it finds the port closed
+                self.server.go_down(response.outage_s, self.connection)
         except Exception as defect:  # noqa: BLE001 - kept for `Emulator.stop`, which raises it
             self.server.defects.append(defect)
-            if self.server.log is not None:  # where it happened; its message could hold a secret
-                self.server.log(f"DEFECT {type(defect).__name__}\n{''.join(traceback.format_tb(defect.__traceback__))}")
+            if log is not None:  # only where it happened: its message could hold a secret
+                log(f"DEFECT {type(defect).__name__}\n{''.join(traceback.format_tb(defect.__traceback__))}")
             self.send_error(500, "Defect of the emulator")
             self.close_connection = True
             return
-        service.wait(reply.delay_s)
-        self._log(call, reply, fault, began_s)
+        service.wait(response.delay_s)
+        if log is not None:
+            log(response.record.log_line(time.monotonic() - began_s))
         with contextlib.suppress(ConnectionError):
-            self._write(reply)
-        if afterwards is not None:
-            self.server.spawn(afterwards)
+            self._send(response)
+        if response.afterwards is not None:
+            self.server.spawn(response.afterwards)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815 - http.server looks for them
+    # http.server looks for these names
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_request  # noqa: N815
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
-        """Write nothing: the request log is `_log`."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+        """Write nothing: `handle_request` writes the log."""
 
-    def _read_call(self) -> Call | None:
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers:
-            self._refuse(HTTPStatus.LENGTH_REQUIRED)
+    def _read_request(self) -> IncomingRequest | None:
+        """Return the request; None if it was rejected or the client closed the connection."""
+        error = self._length_error()
+        if error is not None:
+            self.send_error(error)
+            self.close_connection = True
             return None
-        if not (length.isascii() and length.isdigit()):
-            self._refuse(HTTPStatus.BAD_REQUEST)
-            return None
-        if len(length) > 9 or int(length) > BODY_LIMIT:
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            return None
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):  # the client went away
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client closed the connection
             self.close_connection = True
             return None
         path, _, query = self.path.partition("?")
         is_inside = path.startswith(f"{BASE_PATH}/")
         relative = path[len(BASE_PATH) :] if is_inside else path
-        return Call(
+        return IncomingRequest(
             method=self.command,
             path=relative,
             segments=tuple(unquote(part) for part in relative.split("/")[1:]) if is_inside else None,
@@ -216,34 +217,41 @@ class Handler(BaseHTTPRequestHandler):
             body=body,
         )
 
-    def _refuse(self, status: HTTPStatus) -> None:
-        self.send_error(status)
-        self.close_connection = True
+    def _length_error(self) -> HTTPStatus | None:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers:
+            return HTTPStatus.LENGTH_REQUIRED
+        if not (length.isascii() and length.isdigit()):
+            return HTTPStatus.BAD_REQUEST
+        if len(length) > 9 or int(length) > BODY_LIMIT:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        return None
 
-    def _write(self, reply: Reply) -> None:
-        if reply.ending is Ending.RESET:
-            # without lingering, close() answers with RST; socketserver's own FIN would come first
+    def _send(self, response: WireResponse) -> None:
+        """Send a response, or end the connection as its fault says."""
+        if response.ending is Ending.RESET:
+            # Without lingering, close() sends RST; otherwise the FIN of socketserver would come first.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.rfile.close()
             self.connection.close()
             self.close_connection = True
             return
-        if reply.ending is Ending.CLOSED:
+        if response.ending is Ending.CLOSED:
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
             return
-        body = reply.body[: len(reply.body) // 2] if reply.is_cut else reply.body
-        self.send_response(reply.status)
-        for name, value in reply.headers:
+        body = response.body[: len(response.body) // 2] if response.is_cut else response.body
+        self.send_response(response.status)
+        for name, value in response.headers:
             self.send_header(name, value)
-        if reply.outage_s is not None:
+        if response.outage_s is not None:
             self.send_header("Connection", "close")  # http.server then closes it
-        if reply.status != HTTPStatus.NO_CONTENT:
+        if response.status != HTTPStatus.NO_CONTENT:
             self.send_header("Content-Length", str(len(body)))
-        self._send(b"" if self.command == "HEAD" else body, is_short=reply.ending is Ending.SHORT)
+        self._send_bytes(b"" if self.command == "HEAD" else body, is_short=response.ending is Ending.SHORT)
 
-    def _send(self, body: bytes, *, is_short: bool) -> None:
-        """Send head and body in one write; half of it if it is to be short."""
+    def _send_bytes(self, body: bytes, *, is_short: bool) -> None:
+        """Send head and body in one write; if it is to be short, half of them."""
         head = b"".join([*self._headers_buffer, b"\r\n"])
         self._headers_buffer.clear()
         if is_short:
@@ -253,14 +261,3 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         else:
             self.connection.sendall(head + body)
-
-    def _log(self, call: Call, reply: Reply, fault: str | None, began_s: float) -> None:
-        if self.server.log is None:
-            return
-        has_status = reply.ending in (Ending.ANSWER, Ending.SHORT)
-        path = "".join(char if char.isprintable() else "?" for char in self.server.service.hide(call.path))
-        line = (
-            f"{time.strftime('%H:%M:%S')} {call.method:<6} {path} {reply.status if has_status else '---'} "
-            f"{(time.monotonic() - began_s) * 1000:.0f} ms"
-        )
-        self.server.log(line if fault is None else f"{line} [{fault.lower().replace('_', '-')}]")

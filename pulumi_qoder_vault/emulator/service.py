@@ -1,6 +1,6 @@
-"""From a call to a reply: who asks, how often, with which key; what goes wrong; what is written down.
+"""The service without its socket: authentication, rate limit, idempotency keys, faults, and the record of requests.
 
-Knows the order of these checks and nothing of sockets or of the endpoints' rules.
+Knows the order of these steps, and nothing of sockets or of what the endpoints do.
 """
 
 from __future__ import annotations
@@ -10,203 +10,250 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from functools import partial
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .echo import hostile_text
-from .faults import Commit, Effect, Ending, FaultPlan, PlannedFault
-from .journal import HIDDEN, Journal, Request, hidden, hidden_headers, secrets_in
-from .messages import Answer, Call, Reply
-from .refusals import Refusal, invalid
-from .replays import Replays
-from .revisions import REVISIONS
-from .routes import answer_call
-from .store import Store
+from .endpoints import IncomingRequest, Response, call_endpoint
+from .errors import ApiError, bad_request, conflict
+from .faults import JSON_TYPE, Commit, Effect, Ending, FaultPlan, PlannedFault, hostile_text
+from .request_log import REDACTED, Request, RequestLog, redact, redact_headers, secrets_in
+from .revisions import REVISIONS, RevisionName
+from .store import Clock, Store, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from .options import ServiceOptions
 
-    from .switches import Switches
+__all__ = ["IdempotencyKeys", "Service", "WireResponse"]
 
-__all__ = ["Service"]
+KEY_LIFETIME_S = 24 * 60 * 60.0
+
+
+@dataclass(frozen=True)
+class WireResponse:
+    """What the socket does for one request.
+
+    Attributes:
+        record: the request as it was recorded.
+        delay_s: seconds to wait first.
+        is_cut: half of the body is sent, and Content-Length is that of the half.
+        outage_s: length of the outage that starts just before the response; None: no outage.
+        afterwards: what the service does after the response.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    record: Request
+    ending: Ending = Ending.RESPONSE
+    delay_s: float = 0.0
+    is_cut: bool = False
+    outage_s: float | None = None
+    afterwards: Callable[[], None] | None = None
 
 
 @dataclass
-class _Work:
-    """A call that was let in, or refused at the door (`answer`)."""
+class _Admission:
+    """A request after the checks that come before its endpoint; with a response if one of them gave it."""
 
-    call: Call
-    answer: Answer | None = None
+    request: IncomingRequest
+    response: Response | None = None
     key: str | None = None
 
 
 class Service:
-    """The service without its socket.
+    """The service.
 
     Attributes:
-        api_token: the token that is let in; may be set to another.
-        revision: a key of REVISIONS; may be set to another while it runs.
-        stopping: set when waits are to end.
+        api_token: the token that is accepted; may be changed at any time.
+        revision: the revision that is served; may be changed at any time.
+        stopping: ends all waits when it is set.
     """
 
-    def __init__(self, revision: str, api_token: str, switches: Switches) -> None:
+    def __init__(self, revision: RevisionName, api_token: str, options: ServiceOptions, clock: Clock = utc_now) -> None:
         self.api_token = api_token
         self.revision = revision
-        self.switches = switches
-        self.store = Store(switches)
-        self.journal = Journal()
+        self.options = options
+        self.store = Store(options, clock)
+        self.request_log = RequestLog()
         self.faults = FaultPlan()
         self.stopping = threading.Event()
-        self._replays: Replays[Answer] = Replays()
-        self._rates = {True: _Rate(switches.writes_per_second), False: _Rate(switches.reads_per_second)}
+        self._keys = IdempotencyKeys()
+        self._write_rate = _Rate(options.writes_per_second)
+        self._read_rate = _Rate(options.reads_per_second)
 
-    def exchange(self, call: Call) -> tuple[Reply, str | None, Callable[[], None] | None]:
-        """Return the reply, the name of the fault in it, and what is still to do after the reply."""
-        fault = self.faults.take(call.method, call.path)
-        if fault is None or fault.effect.commit is Commit.FIRST:
-            work = self._let_in(call)
-            with self.store.lock:
-                answer = self._carry_out(work)
-                return self._reply(call, answer, fault), None if fault is None else fault.name, None
-        later = self._let_in(call) if fault.effect.commit is Commit.LATER else None
+    def handle(self, request: IncomingRequest) -> WireResponse:
+        """Handle a request, or not, as its fault says; record it; return what the socket does."""
+        fault = self.faults.take(request.method, request.path)
+        commit = Commit.FIRST if fault is None else fault.effect.commit
+        if commit is Commit.NEVER:
+            return self._respond(request, Response(200), fault)
+        admission = self._admit(request)
+        if commit is Commit.LATER:
+            wire = self._respond(request, Response(200), fault)
+            return replace(wire, delay_s=0.0, afterwards=partial(self._commit_later, admission, wire.delay_s))
         with self.store.lock:
-            reply = self._reply(call, Answer(200), fault)
-        if later is None:
-            return reply, fault.name, None
-        return replace(reply, delay_s=0.0), fault.name, lambda: self._commit_later(later, reply.delay_s)
+            return self._respond(request, self._commit(admission), fault)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait, for ever too; True: the emulator stops, and the wait ended early."""
-        return self.stopping.wait(min(seconds, threading.TIMEOUT_MAX))
+    def wait(self, duration_s: float) -> bool:
+        """Wait, possibly for ever; return True if the wait ended early because the emulator stops."""
+        return self.stopping.wait(min(duration_s, threading.TIMEOUT_MAX))
 
-    def _let_in(self, call: Call) -> _Work:
-        """Check what is checked before an endpoint is asked, claim the key, and be in work for the latency."""
-        work = _Work(call)
+    def _admit(self, request: IncomingRequest) -> _Admission:
+        """Check a request, claim its idempotency key, and wait for the latency."""
+        admission = _Admission(request)
         try:
-            self._check_door(call)
-            key = self._key(call)
+            self._check(request)
+            key = self._key(request)
             if key is not None:
-                work.answer = self._replays.claim(key, (call.method, call.path, call.json()))
-                work.key = key if work.answer is None else None
-        except Refusal as refusal:
-            work.answer = self._refused(call, refusal)
-        self.wait(self.switches.latency_s)
-        return work
+                admission.response = self._keys.claim(key, (request.method, request.path, request.json()))
+                admission.key = key if admission.response is None else None
+        except ApiError as error:
+            admission.response = _error_response(request, error)
+        self.wait(self.options.latency_s)
+        return admission
 
-    def _key(self, call: Call) -> str | None:
-        takes_key = self.switches.idempotency and call.method in ("POST", "DELETE") and call.segments is not None
-        return call.headers.get("idempotency-key") or None if takes_key else None
-
-    def _check_door(self, call: Call) -> None:
-        if call.segments is None:
+    def _check(self, request: IncomingRequest) -> None:
+        if request.segments is None:
             return
-        scheme, _, token = call.headers.get("authorization", "").partition(" ")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self.api_token.encode()):
-            raise Refusal(
-                401, REVISIONS[self.revision].token_refused, "The authentication token is missing or invalid."
-            )
-        is_write = call.method not in ("GET", "HEAD")
-        if not self._rates[is_write].admits():
-            raise Refusal(429, "rate_limit_error", "Too many requests.", headers=(("Retry-After", "1"),))
-        if call.body:
-            media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
-                raise invalid("Content-Type must be application/json.")
+            type_ = REVISIONS[self.revision].unauthorized_type
+            raise ApiError(401, type_, "The authentication token is missing or invalid.")
+        rate = self._read_rate if request.method in ("GET", "HEAD") else self._write_rate
+        if not rate.admits():
+            raise ApiError(429, "rate_limit_error", "Too many requests.", headers=(("Retry-After", "1"),))
+        if request.body:
+            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if media_type != JSON_TYPE:
+                raise bad_request("Content-Type must be application/json.")
             try:
-                call.json()
+                request.json()
             except ValueError:
-                raise invalid("The request body is not valid JSON.") from None
+                raise bad_request("The request body is not valid JSON.") from None
 
-    def _carry_out(self, work: _Work) -> Answer:
-        if work.answer is not None:
-            return work.answer
-        if work.call.segments is None:
-            return Answer(404, {"status": 404, "error": "Not Found"})
+    def _key(self, request: IncomingRequest) -> str | None:
+        if self.options.idempotency and request.method in ("POST", "DELETE") and request.segments is not None:
+            return request.headers.get("idempotency-key") or None
+        return None
+
+    def _commit(self, admission: _Admission) -> Response:
+        """Return the response of the endpoint, or the one that a check gave."""
+        if admission.response is not None:
+            return admission.response
+        if admission.request.segments is None:
+            return Response(404, {"status": 404, "error": "Not Found"})
         try:
-            answer = answer_call(self.store, REVISIONS[self.revision], self.switches, work.call)
-        except Refusal as refusal:
-            answer = self._refused(work.call, refusal)
+            response = call_endpoint(self.store, REVISIONS[self.revision], self.options, admission.request)
+        except ApiError as error:
+            response = _error_response(admission.request, error)
         except BaseException:
-            if work.key is not None:
-                self._replays.release(work.key)
+            if admission.key is not None:
+                self._keys.release(admission.key)
             raise
-        if work.key is not None:
-            self._replays.keep(work.key, answer)
-        return answer
+        if admission.key is not None:
+            self._keys.keep(admission.key, response)
+        return response
 
-    def _commit_later(self, work: _Work, delay_s: float) -> None:
-        if self.wait(delay_s):
-            return
+    def _commit_later(self, admission: _Admission, delay_s: float) -> None:
+        if not self.wait(delay_s):
+            with self.store.lock:
+                self._commit(admission)
+
+    def _respond(self, request: IncomingRequest, response: Response, fault: PlannedFault | None) -> WireResponse:
+        """Apply the fault and record the request, with what is true at this moment."""
+        effect = Effect("") if fault is None else fault.effect
+        replacement = _replacement(request, effect)
+        body, headers = (replacement or response).encoded()
+        if replacement is not None:
+            given = {name for name, _ in effect.headers}
+            headers = (*effect.headers, *(header for header in headers if header[0] not in given))
+        status = (replacement or response).status
+        has_status = effect.ending in (Ending.RESPONSE, Ending.SHORT)
         with self.store.lock:
-            self._carry_out(work)
-
-    def _refused(self, call: Call, refusal: Refusal) -> Answer:
-        return Answer(refusal.status, refusal.envelope(_request_id(call)), refusal.headers)
-
-    def _reply(self, call: Call, answer: Answer, fault: PlannedFault | None) -> Reply:
-        """Build the reply and write the request down, under the store's lock: it shows what is true then."""
-        body, headers = answer.encoded()
-        reply = Reply(answer.status, headers, body)
-        if fault is not None:
-            reply = self._faulty(call, reply, fault.effect)
-        has_status = reply.ending in (Ending.ANSWER, Ending.SHORT)
-        self.journal.add(
-            Request(
-                method=call.method,
-                path=self.hide(call.path),
-                query={key: self.hide(value) for key, value in call.query.items()},
-                headers={key: self.hide(value) for key, value in hidden_headers(call.headers).items()},
-                body=self._recorded_body(call),
-                status=reply.status if has_status else None,
-                fault=None if fault is None else fault.name,
-                active_urls=self.store.active_urls(),
-            )
+            record = self._record(request, status if has_status else None, fault)
+        return WireResponse(
+            status=status,
+            headers=(*headers, *effect.retry_after_header()),
+            body=body,
+            record=record,
+            ending=effect.ending,
+            delay_s=0.0 if effect.is_outage else effect.delay_s,
+            is_cut=effect.is_cut,
+            outage_s=effect.delay_s if effect.is_outage else None,
         )
-        return reply
 
-    def _faulty(self, call: Call, reply: Reply, effect: Effect) -> Reply:
-        if effect.echo is not None:
-            text = hostile_text(self._secrets_of(call))
-            envelope = {"type": "error", "request_id": text, "error": {"type": text, "message": text, "param": text}}
-            is_json = effect.echo == "application/json"
-            reply = Reply(*_triple(effect, Answer(effect.status or 400, envelope if is_json else text.encode())))
-        elif effect.status is not None:
-            content: Any = effect.body
-            if isinstance(content, dict) and content.get("type") == "error":
-                content = {**content, "request_id": _request_id(call)}
-            reply = Reply(*_triple(effect, Answer(effect.status, content)))
-        headers = reply.headers
-        if effect.retry_after is not None:
-            headers = (*headers, ("Retry-After", _retry_after(effect)))
-        reply = replace(reply, headers=headers, ending=effect.ending, is_cut=effect.is_cut)
-        if effect.is_outage:
-            return replace(reply, outage_s=effect.delay_s)
-        return replace(reply, delay_s=effect.delay_s)
-
-    def _secrets_of(self, call: Call) -> list[str]:
+    def _record(self, request: IncomingRequest, status: int | None, fault: PlannedFault | None) -> Request:
         try:
-            sent = list(secrets_in(call.json()))
+            body = redact(request.json())
         except ValueError:
-            sent = []
-        token = call.headers.get("authorization", "").partition(" ")[2]
-        return [secret for secret in (token, *sent) if secret]
+            body = REDACTED
+        record = Request(
+            method=request.method,
+            path=self._redact(request.path),
+            query={key: self._redact(value) for key, value in request.query.items()},
+            headers={key: self._redact(value) for key, value in redact_headers(request.headers).items()},
+            body=body,
+            status=status,
+            fault=None if fault is None else fault.name,
+            active_urls=self.store.active_urls(),
+        )
+        self.request_log.add(record)
+        return record
 
-    def _recorded_body(self, call: Call) -> Any:
-        try:
-            return hidden(call.json())
-        except ValueError:
-            return HIDDEN
+    def _redact(self, text: str) -> str:
+        return text.replace(self.api_token, REDACTED)
 
-    def hide(self, text: str) -> str:
-        """Return a text without the API token."""
-        return text.replace(self.api_token, HIDDEN)
+
+class IdempotencyKeys:
+    """The idempotency keys of the last day and their responses.
+
+    Source: Qoder, API conventions (read 2026-05 to 2026-07). On POST and DELETE, the same key and body within 24 h get
+    the first response again; the same key and another body are a 409.
+
+    Attributes:
+        clock: returns seconds from any start.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._claims: dict[str, tuple[float, object, Response | None]] = {}
+
+    def claim(self, key: str, request: object) -> Response | None:
+        """Return the response to send again; or None, and the key belongs to this request until `keep` or `release`.
+
+        Raises:
+            ApiError: 409, the key was used for another request, or its first request is still being handled.
+        """
+        with self._lock:
+            now_s = self.clock()
+            claimed_s, first, response = self._claims.get(key, (now_s, request, None))
+            if key not in self._claims or now_s - claimed_s >= KEY_LIFETIME_S:
+                self._claims[key] = (now_s, request, None)
+                return None
+            if first != request:
+                raise conflict("This Idempotency-Key was used with another request.")
+            if response is None:
+                raise conflict("The first request with this Idempotency-Key is still in work.")
+            return response
+
+    def keep(self, key: str, response: Response) -> None:
+        """Store the first response."""
+        with self._lock:
+            claimed_s, request, _ = self._claims[key]
+            self._claims[key] = (claimed_s, request, response)
+
+    def release(self, key: str) -> None:
+        """Forget the key: its request was not handled."""
+        with self._lock:
+            self._claims.pop(key, None)
 
 
 class _Rate:
-    """At most so many in any second."""
+    """A limit of requests in any second."""
 
     def __init__(self, per_second: float | None) -> None:
         self._per_second = per_second
@@ -214,35 +261,47 @@ class _Rate:
         self._times: deque[float] = deque()
 
     def admits(self) -> bool:
-        """Count one more, if there is room."""
+        """Count one more request if the limit allows it; return True if it does."""
         if self._per_second is None:
             return True
         with self._lock:
-            now = time.monotonic()
-            while self._times and now - self._times[0] >= 1.0:
+            now_s = time.monotonic()
+            while self._times and now_s - self._times[0] >= 1.0:
                 self._times.popleft()
             if len(self._times) >= self._per_second:
                 return False
-            self._times.append(now)
+            self._times.append(now_s)
             return True
 
 
-def _request_id(call: Call) -> str:
-    given = call.headers.get("x-request-id", "")
-    return given if re.fullmatch(r"[!-~]{1,128}", given) else f"req_{token_hex(12)}"
+def _replacement(request: IncomingRequest, effect: Effect) -> Response | None:
+    """Return the response that a fault sends instead of the service's own."""
+    if effect.echo is not None:
+        text = hostile_text(_secrets_of(request))
+        if effect.echo != JSON_TYPE:
+            return Response(effect.status or 400, text.encode(), (("Content-Type", effect.echo),))
+        error = {"type": text, "message": text, "param": text}
+        return Response(effect.status or 400, {"type": "error", "request_id": text, "error": error})
+    if effect.status is None:
+        return None
+    body = effect.body
+    if isinstance(body, dict) and body.get("type") == "error":
+        body = {**body, "request_id": _request_id(request)}
+    return Response(effect.status, body)
 
 
-def _triple(effect: Effect, answer: Answer) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-    body, headers = answer.encoded()
-    if effect.echo is not None and effect.echo != "application/json":
-        headers = (("Content-Type", effect.echo),)
-    given = {name for name, _ in effect.headers}
-    return answer.status, (*effect.headers, *(pair for pair in headers if pair[0] not in given)), body
+def _secrets_of(request: IncomingRequest) -> list[str]:
+    token = request.headers.get("authorization", "").partition(" ")[2]
+    try:
+        return [secret for secret in (token, *secrets_in(request.json())) if secret]
+    except ValueError:
+        return [token] if token else []
 
 
-def _retry_after(effect: Effect) -> str:
-    if not effect.is_retry_after_date:
-        return str(effect.retry_after)
-    # a date has whole seconds: rounded up, so that waiting for it waits no shorter than was asked
-    moment = datetime.now(UTC) + timedelta(seconds=float(effect.retry_after or 0) + 0.999999)
-    return format_datetime(moment.replace(microsecond=0), usegmt=True)
+def _error_response(request: IncomingRequest, error: ApiError) -> Response:
+    return Response(error.status, error.envelope(_request_id(request)), error.headers)
+
+
+def _request_id(request: IncomingRequest) -> str:
+    sent = request.headers.get("x-request-id", "")
+    return sent if re.fullmatch(r"[!-~]{1,128}", sent) else f"req_{token_hex(12)}"

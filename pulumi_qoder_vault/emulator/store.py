@@ -1,43 +1,57 @@
-"""Vaults and credentials: what exists and which changes the service allows.
+"""The vaults and credentials that exist, their ids and times, and the changes that the service allows.
 
-Knows neither HTTP nor the shapes of requests and answers: credentials are kept in the 2026-07 form whichever revision
-made them, so that the revision can change under a running emulator, as it did under Qoder's users.
+Knows neither HTTP nor the shapes of requests and responses. Credentials are stored in the 2026-07 form, whichever
+revision created them: the revision can change while the emulator runs, as it did for Qoder's users.
 """
 
 from __future__ import annotations
 
 import copy
+import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from .refusals import conflict, not_found
-from .stamps import Stamps
+from .errors import conflict, not_found
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from .options import ServiceOptions
 
-    from .switches import Switches
+__all__ = [
+    "Clock",
+    "Credential",
+    "Ids",
+    "JsonObject",
+    "NewCredential",
+    "NewVault",
+    "Store",
+    "Vault",
+    "rfc3339",
+    "utc_now",
+    "without_secrets",
+]
 
-__all__ = ["SECRET_KEYS", "Credential", "NewCredential", "NewVault", "Store", "Vault"]
+Clock = Callable[[], datetime]
+JsonObject = dict[str, Any]
 
-# Source: Qoder, Vaults API (read 2026-08): these are taken and never returned.
+# Source: Qoder, Vaults API (read 2026-08): these are accepted and never returned.
 SECRET_KEYS = frozenset({"access_token", "token", "refresh_token", "client_secret", "secret_value"})
 
 
 @dataclass(frozen=True)
 class NewCredential:
-    """A credential as it was asked for; `auth` in the 2026-07 form, secrets included."""
+    """A credential to create; `auth` in the 2026-07 form, secrets included."""
 
-    auth: dict[str, Any] = field(repr=False)
+    auth: JsonObject = field(repr=False)
     protocol: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class NewVault:
-    """A vault as it was asked for."""
+    """A vault to create."""
 
     display_name: str
     metadata: dict[str, str] = field(default_factory=dict)
@@ -49,13 +63,13 @@ class Credential:
     """A credential that exists.
 
     Attributes:
-        auth: the 2026-07 `auth` object, secrets included; without them once it is archived.
-        protocol: as 2026-05 recorded it; None if 2026-07 made it.
+        auth: the 2026-07 `auth` object, secrets included; without secrets once the credential is archived.
+        protocol: of a credential that 2026-05 created, else None.
     """
 
     id: str
     vault_id: str
-    auth: dict[str, Any] = field(repr=False)
+    auth: JsonObject = field(repr=False)
     protocol: str | None
     metadata: dict[str, str]
     created_at: datetime
@@ -80,7 +94,7 @@ class Credential:
 
     @property
     def access_token(self) -> str | None:
-        """What an MCP server would be shown (or the environment variable's value); None once it is archived."""
+        """The access token, or the value of the environment variable; None once the credential is archived."""
         for key in ("token", "access_token", "secret_value"):
             if key in self.auth:
                 return str(self.auth[key])
@@ -89,7 +103,7 @@ class Credential:
 
 @dataclass
 class Vault:
-    """A vault that exists, with its credentials in the order of their making."""
+    """A vault that exists, with its credentials in the order in which they were created."""
 
     id: str
     display_name: str
@@ -105,8 +119,8 @@ class Vault:
         return "active" if self.archived_at is None else "archived"
 
 
-def without_secrets(auth: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `auth` with every secret left out, at any depth."""
+def without_secrets(auth: Mapping[str, object]) -> dict[str, object]:
+    """Return `auth` without any secret, at any depth."""
     return {
         key: without_secrets(value) if isinstance(value, Mapping) else value
         for key, value in auth.items()
@@ -114,18 +128,49 @@ def without_secrets(auth: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return a time as Qoder writes it: UTC with `Z`, at most six fractional digits, no trailing zeros.
+
+    Source: Qoder, Create Vault (read 2026-05).
+    """
+    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return f"{text.rstrip('0').removesuffix('.')}Z"
+
+
+class Ids:
+    """The ids that the service assigns.
+
+    They sort by creation, so that a page cursor stays valid when the object that it names is deleted.
+    Source: Qoder, Create Vault (read 2026-05): `vault_` or `vcred_` and the 32 hex digits of a UUIDv7.
+    """
+
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._last = 0
+
+    def new(self, prefix: str) -> str:
+        """Return `<prefix>_` and a UUIDv7 that is greater than all before."""
+        # 48 bits of milliseconds and the 12 bits of rand_a as a counter (RFC 9562, 6.2, method 1)
+        self._last = max(self._last + 1, int(self._clock().timestamp() * 1000) << 12)
+        milliseconds, counter = self._last >> 12, self._last & 0xFFF
+        number = milliseconds << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | secrets.randbits(62)
+        return f"{prefix}_{number:032x}"
+
+
 class Store:
-    """Everything the service holds. Each method is atomic; `lock` makes several of them one."""
+    """Everything that exists at the service. Each method is atomic; `lock` makes several of them one."""
 
-    def __init__(self, switches: Switches) -> None:
+    def __init__(self, options: ServiceOptions, clock: Clock = utc_now) -> None:
         self.lock = threading.RLock()
-        self._switches = switches
-        self._stamps = Stamps()
+        self.now = clock
+        self._options = options
+        self._ids = Ids(clock)
         self._vaults: dict[str, Vault] = {}
-
-    def now(self) -> datetime:
-        """Return the service's time."""
-        return self._stamps.now()
 
     def copies(self) -> list[Vault]:
         """Return copies of all vaults, oldest first."""
@@ -143,17 +188,17 @@ class Store:
             )
 
     def create_vault(self, new: NewVault) -> Vault:
-        """Create a vault with its credentials: all of it or nothing."""
+        """Create a vault with all its credentials, or nothing."""
         with self.lock:
-            now = self._stamps.now()
-            vault = Vault(self._stamps.id("vault"), new.display_name, dict(new.metadata), now, now)
+            now = self.now()
+            vault = Vault(self._ids.new("vault"), new.display_name, dict(new.metadata), now, now)
             for credential in new.credentials:
                 self._add(vault, credential)
             self._vaults[vault.id] = vault
             return vault
 
     def vaults(self) -> list[Vault]:
-        """Return all vaults, archived ones too, oldest first."""
+        """Return all vaults, archived ones included, oldest first."""
         with self.lock:
             return list(self._vaults.values())
 
@@ -161,7 +206,7 @@ class Store:
         """Return one vault.
 
         Raises:
-            Refusal: 404, there is none.
+            ApiError: 404.
         """
         with self.lock:
             if vault_id not in self._vaults:
@@ -169,17 +214,17 @@ class Store:
             return self._vaults[vault_id]
 
     def archive_vault(self, vault_id: str) -> Vault:
-        """Archive a vault; there is no way back.
+        """Archive a vault for good.
 
         Raises:
-            Refusal: 404; 409 if it is archived already and `archive_again` says so.
+            ApiError: 404; 409 if it is archived already and the option `archive_again` is 409.
         """
         with self.lock:
             vault = self.vault(vault_id)
             if vault.archived_at is None:
                 # UNVERIFIED: the credentials of an archived vault keep their own status.
-                vault.archived_at = vault.updated_at = self._stamps.now()
-            elif self._switches.archive_again == 409:
+                vault.archived_at = vault.updated_at = self.now()
+            elif self._options.archive_again == 409:
                 raise conflict(f"Vault '{vault_id}' is already archived.")
             return vault
 
@@ -187,17 +232,17 @@ class Store:
         """Delete a vault and its credentials.
 
         Raises:
-            Refusal: 404.
+            ApiError: 404.
         """
         with self.lock:
             self.vault(vault_id)
             del self._vaults[vault_id]
 
     def create_credential(self, vault_id: str, new: NewCredential) -> Credential:
-        """Add a credential to a vault.
+        """Create a credential in a vault.
 
         Raises:
-            Refusal: 404; 409 if the vault is archived or full, or the URL is taken.
+            ApiError: 404; 409 if the vault is archived or full, or has an active credential for the URL.
         """
         with self.lock:
             vault = self.vault(vault_id)
@@ -209,7 +254,7 @@ class Store:
         """Return one credential.
 
         Raises:
-            Refusal: 404, there is no such vault, or none such in it.
+            ApiError: 404, for the vault or the credential.
         """
         with self.lock:
             for credential in self.vault(vault_id).credentials:
@@ -217,25 +262,11 @@ class Store:
                     return credential
             raise not_found("Credential", credential_id)
 
-    def update_credential(
-        self, vault_id: str, credential_id: str, auth: dict[str, Any], metadata: dict[str, str]
-    ) -> Credential:
-        """Put a whole new `auth` and `metadata` in place of the old.
-
-        Raises:
-            Refusal: 404; 409 if the credential or its vault is archived.
-        """
-        with self.lock:
-            credential = self.changeable_credential(vault_id, credential_id)
-            credential.auth, credential.metadata = auth, metadata
-            credential.updated_at = self._stamps.now()
-            return credential
-
     def changeable_credential(self, vault_id: str, credential_id: str) -> Credential:
         """Return a credential that may be updated.
 
         Raises:
-            Refusal: 404; 409 if the credential or its vault is archived.
+            ApiError: 404; 409 if the credential or its vault is archived.
         """
         with self.lock:
             credential = self.credential(vault_id, credential_id)
@@ -245,17 +276,31 @@ class Store:
                 raise conflict(f"Vault '{vault_id}' is archived.")
             return credential
 
-    def archive_credential(self, vault_id: str, credential_id: str) -> Credential:
-        """Archive a credential; its secrets are gone for good.
+    def update_credential(
+        self, vault_id: str, credential_id: str, auth: JsonObject, metadata: dict[str, str]
+    ) -> Credential:
+        """Replace the whole `auth` and `metadata` of a credential.
 
         Raises:
-            Refusal: 404; 409 if it is archived already.
+            ApiError: 404; 409 if the credential or its vault is archived.
+        """
+        with self.lock:
+            credential = self.changeable_credential(vault_id, credential_id)
+            credential.auth, credential.metadata = auth, metadata
+            credential.updated_at = self.now()
+            return credential
+
+    def archive_credential(self, vault_id: str, credential_id: str) -> Credential:
+        """Archive a credential for good and delete its secrets.
+
+        Raises:
+            ApiError: 404; 409 if it is archived already.
         """
         with self.lock:
             credential = self.credential(vault_id, credential_id)
             if credential.archived_at is not None:
                 raise conflict(f"Credential '{credential_id}' is already archived.")
-            credential.archived_at = credential.updated_at = self._stamps.now()
+            credential.archived_at = credential.updated_at = self.now()
             credential.auth = without_secrets(credential.auth)
             return credential
 
@@ -263,31 +308,25 @@ class Store:
         """Delete a credential, archived or not.
 
         Raises:
-            Refusal: 404.
+            ApiError: 404.
         """
         with self.lock:
             credential = self.credential(vault_id, credential_id)
             self.vault(vault_id).credentials.remove(credential)
 
     def _add(self, vault: Vault, new: NewCredential) -> Credential:
-        # UNVERIFIED: both rules come from sister APIs, hence the switches.
-        self._refuse_full(vault.credentials)
-        self._refuse_taken(vault.credentials, new.auth.get("mcp_server_url"))
-        now = self._stamps.now()
-        credential = Credential(
-            self._stamps.id("vcred"), vault.id, dict(new.auth), new.protocol, dict(new.metadata), now, now
-        )
-        vault.credentials.append(credential)
-        return credential
-
-    def _refuse_full(self, credentials: Iterable[Credential]) -> None:
-        if sum(credential.archived_at is None for credential in credentials) >= self._switches.max_credentials:
-            raise conflict(f"A vault holds at most {self._switches.max_credentials} active credentials.")
-
-    def _refuse_taken(self, credentials: Iterable[Credential], url: str | None) -> None:
-        if url is None or not self._switches.unique_url:
-            return
-        if any(other.archived_at is None and other.mcp_server_url == url for other in credentials):
+        # UNVERIFIED: both rules are those of sister APIs; hence the options.
+        active = [credential for credential in vault.credentials if credential.archived_at is None]
+        if len(active) >= self._options.max_credentials:
+            raise conflict(f"A vault holds at most {self._options.max_credentials} active credentials.")
+        url = new.auth.get("mcp_server_url")
+        if self._options.unique_url and url is not None and any(url == other.mcp_server_url for other in active):
             raise conflict(
                 "An active credential for this mcp_server_url already exists in the vault.", "mcp_server_url"
             )
+        now = self.now()
+        credential = Credential(
+            self._ids.new("vcred"), vault.id, dict(new.auth), new.protocol, dict(new.metadata), now, now
+        )
+        vault.credentials.append(credential)
+        return credential

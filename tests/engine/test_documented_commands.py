@@ -35,7 +35,7 @@ NOT_RUN = {
     r"pulumi import qoder:index:.*": "test_plugin.py imports both, with ids that exist",
     r"curl -s .*": "it asks the live service, and nobody here can",
     r"jq -r .*": "likewise",
-    r"python -m pulumi_qoder_vault.emulator .*": "tests/unit/emulator/test_command.py runs it on a free port",
+    r"qoder-emulator .*": "tests/unit/emulator/test_main.py runs it on a free port",
     r"export QODER_BASE_URL=.*": "likewise: its address is of that one",
 }
 # The commands of these projects need an SDK that is generated first; test_languages.py runs the programs.

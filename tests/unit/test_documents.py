@@ -98,7 +98,7 @@ def test_documents_name_no_machine(document: Path) -> None:
 
 def test_the_emulator_knows_the_flags_that_are_shown() -> None:
     """Flags in the README's commands are in `--help`."""
-    commands = re.findall(r"python -m pulumi_qoder_vault\.emulator (.*)", README)
+    commands = re.findall(r"^qoder-emulator (.*)", README, re.MULTILINE)
     assert commands
     run = [sys.executable, "-m", "pulumi_qoder_vault.emulator", "--help"]
     known = subprocess.run(run, check=True, capture_output=True, text=True).stdout

@@ -8,16 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
-from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
-from pulumi_qoder_vault.emulator.faults import Commit, Ending
-from pulumi_qoder_vault.emulator.stamps import Stamps
+from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Ending, Fault
 from pulumi_qoder_vault.errors import ErrorResponse
 from pulumi_qoder_vault.lifecycle import making, operations
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse, refuses_credentials_key
@@ -465,19 +463,16 @@ def test_a_404_that_is_not_genuine_is_no_proof_that_a_vault_vanished(world_of: C
     assert "could not be found out" in str(failure_of(world.create, desired(ONE)))
 
 
-@pytest.fixture
-def slow_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The times of vaults come from a clock that is half a minute behind the `Date` of the responses."""
-    now = Stamps.now
-    monkeypatch.setattr(Stamps, "now", lambda stamps: now(stamps) - timedelta(seconds=30))
+def slow_clock() -> datetime:
+    """The times of vaults come from a clock that is half a minute behind the `Date` of the answers."""
+    return datetime.now(UTC) - timedelta(seconds=30)
 
 
-@pytest.mark.usefixtures("slow_stamps")
 @pytest.mark.parametrize("idempotency", [True, False])
 @EXPLICIT
 def test_qoders_own_clocks_may_differ(world_of: Callable[..., World], revision: str, idempotency: bool) -> None:
     """Our mark counts whatever the time says; where there is none, the other vault is named, not missed."""
-    world = world_of(revision, revision, idempotency=idempotency)
+    world = world_of(revision, revision, idempotency=idempotency, clock=slow_clock)
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
 
     if (revision, idempotency) == ("2026-05", False):

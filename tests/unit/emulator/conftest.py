@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
 from pulumi_qoder_vault.emulator import Emulator
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+Serve = Callable[..., Emulator]
+Connect = Callable[[Emulator], httpx.Client]
+Opened = tuple[Emulator, httpx.Client, str]
 URL = "https://example.com/mcp"
 
 
@@ -21,12 +22,12 @@ def cleanup() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def serve(cleanup: ExitStack) -> Callable[..., Emulator]:
-    return lambda revision="2026-05", **switches: cleanup.enter_context(Emulator(revision, **switches))
+def serve(cleanup: ExitStack) -> Serve:
+    return lambda *revision, **options: cleanup.enter_context(Emulator(*revision, **options))
 
 
 @pytest.fixture
-def connect(cleanup: ExitStack) -> Callable[[Emulator], httpx.Client]:
+def connect(cleanup: ExitStack) -> Connect:
     def open_client(qoder: Emulator) -> httpx.Client:
         headers = {"Authorization": f"Bearer {qoder.api_token}"}
         return cleanup.enter_context(
@@ -34,6 +35,20 @@ def connect(cleanup: ExitStack) -> Callable[[Emulator], httpx.Client]:
         )
 
     return open_client
+
+
+@pytest.fixture
+def old(serve: Serve, connect: Connect) -> Opened:
+    """(emulator, client, path of an empty vault's credentials) on 2026-05."""
+    qoder = serve("2026-05")
+    return qoder, connect(qoder), f"/vaults/{qoder.add_vault('v').id}/credentials"
+
+
+@pytest.fixture
+def new(serve: Serve, connect: Connect) -> Opened:
+    """The same on 2026-07."""
+    qoder = serve("2026-07")
+    return qoder, connect(qoder), f"/vaults/{qoder.add_vault('v').id}/credentials"
 
 
 @pytest.fixture
@@ -87,7 +102,7 @@ def oauth() -> dict[str, Any]:
 
 @pytest.fixture
 def error_of() -> Callable[[httpx.Response], tuple[int, str, str | None]]:
-    """(status, error.type, error.param) of a refusal, whose envelope is checked."""
+    """(status, error.type, error.param) of an error; the envelope is checked."""
 
     def read(response: httpx.Response) -> tuple[int, str, str | None]:
         body = response.json()

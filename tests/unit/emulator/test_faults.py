@@ -5,17 +5,24 @@ from __future__ import annotations
 import base64
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import pytest
 
-from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Fault
-from pulumi_qoder_vault.emulator.faults import FaultPlan, PlannedFault
+from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Fault, PlannedFault, RevisionName
+from pulumi_qoder_vault.emulator.faults import FaultPlan
 
-ANSWERED = {
+Serve = Callable[..., Emulator]
+Connect = Callable[[Emulator], httpx.Client]
+MakeBody = Callable[..., dict[str, Any]]
+Body = dict[str, Any]
+ErrorOf = Callable[[httpx.Response], tuple[int, str, str | None]]
+WITH_RESPONSE = {
     Fault.REQUEST_TIMEOUT: 408,
     Fault.REQUEST_TIMEOUT_AFTER_COMMIT: 408,
     Fault.RATE_LIMITED: 429,
@@ -54,33 +61,33 @@ BROKEN = {
 }
 
 
-def wait_for(claim, seconds=3.0):
-    end = time.monotonic() + seconds
-    while not claim() and time.monotonic() < end:
+def wait_for(claim: Callable[[], object]) -> object:
+    end_s = time.monotonic() + 3.0
+    while not claim() and time.monotonic() < end_s:
         time.sleep(0.005)
     return claim()
 
 
-def test_the_tables_of_this_file_are_whole():
-    """Every fault is tested here; the outage is in test_outage.py."""
-    assert set(Fault) == ANSWERED.keys() | BROKEN.keys() | {Fault.OUTAGE}
+def test_the_tables_of_this_file_are_whole() -> None:
+    """Every fault is tested here; the outage is in test_server.py."""
+    assert set(Fault) == WITH_RESPONSE.keys() | BROKEN.keys() | {Fault.OUTAGE}
 
 
-@pytest.mark.parametrize("fault", ANSWERED, ids=lambda fault: fault.spelling)
-def test_answered_faults(serve, connect, founding, fault):
-    """A fault with an answer gives its status once, and the next request is served on the same connection."""
+@pytest.mark.parametrize("fault", WITH_RESPONSE, ids=lambda fault: fault.command_line_name)
+def test_faults_with_a_response(serve: Serve, connect: Connect, founding: Body, fault: Any) -> None:
+    """A fault with a response gives its status once, and the next request is served on the same connection."""
     qoder = serve(fault_delay_s=0.05)
     http = connect(qoder)
     qoder.fail_next("POST", "/vaults", fault)
 
-    assert ANSWERED[fault] == http.post("/vaults", json=founding).status_code
+    assert WITH_RESPONSE[fault] == http.post("/vaults", json=founding).status_code
     assert 201 == http.post("/vaults", json=founding).status_code
-    assert (ANSWERED[fault], fault.name) == (qoder.requests[0].status, qoder.requests[0].fault)
+    assert (WITH_RESPONSE[fault], fault.name) == (qoder.requests[0].status, qoder.requests[0].fault)
 
 
-@pytest.mark.parametrize("fault", BROKEN, ids=lambda fault: fault.spelling)
-def test_broken_connections(serve, connect, founding, fault):
-    """A fault without a whole answer breaks the connection the way it says."""
+@pytest.mark.parametrize("fault", BROKEN, ids=lambda fault: fault.command_line_name)
+def test_broken_connections(serve: Serve, connect: Connect, founding: Body, fault: Any) -> None:
+    """A fault without a whole response breaks the connection the way it says."""
     qoder = serve(fault_delay_s=0.05)
     http = connect(qoder)
     qoder.fail_next("POST", "/vaults", fault)
@@ -90,9 +97,9 @@ def test_broken_connections(serve, connect, founding, fault):
     assert 201 == http.post("/vaults", json=founding).status_code
 
 
-@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.spelling)
+@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.command_line_name)
 @pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
-def test_commit_is_as_the_fault_says(serve, connect, fault, revision):
+def test_commit_is_as_the_fault_says(serve: Serve, connect: Connect, fault: Any, revision: RevisionName) -> None:
     """Before, after or later: whether a delete is carried out is part of the fault."""
     qoder = serve(revision, fault_delay_s=0.1)
     vault = qoder.add_vault("v")
@@ -110,8 +117,8 @@ def test_commit_is_as_the_fault_says(serve, connect, fault, revision):
         assert (0 if fault.value.commit is Commit.FIRST else 1) == before
 
 
-def test_a_key_is_taken_while_the_commit_is_still_to_come(serve, connect, founding):
-    """After a drop with a later commit, the same key is first in work and then replays."""
+def test_a_key_is_taken_while_the_commit_is_still_to_come(serve: Serve, connect: Connect, founding: Body) -> None:
+    """After a drop with a later commit, the same key is first a conflict and then gets the response."""
     qoder = serve(fault_delay_s=0.6)
     http = connect(qoder)
     qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER)
@@ -125,7 +132,7 @@ def test_a_key_is_taken_while_the_commit_is_still_to_come(serve, connect, foundi
 
 
 def raw(qoder: Emulator, request: str) -> bytes:
-    with socket.create_connection(qoder.base_url.removeprefix("http://").split("/")[0].split(":"), 5) as connection:
+    with socket.create_connection((qoder.host, qoder.port), 5) as connection:
         connection.sendall(request.replace("\n", "\r\n").encode())
         received = b""
         while part := connection.recv(65536):
@@ -133,8 +140,8 @@ def raw(qoder: Emulator, request: str) -> bytes:
         return received
 
 
-def test_truncated_answers_are_short_on_the_wire(serve):
-    """The answer announces more bytes than come before the connection ends."""
+def test_truncated_responses_are_short_on_the_wire(serve: Serve) -> None:
+    """The response announces more bytes than arrive before the connection ends."""
     qoder = serve("2026-07")
     qoder.add_vault("v")
     qoder.fail_next("GET", "/vaults", Fault.TRUNCATED_AFTER_COMMIT)
@@ -147,23 +154,23 @@ def test_truncated_answers_are_short_on_the_wire(serve):
     assert length // 2 == len(body)
 
 
-def test_a_dropped_connection_sends_nothing(serve):
-    """Not a byte of an answer comes."""
+def test_a_dropped_connection_sends_nothing(serve: Serve) -> None:
+    """Not a byte of a response arrives."""
     qoder = serve()
     qoder.fail_next("GET", "/vaults", Fault.DROP_BEFORE_COMMIT)
 
     assert b"" == raw(qoder, "GET /api/v1/cloud/vaults HTTP/1.1\nHost: e\n\n")
 
 
-def test_cut_json_is_a_whole_message(serve, connect, founding):
-    """A cut answer has a true length and is no JSON."""
+def test_cut_json_is_a_whole_message(serve: Serve, connect: Connect, founding: Body) -> None:
+    """A cut response has a true length and is no JSON."""
     qoder = serve()
     qoder.fail_next("POST", "/vaults", Fault.CUT_JSON_AFTER_COMMIT)
-    answer = connect(qoder).post("/vaults", json=founding)
+    response = connect(qoder).post("/vaults", json=founding)
 
-    assert len(answer.content) == int(answer.headers["content-length"])
+    assert len(response.content) == int(response.headers["content-length"])
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
-        answer.json()
+        response.json()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +184,7 @@ def test_cut_json_is_a_whole_message(serve, connect, founding):
         (Fault.UNAVAILABLE_RETRY_AFTER, "1"),
     ],
 )
-def test_retry_after(serve, connect, fault, expected):
+def test_retry_after(serve: Serve, connect: Connect, fault: Any, expected: Any) -> None:
     """Each kind of Retry-After is what its name says."""
     qoder = serve()
     qoder.fail_next("GET", "/vaults", fault)
@@ -185,7 +192,7 @@ def test_retry_after(serve, connect, fault, expected):
     assert expected == connect(qoder).get("/vaults").headers.get("retry-after")
 
 
-def test_retry_after_can_be_given(serve, connect):
+def test_retry_after_can_be_given(serve: Serve, connect: Connect) -> None:
     """`retry_after` is sent in the fault's own form: seconds, or a date not sooner than asked."""
     qoder = serve()
     qoder.fail_next("GET", "/vaults", Fault.RATE_LIMITED, retry_after=7)
@@ -199,27 +206,27 @@ def test_retry_after_can_be_given(serve, connect):
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.CONFLICT, Fault.RATE_LIMITED, Fault.ERROR_BEFORE_COMMIT])
-def test_json_faults_have_the_envelope(serve, connect, error_of, fault):
+def test_json_faults_have_the_envelope(serve: Serve, connect: Connect, error_of: ErrorOf, fault: Any) -> None:
     """The service's own errors come in its envelope, with the request id that was sent."""
     qoder = serve()
     qoder.fail_next("GET", "/vaults", fault)
-    answer = connect(qoder).get("/vaults", headers={"x-request-id": "mine"})
+    response = connect(qoder).get("/vaults", headers={"x-request-id": "mine"})
 
-    assert (fault.value.status, fault.value.body["error"]["type"], None) == error_of(answer)
-    assert "mine" == answer.json()["request_id"]
+    assert (fault.value.status, fault.value.body["error"]["type"], None) == error_of(response)
+    assert "mine" == response.json()["request_id"]
 
 
-def test_foreign_404_is_not_the_envelope(serve, connect):
+def test_foreign_404_is_not_the_envelope(serve: Serve, connect: Connect) -> None:
     """Another service's 404 is JSON without `error.type`."""
     qoder = serve()
     qoder.fail_next("GET", "/vaults/*", Fault.FOREIGN_404)
-    answer = connect(qoder).get("/vaults/vault_1")
+    response = connect(qoder).get("/vaults/vault_1")
 
-    assert ("application/json", False) == (answer.headers["content-type"], "error" in answer.json())
+    assert ("application/json", False) == (response.headers["content-type"], "error" in response.json())
 
 
-def test_slow_answers_are_late_and_handled_first(serve, connect, founding):
-    """A slow answer comes after its delay; the vault is there before it."""
+def test_slow_responses_are_late_and_handled_first(serve: Serve, connect: Connect, founding: Body) -> None:
+    """A slow response comes after its delay; the vault is there before it."""
     qoder = serve()
     qoder.fail_next("POST", "/vaults", Fault.SLOW, delay_s=0.3)
     began_s = time.monotonic()
@@ -233,8 +240,8 @@ def test_slow_answers_are_late_and_handled_first(serve, connect, founding):
     assert time.monotonic() - began_s >= 0.3
 
 
-def test_a_delay_of_ones_own_counts(serve, connect):
-    """A fault planned with a delay keeps it; the switch is for those planned without."""
+def test_a_delay_of_ones_own_counts(serve: Serve, connect: Connect) -> None:
+    """A fault that is planned with a delay keeps it; the option is for those planned without."""
     qoder = serve(fault_delay_s=30)
     qoder.fail_next("GET", "/vaults", Fault.SLOW, delay_s=0.2)
     began_s = time.monotonic()
@@ -243,8 +250,8 @@ def test_a_delay_of_ones_own_counts(serve, connect):
     assert 0.2 <= time.monotonic() - began_s < 5
 
 
-def test_an_infinite_delay_lasts_until_the_stop(serve, connect):
-    """An answer can be late for ever; a stop does not wait for it."""
+def test_an_infinite_delay_lasts_until_the_stop(serve: Serve, connect: Connect) -> None:
+    """A response can be late for ever; a stop does not wait for it."""
     qoder = serve()
     qoder.fail_next("GET", "/vaults", Fault.SLOW, delay_s=float("inf"))
     with pytest.raises(httpx.ReadTimeout):
@@ -255,16 +262,16 @@ def test_an_infinite_delay_lasts_until_the_stop(serve, connect):
     assert time.monotonic() - began_s < 2
 
 
-def test_redirect_goes_where_it_is_told(serve, connect):
+def test_redirect_goes_where_it_is_told(serve: Serve, connect: Connect) -> None:
     """`location` is the redirect's target."""
     qoder, other = serve(), serve()
     qoder.fail_next("GET", "/vaults", Fault.REDIRECT, location=f"{other.base_url}/vaults")
-    answer = connect(qoder).get("/vaults", follow_redirects=False)
+    response = connect(qoder).get("/vaults", follow_redirects=False)
 
-    assert f"{other.base_url}/vaults" == answer.headers["location"]
+    assert f"{other.base_url}/vaults" == response.headers["location"]
 
 
-def test_echo_repeats_every_secret_in_every_form(serve, connect, flat):
+def test_echo_repeats_every_secret_in_every_form(serve: Serve, connect: Connect, flat: MakeBody) -> None:
     """ECHO holds API token and access tokens plain, split and encoded, in every text of the envelope."""
     qoder = serve()
     qoder.fail_next("POST", "/vaults", Fault.ECHO)
@@ -284,31 +291,31 @@ def test_echo_repeats_every_secret_in_every_form(serve, connect, flat):
         assert len(text) >= 12_000
 
 
-def test_echo_html_repeats_the_secrets(serve, connect, founding):
-    """A debugging gateway's page holds them too."""
+def test_echo_html_repeats_the_secrets(serve: Serve, connect: Connect, founding: Body) -> None:
+    """A debugging gateway's page has them, too."""
     qoder = serve()
     qoder.fail_next("POST", "/vaults", Fault.ECHO_HTML)
-    answer = connect(qoder).post("/vaults", json=founding)
+    response = connect(qoder).post("/vaults", json=founding)
 
-    assert "text/html; charset=utf-8" == answer.headers["content-type"]
-    assert "mcp-canary-1" in answer.text
-    assert qoder.api_token in answer.text
+    assert "text/html; charset=utf-8" == response.headers["content-type"]
+    assert "mcp-canary-1" in response.text
+    assert qoder.api_token in response.text
 
 
-def test_an_effect_of_ones_own(serve, connect):
+def test_an_effect_of_ones_own(serve: Serve, connect: Connect) -> None:
     """Any `Effect` can be planned."""
     qoder = serve()
     qoder.fail_next("GET", "/vaults", Effect("A teapot.", status=418, headers=(("X-Tea", "yes"),), body=b"short"))
     qoder.fail_next("GET", "/vaults", replace(Fault.HTML_404.value, status=410))
     http = connect(qoder)
-    answer = http.get("/vaults")
+    response = http.get("/vaults")
 
-    assert (418, "yes", "short") == (answer.status_code, answer.headers["x-tea"], answer.text)
+    assert (418, "yes", "short") == (response.status_code, response.headers["x-tea"], response.text)
     assert 410 == http.get("/vaults").status_code
 
 
-def test_faults_meet_their_own_requests(serve, connect):
-    """A fault waits for its method and path; what has not come up stays visible."""
+def test_faults_meet_their_own_requests(serve: Serve, connect: Connect) -> None:
+    """A fault waits for its method and path; what waits is visible."""
     qoder = serve()
     vault = qoder.add_vault("v")
     qoder.fail_next("get", "/vaults/*", Fault.HTML_404)
@@ -329,7 +336,7 @@ def test_faults_meet_their_own_requests(serve, connect):
     assert [] == qoder.pending_faults
 
 
-def test_skip_hits_the_nth_request(serve, connect):
+def test_skip_hits_the_nth_request(serve: Serve, connect: Connect) -> None:
     """`skip=2` meets the third matching request, whatever the others met."""
     qoder = serve()
     qoder.fail_next("GET", "/vaults", Fault.CONFLICT)
@@ -339,7 +346,7 @@ def test_skip_hits_the_nth_request(serve, connect):
     assert [409, 200, 403, 200] == [http.get("/vaults").status_code for _ in range(4)]
 
 
-def test_always(serve, connect):
+def test_always(serve: Serve, connect: Connect) -> None:
     """`times=None` meets every matching request."""
     qoder = serve()
     qoder.fail_next("GET", "**", Fault.CONFLICT, times=None)
@@ -361,20 +368,20 @@ def test_always(serve, connect):
         ("/vaults/v.", "/vaults/vx", False),
     ],
 )
-def test_patterns(pattern, path, does):
+def test_patterns(pattern: str, path: str, does: bool) -> None:
     """`*` stays inside one segment, `**` does not; everything else is literal."""
     assert does is PlannedFault("GET", pattern, "X", Fault.SLOW.value).matches("GET", path)
 
 
 @pytest.mark.parametrize("options", [{"path": "vaults"}, {"times": 0}, {"skip": -1}])
-def test_a_fault_that_could_never_come_up_is_refused(options):
-    """A mistake in a test's plan is an error at once."""
-    fields = {"method": "GET", "path": "/vaults", "name": "X", "effect": Fault.SLOW.value, **options}
+def test_a_fault_that_no_request_could_meet_is_an_error(options: Any) -> None:
+    """A mistake in a plan is an error at once."""
+    fault = replace(PlannedFault("GET", "/vaults", "X", Fault.SLOW.value), **options)
     with pytest.raises(ValueError, match="must"):
-        FaultPlan().add(PlannedFault(**fields))
+        FaultPlan().add(fault)
 
 
-def test_every_fault_says_what_it_imitates():
+def test_every_fault_says_what_it_imitates() -> None:
     """Each row of the table has its own sentence."""
     sentences = [fault.value.imitates for fault in Fault]
 

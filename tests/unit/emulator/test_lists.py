@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulumi_qoder_vault.emulator import Vault
-from pulumi_qoder_vault.emulator.pages import read_listing
+from pulumi_qoder_vault.emulator import Emulator, RevisionName, ServiceOptions, Vault
+from pulumi_qoder_vault.emulator.lists import read_list_query
 from pulumi_qoder_vault.emulator.revisions import REVISIONS
-from pulumi_qoder_vault.emulator.stamps import Stamps
-from pulumi_qoder_vault.emulator.switches import Switches
+from pulumi_qoder_vault.emulator.store import Ids, utc_now
 
+Serve = Callable[..., Emulator]
+Connect = Callable[[Emulator], httpx.Client]
+ErrorOf = Callable[[httpx.Response], tuple[int, str, str | None]]
+Five = tuple[httpx.Client, list[str]]
 REFUSED = (400, "invalid_request_error")
 
 
+def listed(http: httpx.Client, **query: str | int) -> list[str]:
+    return [vault["id"] for vault in http.get("/vaults", params=query).json()["data"]]
+
+
 @pytest.fixture
-def five(serve, connect):
+def five(serve: Serve, connect: Connect) -> Five:
     """(client, ids of five vaults) on 2026-07, the third one archived."""
     qoder = serve("2026-07")
     ids = [qoder.add_vault(f"Vault {number}").id for number in range(5)]
@@ -24,8 +35,8 @@ def five(serve, connect):
     return connect(qoder), ids
 
 
-def test_envelope(five):
-    """A page says its first and last id, whether there is more, and where."""
+def test_envelope(five: Five) -> None:
+    """A page has its first and last id, `has_more`, and a cursor."""
     http, ids = five
     page = http.get("/vaults", params={"limit": 2}).json()
 
@@ -39,14 +50,14 @@ def test_envelope(five):
     )
 
 
-def test_an_empty_list(serve, connect):
-    """A list of nothing has no ids."""
+def test_an_empty_list(serve: Serve, connect: Connect) -> None:
+    """An empty list has no ids."""
     assert {"data": [], "first_id": None, "last_id": None, "has_more": False, "next_page": None} == connect(
         serve("2026-07")
     ).get("/vaults").json()
 
 
-def test_default_limit_is_20(serve, connect):
+def test_default_limit_is_20(serve: Serve, connect: Connect) -> None:
     """Without `limit` a page has 20 objects."""
     qoder = serve("2026-07")
     for number in range(21):
@@ -58,12 +69,14 @@ def test_default_limit_is_20(serve, connect):
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "ten", "", "1e1"])
 @pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
-def test_limit_is_from_1_to_100(serve, connect, error_of, revision, limit):
-    """Any other limit is refused."""
+def test_limit_is_from_1_to_100(
+    serve: Serve, connect: Connect, error_of: ErrorOf, revision: RevisionName, limit: str
+) -> None:
+    """Any other limit is a 400."""
     assert (*REFUSED, "limit") == error_of(connect(serve(revision)).get("/vaults", params={"limit": limit}))
 
 
-def test_cursors_exclude_each_other(five, error_of):
+def test_cursors_exclude_each_other(five: Five, error_of: ErrorOf) -> None:
     """`page`, `after_id` and `before_id` cannot be combined."""
     http, ids = five
 
@@ -71,55 +84,49 @@ def test_cursors_exclude_each_other(five, error_of):
     assert (*REFUSED, "page") == error_of(http.get("/vaults", params={"page": "nonsense"}))
 
 
-def test_after_and_before(five):
-    """`after_id` and `before_id` give the neighbours of an id, in the order of the list."""
+def test_after_and_before(five: Five) -> None:
+    """`after_id` and `before_id` return the neighbours of an id, in the order of the list."""
     http, ids = five
 
-    def listed(**query):
-        return [vault["id"] for vault in http.get("/vaults", params=query).json()["data"]]
-
-    assert [ids[1], ids[3]] == listed(after_id=ids[0], limit=2)
-    assert [ids[1], ids[3]] == listed(before_id=ids[4], limit=2)
+    assert [ids[1], ids[3]] == listed(http, after_id=ids[0], limit=2)
+    assert [ids[1], ids[3]] == listed(http, before_id=ids[4], limit=2)
 
 
-def test_archived_ones_have_to_be_asked_for(five, error_of):
+def test_archived_vaults_are_hidden_by_default(five: Five, error_of: ErrorOf) -> None:
     """2026-07 hides archived vaults unless `include_archived=true`."""
     http, ids = five
 
-    def listed(**query):
-        return [vault["id"] for vault in http.get("/vaults", params=query).json()["data"]]
-
-    assert [ids[0], ids[1], ids[3], ids[4]] == listed()
-    assert ids == listed(include_archived="true")
+    assert [ids[0], ids[1], ids[3], ids[4]] == listed(http)
+    assert ids == listed(http, include_archived="true")
     assert (*REFUSED, "include_archived") == error_of(http.get("/vaults", params={"include_archived": "yes"}))
 
 
-def test_2026_05_filters_by_status(serve, connect, error_of):
+def test_2026_05_filters_by_status(serve: Serve, connect: Connect, error_of: ErrorOf) -> None:
     """2026-05 lists active vaults, or with `status=archived` archived ones; `after` is `after_id`; no `next_page`."""
     qoder = serve("2026-05")
     ids = [qoder.add_vault("v").id for _ in range(4)]
     qoder.archive_vault(ids[1])
     http = connect(qoder)
 
-    def listed(**query):
+    def listed_and_checked(**query: str) -> list[str]:
         page = http.get("/vaults", params=query).json()
         assert {"data", "first_id", "last_id", "has_more"} == page.keys()
         return [vault["id"] for vault in page["data"]]
 
-    assert [ids[0], ids[2], ids[3]] == listed()
-    assert [ids[1]] == listed(status="archived")
-    assert [ids[2], ids[3]] == listed(after=ids[0]) == listed(after_id=ids[0])
+    assert [ids[0], ids[2], ids[3]] == listed_and_checked()
+    assert [ids[1]] == listed_and_checked(status="archived")
+    assert [ids[2], ids[3]] == listed_and_checked(after=ids[0]) == listed_and_checked(after_id=ids[0])
     assert (*REFUSED, "status") == error_of(http.get("/vaults", params={"status": "gone"}))
 
 
-def test_name_is_a_substring(five):
+def test_name_is_a_substring(five: Five) -> None:
     """`name` finds a case-insensitive part of the display name."""
     http, ids = five
 
     assert [ids[3]] == [vault["id"] for vault in http.get("/vaults", params={"name": "vAULT 3"}).json()["data"]]
 
 
-def test_order_and_next_page_are_switches(serve, connect):
+def test_order_and_next_page_are_options(serve: Serve, connect: Connect) -> None:
     """No page fixes the order, and `next_page` may be missing."""
     qoder = serve("2026-07", newest_first=True, next_page=False)
     ids = [qoder.add_vault("v").id for _ in range(3)]
@@ -132,8 +139,8 @@ def test_order_and_next_page_are_switches(serve, connect):
     assert [ids[0]] == [vault["id"] for vault in rest]
 
 
-def test_a_cursor_outlives_its_object(serve, connect):
-    """A page goes on where it was, though the object at its edge was deleted."""
+def test_a_cursor_outlives_its_object(serve: Serve, connect: Connect) -> None:
+    """The next page follows the cursor, though the object at the cursor was deleted."""
     qoder = serve("2026-07")
     ids = [qoder.add_vault("v").id for _ in range(3)]
     http = connect(qoder)
@@ -146,15 +153,15 @@ def test_a_cursor_outlives_its_object(serve, connect):
 
 @settings(max_examples=60, deadline=None)
 @given(count=st.integers(0, 12), limit=st.integers(1, 5), newest_first=st.booleans(), backwards=st.booleans())
-def test_pages_are_whole(count, limit, newest_first, backwards):
-    """Following `next_page` gives every object once, from either end and in either order."""
-    stamps, switches = Stamps(), Switches(newest_first=newest_first)
-    vaults = [Vault(stamps.id("vault"), "v", {}, stamps.now(), stamps.now()) for _ in range(count)]
+def test_pages_are_whole(count: int, limit: int, newest_first: bool, backwards: bool) -> None:
+    """Following `next_page` returns every object once, from either end and in either order."""
+    new_ids, options = Ids(), ServiceOptions(newest_first=newest_first)
+    vaults = [Vault(new_ids.new("vault"), "v", {}, utc_now(), utc_now()) for _ in range(count)]
     ids = [vault.id for vault in vaults]
     start = {"before_id": "vault_~" if not newest_first else "vault_!"} if backwards else {}
-    query, seen = {"limit": str(limit), **start}, []
+    query, seen = {"limit": str(limit), **start}, list[str]()
     while True:
-        page = read_listing(query, REVISIONS["2026-07"], switches).page(vaults, lambda vault: {"id": vault.id})
+        page: Any = read_list_query(query, REVISIONS["2026-07"], options).page(vaults, lambda vault: {"id": vault.id})
         found = [item["id"] for item in page["data"]]
         seen = found + seen if backwards else seen + found
         if page["next_page"] is None:

@@ -1,4 +1,4 @@
-"""`python -m pulumi_qoder_vault.emulator`: what a person at a terminal sees."""
+"""The command `qoder-emulator`: what a person at a terminal sees."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import httpx
@@ -18,14 +21,16 @@ from pulumi_qoder_vault import emulator
 from pulumi_qoder_vault.emulator import DEFAULT_API_TOKEN, Emulator, Fault
 from pulumi_qoder_vault.emulator.__main__ import main
 
+Run = Callable[..., tuple[subprocess.Popen[str], str]]
 ROOT = Path(emulator.__file__).parents[2]
+SCRIPT = str(Path(sys.executable).with_name("qoder-emulator"))
 
 
 @pytest.fixture
-def run(cleanup):
+def run(cleanup: contextlib.ExitStack) -> Run:
     """Start the command; returns (process, base URL)."""
 
-    def start(*arguments):
+    def start(*arguments: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "pulumi_qoder_vault.emulator", *arguments],
             cwd=ROOT,
@@ -36,18 +41,37 @@ def run(cleanup):
         )
         cleanup.enter_context(process)
         cleanup.callback(process.kill)
+        assert process.stdout is not None
         return process, process.stdout.readline().removesuffix("\n")
 
     return start
 
 
-def end(process, number=signal.SIGTERM):
+def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
     return process.returncode, out, err
 
 
-def test_first_line_is_the_base_url(run):
+def test_the_console_script_is_this_command() -> None:
+    """`qoder-emulator` is installed with the package and runs `main`."""
+    scripts = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
+
+    assert main is EntryPoint("qoder-emulator", scripts["qoder-emulator"], "console_scripts").load()
+
+
+@pytest.mark.parametrize("command", [["-m", "pulumi_qoder_vault.emulator"], [SCRIPT]], ids=["python -m", "script"])
+def test_both_ways_to_start_it_show_the_short_name(command: list[str]) -> None:
+    """`python -m pulumi_qoder_vault.emulator` and the console script have the same help."""
+    if command == [SCRIPT] and not Path(SCRIPT).exists():
+        pytest.skip("the package was installed before it had this script")
+    run = [sys.executable, *command, "--help"]
+    shown = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    assert shown.startswith("usage: qoder-emulator [-h]")
+
+
+def test_first_line_is_the_base_url(run: Run) -> None:
     """The first line on stdout is ready for QODER_BASE_URL; the default API token is on stderr."""
     process, base_url = run()
 
@@ -59,15 +83,15 @@ def test_first_line_is_the_base_url(run):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_it_ends_cleanly(run, number):
+def test_it_ends_cleanly(run: Run, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end it with status 0 and one word."""
     process, _ = run()
 
     assert (0, "", ["stopped"]) == ((ended := end(process, number))[0], ended[1], ended[2].splitlines()[1:])
 
 
-def test_flags_reach_the_service(run):
-    """What the command line says is what the service does, and no secret is logged."""
+def test_flags_reach_the_service(run: Run) -> None:
+    """The service does what the command line says, and no secret is logged."""
     process, base_url = run(
         *("--revision", "2026-07", "--api-token", "pt-canary-0", "--latency", "1ms", "--credentials-key", "ignore"),
         *("--fault", "conflict@POST /vaults,skip=1", "--fault", "rate-limited@GET /vaults,times=2,retry-after=9"),
@@ -75,9 +99,9 @@ def test_flags_reach_the_service(run):
     with httpx.Client(base_url=base_url, headers={"Authorization": "Bearer pt-canary-0"}) as http:
         body = {"display_name": "v", "credentials": [{"access_token": "canary-1"}]}
         assert [200, 409, 200] == [http.post("/vaults", json=body).status_code for _ in range(3)]
-        answers = [http.get("/vaults") for _ in range(3)]
+        responses = [http.get("/vaults") for _ in range(3)]
     assert [(429, "9"), (429, "9"), (200, None)] == [
-        (answer.status_code, answer.headers.get("retry-after")) for answer in answers
+        (response.status_code, response.headers.get("retry-after")) for response in responses
     ]
     status, _, err = end(process)
 
@@ -87,23 +111,23 @@ def test_flags_reach_the_service(run):
     assert 7 == len(lines)
 
 
-def test_every_fault_can_be_planned(run):
+def test_every_fault_can_be_planned(run: Run) -> None:
     """`--fault` takes each fault of the table, here for the second matching request and with a delay."""
-    specs = [f"{fault.spelling}@GET /vaults/{fault.spelling},skip=1,delay=10ms" for fault in Fault]
+    specs = [f"{fault.command_line_name}@GET /vaults/{fault.command_line_name},skip=1,delay=10ms" for fault in Fault]
     process, base_url = run(*(argument for spec in specs for argument in ("--fault", spec)))
     transport = httpx.HTTPTransport(retries=5)  # of connections only: the outage is short
     with httpx.Client(transport=transport, headers={"Authorization": f"Bearer {DEFAULT_API_TOKEN}"}) as http:
         for fault in Fault:
-            assert 404 == http.get(f"{base_url}/vaults/{fault.spelling}").status_code
+            assert 404 == http.get(f"{base_url}/vaults/{fault.command_line_name}").status_code
             with contextlib.suppress(httpx.TransportError):
-                http.get(f"{base_url}/vaults/{fault.spelling}")
+                http.get(f"{base_url}/vaults/{fault.command_line_name}")
     _, _, err = end(process)
 
-    assert [fault.spelling for fault in Fault] == re.findall(r"\[([\w-]+)\]$", err, re.MULTILINE)
+    assert [fault.command_line_name for fault in Fault] == re.findall(r"\[([\w-]+)\]$", err, re.MULTILINE)
 
 
-def test_an_outage(run):
-    """`outage` refuses what comes after the n-th request, for `delay`; with `inf` until the end, which is clean."""
+def test_an_outage(run: Run) -> None:
+    """`outage` refuses connections after the n-th request, for `delay`; with `inf` until the end, which is clean."""
     process, base_url = run(
         *("--fault", "outage@GET /vaults,skip=1,delay=1s", "--fault", "outage@GET /vaults,skip=2,delay=inf")
     )
@@ -138,8 +162,8 @@ def test_an_outage(run):
         (["pt-canary-0"], "unknown argument"),
     ],
 )
-def test_bad_flags_are_one_line(capsys, arguments, says):
-    """A mistake is one clear line and status 2, and never repeats what may be a token."""
+def test_bad_flags_are_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+    """A mistake is one line and status 2, and the line never repeats what may be a token."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     out, err = capsys.readouterr()
@@ -149,27 +173,26 @@ def test_bad_flags_are_one_line(capsys, arguments, says):
     assert "canary" not in err
 
 
-def test_a_taken_port_is_one_line(capsys):
-    """A port in use is said in one line, with status 1."""
+def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port in use is one line and status 1."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with Emulator() as qoder:
-            port = re.search(r":(\d+)/", qoder.base_url)[1]
-            assert 1 == main(["--port", port])
+            assert 1 == main(["--port", str(qoder.port)])
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
     out, err = capsys.readouterr()
 
     assert ("", 1) == (out, len(err.splitlines()))
-    assert f"cannot listen on 127.0.0.1 port {port}" in err
+    assert f"cannot listen on 127.0.0.1 port {qoder.port}" in err
 
 
-def test_help_names_every_fault(capsys):
+def test_help_names_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
     """`--help` has the grammar of SPEC and every fault with what it imitates."""
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = " ".join(capsys.readouterr().out.split())
 
     assert "FAULT@METHOD PATH" in shown
-    assert [] == [fault for fault in Fault if f"{fault.spelling} {fault.value.imitates}" not in shown]
+    assert [] == [fault for fault in Fault if f"{fault.command_line_name} {fault.value.imitates}" not in shown]
