@@ -56,6 +56,14 @@ class Connections:
         clock = replace(self._clock or Clock(sleep=self._over.wait), is_over=self._over.is_set)
         return Transport(settings, user_agent, clock), RevisionInUse(settings.revision)
 
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @property
+    def is_over(self) -> bool:
+        """True once this run is over: nobody waits for results any more."""
+        return self._over.is_set()
+
     def stop_waiting(self) -> None:
         """End every wait, and let no other one begin: what is under way is ended as it can be."""
         self._over.set()
@@ -71,7 +79,7 @@ class Connections:
         Raises:
             NotSent: it is.
         """
-        if self._over.is_set():
+        if self.is_over:
             raise NotSent("not begun, since this run was cancelled")
 
     def is_first(self, subject: object) -> bool:

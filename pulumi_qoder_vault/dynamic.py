@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 import pulumi
 from pulumi.dynamic import ReadResult, Resource
 
-from .dynamic_provider import QoderProvider, one_clean_line, read_result, refuse_options, warn_of_options
-from .pulumi_values import PROVIDER_KEY, PulumiProperties, from_pulumi, to_plain
+from .dynamic_provider import QoderProvider, one_clean_line, read_result, received, refuse_options, warn_of_options
+from .pulumi_values import PROVIDER_KEY, to_plain
 
 if TYPE_CHECKING:
     from .resources.vault import VaultResource
@@ -165,5 +165,4 @@ class VaultProvider(QoderProvider):
         """Look at a vault: for a refresh, where it may be gone, or for `Vault.get`, where it must exist."""
         if props.get("on_delete") is not None:  # every vault of this stack's own has one
             return super().read(id_, props)
-        outputs = from_pulumi(PulumiProperties(props))
-        return read_result(self.resource.look_up(self.qoder_as_recorded(), id_, outputs))
+        return read_result(self.resource.look_up(self.qoder_as_recorded(), id_, received(props)))

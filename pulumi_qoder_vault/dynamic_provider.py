@@ -29,6 +29,7 @@ from pulumi.dynamic import (
 from .connection import Qoder
 from .error_reporting import EngineLog, engine_address, internal_error, status_details
 from .errors import PartialState, QoderError, SettingsError
+from .lifecycle.inputs import Inputs
 from .lifecycle.other_credentials import Deletion
 from .pulumi_values import PROVIDER_KEY, PulumiProperties, from_pulumi, to_pulumi, without_none
 from .resources.calls import Calls
@@ -95,7 +96,7 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
-        inputs, recorded = _received(news), read_inputs(_received(_olds))
+        inputs, recorded = received(news), read_inputs(received(_olds))
         try:
             replaced = self._calls.note_check(running_urn(), recorded)
             problems = check_all(self.resource, inputs, recorded, replaced, self._settings())
@@ -114,8 +115,8 @@ class QoderProvider(ResourceProvider):
         settings = None
         with suppress(SettingsError):  # a check says it
             settings = self._settings()
-        outputs = _received(_olds)
-        difference = self.resource.diff(_id, outputs, _received(_news), settings)
+        outputs = received(_olds)
+        difference = self.resource.diff(_id, outputs, received(_news), settings)
         self._calls.note_diff(running_urn(), _id, outputs)
         if difference.refusal:
             raise QoderError(difference.refusal)
@@ -134,7 +135,7 @@ class QoderProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make it."""
         try:
-            id_, outputs = self.resource.create(self._qoder(), _received(props))
+            id_, outputs = self.resource.create(self._qoder(), received(props))
         except PartialState as failure:
             self._calls.note_made(running_urn(), self.resource.state_of(failure.recorded).id)
             raise
@@ -144,12 +145,12 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Look at it for a refresh: it may be gone."""
-        return read_result(self.resource.read(self.qoder_as_recorded(), id_, _received(props)))
+        return read_result(self.resource.read(self.qoder_as_recorded(), id_, received(props)))
 
     @one_clean_line
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Change it in place; its id stays."""
-        outputs = self.resource.update(self._qoder(), _id, _received(_olds), _received(_news))
+        outputs = self.resource.update(self._qoder(), _id, received(_olds), received(_news))
         return UpdateResult(dict(to_pulumi(outputs)))
 
     @one_clean_line
@@ -157,7 +158,7 @@ class QoderProvider(ResourceProvider):
         """Delete it, or do what its state says is to be done instead."""
         urn = running_urn()
         deletion = Deletion(urn, self._calls.is_replaced(urn, _id))
-        self.resource.delete(self.qoder_as_recorded(), _id, _received(_props), deletion)
+        self.resource.delete(self.qoder_as_recorded(), _id, received(_props), deletion)
 
     def partial_state(self, failure: PartialState, props: Any) -> tuple[str, Struct]:
         """Return what the engine is to record of work that was done in part.
@@ -209,7 +210,8 @@ def read_result(found: Found | None) -> ReadResult:
     return ReadResult(found.id, dict(to_pulumi(found.outputs)), inputs)
 
 
-def _received(props: Mapping[str, Any]) -> Mapping[str, Any]:
+def received(props: Mapping[str, Any]) -> Inputs:
+    """Return a property map of the SDK as the core has it."""
     return from_pulumi(PulumiProperties(props))
 
 

@@ -55,7 +55,8 @@ def check_exposure(found: Iterable[Exposed], held: Iterable[Exposed], api_token:
     """Refuse a secret in a plain text; what the state holds already is no more than a warning."""
     known = set(held)
     for path, item in sorted({item.path: item for item in found}.items()):
-        what = "the API token" if item.secret == api_token.value else "a secret"
+        named = item.home.replace("_", " ")
+        what = "the API token" if item.secret == api_token.value else f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
         yield Problem(path, f"{what} stands in plain text here; it belongs in {item.home} only", item in known)
 
 

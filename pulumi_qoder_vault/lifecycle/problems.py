@@ -100,6 +100,7 @@ def check_fields(
     held: Inputs,
     known: Known,
     further: Collection[str] = (),
+    blank_is_missing: bool = False,
 ) -> Iterator[Problem]:
     """Judge every field of a table, and find keys that are in none.
 
@@ -112,6 +113,7 @@ def check_fields(
         held: the same, whichever object it was: what they hold is no more than a warning.
         known: see `Known`.
         further: keys that are known, and judged elsewhere.
+        blank_is_missing: True if an empty text is as good as none, also where there are choices.
     """
     meant, problems = check_keys(path, given, (*fields, *further), known.secrets)
     yield from problems
@@ -119,7 +121,7 @@ def check_fields(
         at, value = f"{path}.{name}" if path else name, given.get(name)
         if isinstance(value, Unknown):
             continue
-        if not is_given(value):
+        if not is_given(value) and (blank_is_missing or value is None or not row.choices):
             if name not in meant:
                 yield from _check_missing(at, name, row, given, recorded)
         elif row.kind == "object":
@@ -150,7 +152,9 @@ def _check_object(
     path: str, value: object, row: Field, recorded: Inputs, held: Inputs, known: Known
 ) -> Iterator[Problem]:
     if isinstance(value, Mapping):
-        yield from check_fields(path, value, row.fields, recorded=recorded, held=held, known=known)
+        yield from check_fields(
+            path, value, row.fields, recorded=recorded, held=held, known=known, blank_is_missing=True
+        )
     else:
         yield Problem(path, f"must be a map with {', '.join(row.fields)}, not {kind_of(value)}")
 

@@ -31,9 +31,10 @@ _SNAKE = {
     if not name.islower()
 }
 _CAMEL = {snake: camel for camel, snake in _SNAKE.items()}
+NAMES = tuple(sorted(_CAMEL))
 # A name within quotation marks belongs to the API's own sentences, one within a URL or a key to the user.
 _WORD = re.compile(
-    rf"""\w+://\S+|\["[^"]*"\]|(?<!['"\w/])(?:{"|".join(sorted(_CAMEL, key=len, reverse=True))})(?!['"\w/])"""
+    rf"""\w+://\S+|\["[^"]*"\]|(?<!['"\w/])(?:{"|".join(sorted(NAMES, key=len, reverse=True))})(?!['"\w/])"""
 )
 
 

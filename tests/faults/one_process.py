@@ -26,10 +26,9 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from pulumi_qoder_vault import connection
 from pulumi_qoder_vault.api.rate import Clock
-from pulumi_qoder_vault.api.transport import Transport
+from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
 from pulumi_qoder_vault.emulator import Emulator
-from pulumi_qoder_vault.lifecycle.detect import RevisionInUse
 from pulumi_qoder_vault.plugin import names
 from pulumi_qoder_vault.plugin.servicer import Servicer
 
@@ -131,14 +130,7 @@ class Engine:
     @contextmanager
     def _running(self) -> Iterator[None]:
         """One command: a new provider process, in which nothing is known but configuration and environment."""
-        made: list[Transport] = []
-
-        @functools.cache
-        def connect(settings: Any) -> tuple[Transport, RevisionInUse]:
-            made.append(Transport(settings, "faults/1", self._time.clock))
-            return made[-1], RevisionInUse(settings.revision)
-
-        before, connection._connect = connection._connect, connect
+        before, connection.CONNECTIONS = connection.CONNECTIONS, Connections(self._time.clock)
         environment = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QODER_")}
         load_servicer_class()[1].clear()
         configuration = {
@@ -152,10 +144,9 @@ class Engine:
         try:
             yield
         finally:
-            connection._connect = before
+            connection.CONNECTIONS.close()
+            connection.CONNECTIONS = before
             os.environ.update(environment)
-            for transport in made:
-                transport.close()
 
     def preview(self, program: Mapping[str, Props]) -> dict[str, str]:
         """What an `up` would do, by name: create, update, replace, delete."""

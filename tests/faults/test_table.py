@@ -82,14 +82,15 @@ def test_the_document_has_every_row() -> None:
 @pytest.mark.parametrize("fault", ["dropped after the commit", "409"])
 def test_the_table_sees_what_must_not_be(fault: str, front: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider that does not look after a lost response, or that rolls nothing back, leaves a flaw."""
-    from pulumi_qoder_vault.lifecycle import making, operations
+    from pulumi_qoder_vault.lifecycle.recovery import VaultCreation
+    from pulumi_qoder_vault.lifecycle.vault import operations
 
     if fault == "409":
-        monkeypatch.setattr(operations, "_roll_back", lambda api, recorded, failure, suspects: failure)
+        monkeypatch.setattr(operations, "roll_back", lambda api, recorded, failure, candidates: failure)
         row = Row("create", "2026-07", fault, 3, "POST /vaults/V/credentials", "honoured")
     else:
         give_up = lambda self, api, lost: (_ for _ in ()).throw(lost)  # noqa: E731
-        monkeypatch.setattr(making._Attempt, "find_or_repeat", give_up)
+        monkeypatch.setattr(VaultCreation, "recover", give_up)
         row = Row("create", "2026-05", fault, 0, "POST /vaults", "honoured")
 
     flaws = table.run(row, front).flaws

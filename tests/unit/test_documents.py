@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_qoder_vault import Credential, CredentialArgs, Vault, settings
-from pulumi_qoder_vault.lifecycle.credential import AUTH
+from pulumi_qoder_vault.lifecycle.credential_types import TYPES
 
 REPOSITORY = Path(__file__).parent.parent.parent
 README = (REPOSITORY / "README.md").read_text()
@@ -54,9 +54,9 @@ def test_python_in_the_readme_is_python(code: str) -> None:
 def test_every_setting_is_in_the_readme() -> None:
     """By both of its names, with the environment's in the order in which they are read."""
     rows = [line for line in README.splitlines() if line.startswith("| `qoder:")]
-    assert list(settings._ENVIRONMENT) == [re.match(r"\| `qoder:(\w+)`", row)[1] for row in rows]  # type: ignore[index]
-    for row, names in zip(rows, settings._ENVIRONMENT.values(), strict=True):
-        assert list(names) == re.findall(r"`(QODER_\w+)`", row)
+    assert list(settings.KEYS) == [re.match(r"\| `qoder:(\w+)`", row)[1] for row in rows]  # type: ignore[index]
+    for row, setting in zip(rows, settings.SETTINGS, strict=True):
+        assert list(setting.environment) == re.findall(r"`(QODER_\w+)`", row)
     assert settings.DEFAULT_BASE_URL in README
 
 
@@ -70,11 +70,13 @@ def test_every_argument_and_output_is_in_the_readme() -> None:
     assert arguments | set(CredentialArgs.__annotations__) == named["Arguments"]
     assert {"id", *Vault.__annotations__} == named["Outputs"]
     own = set(
-        re.findall(r"`(\w+)`", next(part for part in README.split("\n## ") if part.startswith("A credential of")))
+        re.findall(
+            r"`(\w+)`", next(part for part in README.split("\n## ") if part.startswith("A standalone credential"))
+        )
     )
     own |= set(re.findall(r"(\w+)=", next(text for text in blocks("python") if "docs = Credential(" in text)))
     assert set(Credential.__annotations__) <= own
-    assert set(AUTH) <= own
+    assert set(TYPES) <= own
 
 
 @each_document

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import base64
-import functools
 import importlib.util
 import pickle
 import re
@@ -25,11 +24,12 @@ from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from pulumi_qoder_vault import CredentialArgs, Vault, connection, properties
+from pulumi_qoder_vault import CredentialArgs, Vault, connection, dynamic_provider
+from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER, VAULT_TYPE, VaultProvider
 from pulumi_qoder_vault.emulator import Emulator, Fault
-from pulumi_qoder_vault.guard import Reported
-from pulumi_qoder_vault.lifecycle import operations
+from pulumi_qoder_vault.errors import PartialState, QoderError
+from pulumi_qoder_vault.lifecycle.vault import operations
 from pulumi_qoder_vault.pulumi_values import to_plain
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
@@ -54,21 +54,12 @@ OUTPUT_NAMES = {
 
 
 @pytest.fixture(autouse=True)
-def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Every connection that a test makes; none is left from, or for, another test."""
-    made = []
-
-    @functools.cache
-    def connect(settings: Any) -> Any:
-        pair = make(settings)
-        made.append(pair)
-        return pair
-
-    make = connection._connect.__wrapped__
-    monkeypatch.setattr(connection, "_connect", connect)
+def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connections]:
+    """The connections of each test; none is left from, or for, another test."""
+    made = Connections()
+    monkeypatch.setattr(connection, "CONNECTIONS", made)
     yield made
-    for transport, _ in made:
-        transport.close()
+    made.close()
 
 
 @pytest.fixture(autouse=True)
@@ -267,7 +258,7 @@ def test_a_wrong_setting_fails_every_call_with_one_line() -> None:
     """Also where there was no preview, as in a destroy."""
     provider = configured({"qoder:baseUrl": "http://qoder.example"})
 
-    with pytest.raises(Reported) as caught:
+    with pytest.raises(QoderError) as caught:
         provider.delete("vault_1", vault())
 
     assert str(caught.value).startswith(
@@ -425,7 +416,7 @@ def test_what_a_program_says_of_a_vault_that_it_gets_does_not_count(provider: Va
 
 def test_get_of_none_is_an_error(provider: VaultProvider) -> None:
     """A blank id would not stop Pulumi."""
-    with pytest.raises(Reported, match="there is no vault vault_0"):
+    with pytest.raises(QoderError, match="there is no vault vault_0"):
         provider.read("vault_0", {"__provider": PICKLED_PROVIDER})
 
 
@@ -444,7 +435,7 @@ def test_a_misspelt_setting_is_refused_and_nothing_is_sent(qoder: Emulator, key:
 
     ((path, line),) = problems(provider, vault())
     assert ("", f"qoder:{key}: did you mean qoder:") == (path, line[: len(f"qoder:{key}: did you mean qoder:")])
-    with pytest.raises(Reported) as caught:
+    with pytest.raises(QoderError) as caught:
         provider.create(inputs)
     assert line == str(caught.value)
     calls: list[Callable[[], Any]] = [
@@ -453,7 +444,7 @@ def test_a_misspelt_setting_is_refused_and_nothing_is_sent(qoder: Emulator, key:
         lambda: provider.read(id_, {"__provider": PICKLED_PROVIDER}),
     ]
     for call in calls:
-        with pytest.raises(Reported) as caught:
+        with pytest.raises(QoderError) as caught:
             call()
         assert f"{line}{LAST_UP}" == str(caught.value), "a refresh and a destroy have the configuration of the last up"
         assert "canary" not in str(caught.value)
@@ -466,10 +457,10 @@ def test_errors_of_the_environment_are_of_this_moment(qoder: Emulator, monkeypat
     id_, _, outputs = created(configured(configuration_of(qoder)))
     line = "must be a time such as 90, 90s or 1m30s, at most 24h"
 
-    with pytest.raises(Reported) as of_configuration:
+    with pytest.raises(QoderError) as of_configuration:
         configured(configuration_of(qoder, timeout="soon")).delete(id_, outputs)
     monkeypatch.setenv("QODER_TIMEOUT", "soon")
-    with pytest.raises(Reported) as of_environment:
+    with pytest.raises(QoderError) as of_environment:
         configured(configuration_of(qoder)).delete(id_, outputs)
 
     assert f"qoder:timeout: {line}{LAST_UP}" == str(of_configuration.value)
@@ -491,10 +482,10 @@ def test_a_refused_api_token_is_named_by_where_it_came_from(qoder: Emulator, mon
     """Refresh and destroy may have a recorded one, which this front cannot tell; a variable is of this moment."""
     configuration = configuration_of(qoder, apiToken="pt-canary-0123456789")
     monkeypatch.setenv("QODER_PAT", qoder.api_token)
-    with pytest.raises(Reported) as recorded:
+    with pytest.raises(QoderError) as recorded:
         configured(configuration).read("vault_1", {"__provider": PICKLED_PROVIDER})
     monkeypatch.setenv("QODER_ACCESS_TOKEN", "pt-canary-0123456789")
-    with pytest.raises(Reported) as variable:
+    with pytest.raises(QoderError) as variable:
         configured({**configuration, "qoder:apiToken": ""}).read("vault_1", {"__provider": PICKLED_PROVIDER})
 
     host = f"host {qoder.base_url.split('/')[2]})"
@@ -513,7 +504,7 @@ def test_a_refused_api_token_is_named_by_where_it_came_from(qoder: Emulator, mon
 # One connection
 
 
-def test_one_connection_serves_all_threads(start: Callable[..., Emulator], connections: list[Any]) -> None:
+def test_one_connection_serves_all_threads(start: Callable[..., Emulator], connections: Connections) -> None:
     """Threads that come together share one limiter, and what one learns of the revision all know."""
     provider = configured(configuration_of(start("2026-07", latency_s=0.02)))
     inputs = checked(provider, vault())
@@ -530,7 +521,7 @@ def test_one_connection_serves_all_threads(start: Callable[..., Emulator], conne
     assert 1 == len(connections)
 
 
-def test_other_settings_are_another_connection(start: Callable[..., Emulator], connections: list[Any]) -> None:
+def test_other_settings_are_another_connection(start: Callable[..., Emulator], connections: Connections) -> None:
     """Two providers with two accounts in one process do not share anything."""
     first, second = start(), start("2026-07")
     for qoder in (first, second):
@@ -574,14 +565,13 @@ def test_whatever_goes_wrong_is_one_line(provider: VaultProvider, name: str, mon
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError(f"unforeseen\n{TOKEN}")
 
-    monkeypatch.setattr(properties, "to_inputs", fail)
+    monkeypatch.setattr(dynamic_provider, "from_pulumi", fail)
 
-    with pytest.raises(Reported) as caught:
+    with pytest.raises(QoderError) as caught:
         CALLS[name](provider)
 
     assert re.fullmatch(
-        r"pulumi-qoder-vault failed in a way that it does not know \(RuntimeError at test_dynamic\.py:\d+\); please "
-        r"report this line",
+        r"internal error in pulumi-qoder-vault \(RuntimeError at test_dynamic\.py:\d+\); please report this line",
         str(caught.value),
     )
     assert TOKEN not in everything_of(caught.value)
@@ -593,7 +583,7 @@ def test_garbage_in_the_state_is_one_line(provider: VaultProvider, name: str) ->
     """A state that nobody wrote gives one line, too."""
     try:
         CALLS[name](provider)
-    except Reported as failure:
+    except QoderError as failure:
         assert str(failure).isprintable()  # noqa: PT017 some of them are no failures
         assert TOKEN not in everything_of(failure)  # noqa: PT017
 
@@ -602,12 +592,13 @@ def test_an_api_error_is_reported_as_it_is(provider: VaultProvider, qoder: Emula
     """Our own errors keep their line; nothing is chained to it."""
     qoder.api_token = "pt-another"
 
-    with pytest.raises(Reported) as caught:
+    with pytest.raises(QoderError) as caught:
         created(provider)
 
     assert str(caught.value).startswith("POST /vaults: The authentication token is missing or invalid (401 ")
     assert TOKEN not in everything_of(caught.value)
-    assert (None, None) == (caught.value.partial, caught.value.__context__)
+    assert not isinstance(caught.value, PartialState)
+    assert caught.value.__context__ is None
 
 
 def test_no_error_quotes_an_access_token(provider: VaultProvider, qoder: Emulator) -> None:
@@ -622,30 +613,35 @@ def test_no_error_quotes_an_access_token(provider: VaultProvider, qoder: Emulato
         lambda: provider.update(id_, outputs, news),
         lambda: provider.delete(id_, outputs),
     ):
-        with pytest.raises(Reported) as caught:
+        with pytest.raises(QoderError) as caught:
             act()
         shown = everything_of(caught.value)
         assert not [secret for secret in (TOKEN, NEW_TOKEN, qoder.api_token) if secret in shown]
 
 
-def stopped(provider: VaultProvider, qoder: Emulator) -> Reported:
+def stopped(provider: VaultProvider, qoder: Emulator) -> PartialState:
     """A create on 2026-07 that stopped after the first of two credentials, and could not be taken back."""
     qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
     qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN, times=None)
-    with pytest.raises(Reported) as caught:
+    with pytest.raises(PartialState) as caught:
         created(provider, credential(), credential(OTHER_URL, OTHER_TOKEN))
     qoder.clear_faults()
     return caught.value
+
+
+def partial_state(provider: VaultProvider, failure: PartialState) -> tuple[str, dict[str, Any]]:
+    """What the engine is told to record."""
+    id_, properties = provider.partial_state(failure, vault())
+    return id_, json_format.MessageToDict(properties)
 
 
 def test_partial_work_is_handed_to_the_engine(start: Callable[..., Emulator]) -> None:
     """Id and properties of what exists, `__provider` with them, without which the engine could not go on."""
     qoder = start("2026-07")
 
-    failure = stopped(configured(configuration_of(qoder)), qoder)
+    provider = configured(configuration_of(qoder))
+    id_, properties = partial_state(provider, stopped(provider, qoder))
 
-    assert failure.partial is not None
-    id_, properties = failure.partial
     assert [id_] == [item.id for item in qoder.vaults]
     assert PICKLED_PROVIDER == properties["__provider"]
     assert [URL] == [item["mcp_server_url"] for item in properties["credentials"]]
@@ -658,9 +654,8 @@ def test_partial_work_is_finished(start: Callable[..., Emulator]) -> None:
     """The next `up` updates what was recorded; a refresh before it changes nothing of that."""
     qoder = start("2026-07")
     provider = configured(configuration_of(qoder))
-    failure = stopped(provider, qoder)
-    assert failure.partial is not None
-    id_, outputs = failure.partial[0], plain(dict(failure.partial[1]))
+    id_, recorded = partial_state(provider, stopped(provider, qoder))
+    outputs = plain(recorded)
     program = vault(credential(), credential(OTHER_URL, OTHER_TOKEN))
 
     refreshed = provider.read(id_, outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import pickle
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -14,12 +15,21 @@ import pytest
 from pulumi.dynamic import ConfigureRequest
 from pulumi.runtime import mocks as pulumi_mocks
 
-from pulumi_qoder_vault import Credential
+from pulumi_qoder_vault import (
+    Credential,
+    InjectionLocationArgs,
+    NetworkingArgs,
+    OAuthRefreshArgs,
+    TokenEndpointAuthArgs,
+)
 from pulumi_qoder_vault.dynamic_credential import CREDENTIAL_TYPE, PICKLED_PROVIDER, CredentialProvider
+from pulumi_qoder_vault.lifecycle.credential import check
+from pulumi_qoder_vault.lifecycle.credential_types import ALL_FIELDS
 
 URL, TOKEN = "https://example.com/mcp", "mcp-canary-one-1111"
 VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
 SECRET = "4dabf18193072939515e22adb298388d"
+COMPUTED = ("credential_id", "rotations", "status", "base_url", "workspace_id", "api_revision")
 
 
 class Mocks(pulumi_mocks.Mocks):
@@ -32,6 +42,22 @@ class Mocks(pulumi_mocks.Mocks):
 
     def call(self, args: Any) -> dict[str, Any]:
         return {}
+
+
+def without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items() if not is_secret(item)}
+    return value
+
+
+def is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and SECRET in value
+
+
+def plain(value: Any) -> Any:
+    if is_secret(value):
+        return plain(value["value"])
+    return {key: plain(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def run(program: Callable[[], Any]) -> list[Any]:
@@ -85,11 +111,74 @@ def test_an_import_is_refused_in_the_constructor(options: dict[str, str]) -> Non
         Credential("docs", pulumi.ResourceOptions(**options), vault_id=VAULT_ID)
 
 
-@pytest.mark.parametrize("type_", ["mcp_oauth", "environment_variable"])
-def test_the_types_of_the_plugin_are_refused_by_name(type_: str) -> None:
-    """Before anything is sent."""
-    assert [f"type: must be 'static_bearer'; {type_} is a type of the plugin's qoder:index:Credential"] == problems(
-        type=type_
+OAUTH: dict[str, Any] = {
+    "type": "mcp_oauth",
+    "mcp_server_url": URL,
+    "access_token": TOKEN,
+    "expires_at": "2099-12-31T23:59:59Z",
+    "refresh": OAuthRefreshArgs(
+        client_id="client",
+        refresh_token="refresh-canary",
+        token_endpoint="https://auth.example/token",
+        token_endpoint_auth=TokenEndpointAuthArgs(type="client_secret_post", client_secret="client-canary"),
+        scope="read",
+    ),
+    "metadata": {"team": "tools"},
+}
+VARIABLE: dict[str, Any] = {
+    "type": "environment_variable",
+    "secret_name": "API_KEY",
+    "secret_value": "value-canary",
+    "networking": NetworkingArgs(type="limited", allowed_hosts=["api.example"]),
+    "injection_location": InjectionLocationArgs(header=True),
+}
+
+
+@pytest.mark.parametrize("inputs", [OAUTH, VARIABLE], ids=["mcp_oauth", "environment_variable"])
+def test_every_type_is_declared_with_its_secrets_marked(inputs: dict[str, Any]) -> None:
+    """At any depth; and what is registered is what the program gave."""
+
+    def program() -> Any:
+        return Credential("docs", vault_id=VAULT_ID, **inputs).urn
+
+    (registered,) = run(program)
+
+    shown = {name: value for name, value in registered.inputs.items() if name != "__provider" and value is not None}
+    assert "canary" not in str(without_secrets(shown))
+    assert {"vault_id": VAULT_ID, **inputs} == plain(shown)
+
+
+def test_the_constructor_takes_what_the_tables_have() -> None:
+    """Neither more nor less, as arguments, outputs and keys of nested maps."""
+    arguments = set(inspect.signature(Credential.__init__).parameters) - {"self", "resource_name", "opts"}
+    fields = {**check.ARGUMENTS, **ALL_FIELDS}
+
+    assert set(fields) == arguments
+    assert {*arguments, *COMPUTED} == set(Credential.__annotations__)
+    for args, nested in (
+        (OAuthRefreshArgs, fields["refresh"]),
+        (TokenEndpointAuthArgs, fields["refresh"].fields["token_endpoint_auth"]),
+        (NetworkingArgs, fields["networking"]),
+        (InjectionLocationArgs, fields["injection_location"]),
+    ):
+        assert set(nested.fields) == set(args.__annotations__)
+        required = {name for name, row in nested.fields.items() if row.is_required and not row.is_secret}
+        assert required == {name for name, kind in args.__annotations__.items() if "Required[" in str(kind)}
+
+
+@pytest.mark.parametrize("inputs", [OAUTH, VARIABLE], ids=["mcp_oauth", "environment_variable"])
+def test_check_takes_every_type(inputs: dict[str, Any]) -> None:
+    """As the plugin's does: without a problem, and each of its mistakes with its path."""
+    provider = CredentialProvider()
+    secret = "refresh_token" if "refresh" in inputs else "secret_value"
+    broken = (
+        {**inputs, "refresh": {**inputs["refresh"], secret: None}} if "refresh" in inputs else {**inputs, secret: 7}
+    )
+
+    assert [] == provider.check({}, {"vault_id": VAULT_ID, **inputs}).failures
+    (failure,) = provider.check({}, {"vault_id": VAULT_ID, **broken}).failures
+    assert failure.reason.startswith(
+        f"refresh.{secret}: is required" if "refresh" in inputs else f"{secret}: must be a"
     )
 
 

@@ -36,11 +36,14 @@ def test_every_public_name_has_a_home() -> None:
     """Names are imported when they are asked for, and so are the modules whose names stand in every state."""
     program = (
         "import pulumi_qoder_vault as package\n"
-        "print(*[getattr(package, name).__module__ for name in package.__all__])\n"
+        "homes = [(name, getattr(package, name).__module__.rpartition('.')[2]) for name in package.__all__]\n"
+        "print(', '.join(map(' '.join, homes)))\n"
         "print(package.dynamic.VaultProvider.__name__, hasattr(package, 'nothing'))"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert [
-        "pulumi_qoder_vault.dynamic_credential pulumi_qoder_vault.dynamic pulumi_qoder_vault.dynamic",
+        "Credential dynamic_credential, CredentialArgs dynamic, InjectionLocationArgs dynamic_credential, "
+        "NetworkingArgs dynamic_credential, OAuthRefreshArgs dynamic_credential, "
+        "TokenEndpointAuthArgs dynamic_credential, Vault dynamic",
         "VaultProvider False",
     ] == done.stdout.splitlines()

@@ -58,11 +58,15 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken) -> Iterator[Pr
     type_ = inputs.get("type") or DEFAULT_TYPE
     if not isinstance(type_, str) or type_ not in TYPES:  # unknown, or wrong: nobody can say which fields there are
         given = {name: value for name, value in inputs.items() if name in ARGUMENTS}
-        yield from check_fields("", given, ARGUMENTS, recorded=recorded, held=recorded, known=known)
+        yield from check_fields(
+            "", given, ARGUMENTS, recorded=recorded, held=recorded, known=known, blank_is_missing=True
+        )
         return
     fields = {**ARGUMENTS, **TYPES[type_].fields}
     same = recorded if _is_same(inputs, recorded) else {}
-    yield from check_fields("", inputs, fields, recorded=same, held=recorded, known=known, further=COMPUTED)
+    yield from check_fields(
+        "", inputs, fields, recorded=same, held=recorded, known=known, further=COMPUTED, blank_is_missing=True
+    )
     shown = {name: value for name, value in inputs.items() if name in fields}
     yield from check_exposure(_exposed(shown, api_token), _exposed(recorded, api_token), api_token)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -17,54 +14,27 @@ from engine_side import CREDENTIAL, VAULT, LoggingEngine, Plugin, Props
 from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
 
 from pulumi_qoder_vault import connection
-from pulumi_qoder_vault.api.transport import Transport
+from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.emulator import Emulator
-from pulumi_qoder_vault.lifecycle.detect import RevisionInUse
 from pulumi_qoder_vault.plugin.servicer import Servicer
-
-CONNECT = connection._connect.__wrapped__
-
-
-@pytest.fixture
-def over(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """What `Cancel` sets: one for each test."""
-    event = threading.Event()
-    monkeypatch.setattr(connection, "_OVER", event)
-    return event
 
 
 @pytest.fixture(autouse=True)
-def fake_waits(monkeypatch: pytest.MonkeyPatch, fake_time: Any, over: threading.Event) -> Iterator[None]:
+def connections(monkeypatch: pytest.MonkeyPatch, fake_time: Any) -> Iterator[Connections]:
     """New connections for each test, whose waits go by the fake time."""
-    made: list[Transport] = []
-    clock = replace(fake_time.clock, is_over=over.is_set)
-
-    @functools.cache
-    def connect(settings: Any) -> tuple[Transport, RevisionInUse]:
-        made.append(Transport(settings, "unit-tests/1", clock))
-        return made[-1], RevisionInUse(settings.revision)
-
-    monkeypatch.setattr(connection, "_connect", connect)
-    yield
-    for transport in made:
-        transport.close()
+    made = Connections(fake_time.clock)
+    monkeypatch.setattr(connection, "CONNECTIONS", made)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def true_waits(monkeypatch: pytest.MonkeyPatch, fake_waits: None) -> Iterator[None]:
+def true_waits(monkeypatch: pytest.MonkeyPatch, connections: Connections) -> Iterator[None]:
     """The connections of the plugin itself, by its own clock."""
-    made: list[Transport] = []
-
-    @functools.cache
-    def connect(settings: Any) -> Any:
-        pair = CONNECT(settings)
-        made.append(pair[0])
-        return pair
-
-    monkeypatch.setattr(connection, "_connect", connect)
+    made = Connections()
+    monkeypatch.setattr(connection, "CONNECTIONS", made)
     yield
-    for transport in made:
-        transport.close()
+    made.close()
 
 
 @pytest.fixture(autouse=True)

@@ -164,7 +164,7 @@ PROBLEMS: list[tuple[Given, str]] = [
         changed(BEARER, "accessToken", to=f"{TOKEN}\n"),
         "accessToken: holds a control character, such as a line break; strip it",
     ),
-    (changed(BEARER, "mcpServerUrl", to=None), "mcpServerUrl: is required"),
+    (changed(BEARER, "mcpServerUrl", to=None), "mcpServerUrl: is required: the URL of the MCP server"),
     (changed(BEARER, "mcpServerUrl", to="nowhere"), "mcpServerUrl: must be a URL such as https://example.com/mcp"),
     ({**BEARER, "vaultId": ""}, "vaultId: is required: the id of the vault that holds the credential"),
     ({**BEARER, "vaultId": "v"}, f"vaultId: must be a vault's id, like {VAULT_ID}"),
@@ -213,7 +213,10 @@ PROBLEMS: list[tuple[Given, str]] = [
         changed(OAUTH, "refresh", "tokenEndpointAuth", "clientSecret", to=""),
         f"{PROOF}.clientSecret: {EMPTY}",
     ),
-    (changed(OAUTH, "refresh", "tokenEndpointAuth", "type", to="none"), f"{PROOF}.clientSecret: is not for type none"),
+    (
+        changed(OAUTH, "refresh", "tokenEndpointAuth", "type", to="none"),
+        f"{PROOF}.clientSecret: is for client_secret_basic or client_secret_post only",
+    ),
     (changed(OAUTH, "refresh", "clientID", to="x"), "refresh.clientID: is not a known key; did you mean clientId?"),
     (
         changed(VARIABLE, "secretName", to="2FA"),
@@ -230,7 +233,7 @@ PROBLEMS: list[tuple[Given, str]] = [
     ),
     (
         changed(VARIABLE, "injectionLocation", "header", to="yes"),
-        "injectionLocation.header: must be true or false, not a string",
+        "injectionLocation.header: must be a boolean, true or false, not a string",
     ),
 ]
 
@@ -954,7 +957,7 @@ def without_secrets(value: Any) -> Any:
     ("type_", "what"),
     [
         ("static_bearer", f"{URL} is gone, and its access token is not known: add it to the program"),
-        ("environment_variable", "API_KEY is gone, and its value is not known: add it to the program"),
+        ("environment_variable", "API_KEY is gone, and its secret value is not known: add it to the program"),
     ],
 )
 def test_what_was_imported_and_is_gone_cannot_be_made_again(
@@ -1136,7 +1139,7 @@ def test_a_variable_may_be_a_key_of_many_lines_or_an_ordinary_word(shared: Calla
     assert [] == there.plugin.problems(there.given(VARIABLE, secretValue=key))
     assert [] == there.plugin.problems(there.given(word, secretValue="api.example"))
     (line,) = there.plugin.problems(there.given(word, secretValue="api.example.com"))
-    assert "networking: a secret stands in plain text here; it belongs in its own field only" == line
+    assert "networking: a secret value stands in plain text here; it belongs in secretValue only" == line
 
 
 def test_metadata_that_is_not_stored_takes_the_credential_back(

@@ -25,7 +25,7 @@ JSON = (("Content-Type", "application/json"),)
 
 @pytest.fixture(autouse=True)
 def nothing_said() -> None:
-    connection.start_waiting()
+    connection.CONNECTIONS.start_waiting()
 
 
 def vault(token: str = TOKEN, **fields: Any) -> dict[str, Any]:

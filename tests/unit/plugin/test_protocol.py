@@ -30,6 +30,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2
 
 from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.plugin import servicer
 
@@ -346,7 +347,7 @@ def test_one_engine_gives_one_base_url(serve: Callable[..., Plugin], qoder: Emul
             with pytest.raises(Failed) as caught:
                 plugin.configure(qoder, name=name, baseUrl=base_url)
             assert Code.INVALID_ARGUMENT == caught.value.code
-            assert caught.value.line.startswith("qoder:baseUrl: this process of the plugin uses another")
+            assert caught.value.line.startswith("qoder:baseUrl: this plugin process was configured for ")
 
     plugin.create(vault())
     assert (1, []) == (len(qoder.vaults), elsewhere.requests)
@@ -399,7 +400,9 @@ def test_every_error_of_ours_has_a_code() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.QoderError)}
     found = {kind: next(servicer.CODES[base] for base in kind.__mro__ if base in servicer.CODES) for kind in kinds}
 
-    assert {errors.OutcomeUnknown} == {kind for kind, code in found.items() if code is Code.UNKNOWN}
+    assert {errors.OutcomeUnknown, errors.PartialState} == {
+        kind for kind, code in found.items() if code is Code.UNKNOWN
+    }
     assert not {Code.INTERNAL, Code.DATA_LOSS, Code.OK} & set(found.values())
 
 
@@ -485,9 +488,7 @@ def test_an_unforeseen_error_is_one_line_without_its_text(plugin: Plugin, monkey
         plugin.create(vault())
 
     assert Code.INTERNAL == caught.value.code
-    assert caught.value.line.startswith(
-        "pulumi-qoder-vault failed in a way that it does not know (RuntimeError at test_"
-    )
+    assert caught.value.line.startswith("internal error in pulumi-qoder-vault (RuntimeError at test_")
     assert caught.value.line.isprintable()
     assert "canary" not in caught.value.line + str(caught.value.status)
 
@@ -690,7 +691,7 @@ def test_cancel_ends_a_wait_at_once(plugin: Plugin, qoder: Emulator, true_waits:
 
 
 def test_after_cancel_a_recovery_still_finds_what_was_made(
-    plugin: Plugin, qoder: Emulator, over: threading.Event
+    plugin: Plugin, qoder: Emulator, connections: Connections
 ) -> None:
     """A response that is lost while a run ends: the vault is looked for, and recorded."""
     plugin.configure(qoder, apiRevision=qoder.revision)
@@ -700,7 +701,7 @@ def test_after_cancel_a_recovery_still_finds_what_was_made(
 
     plugin.stub.Cancel(empty_pb2.Empty())
 
-    assert over.is_set()
+    assert connections.is_over
     made = creating.wait()
     assert [made.id] == [item.id for item in qoder.vaults]
 

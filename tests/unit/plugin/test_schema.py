@@ -10,10 +10,14 @@ import pytest
 from engine_side import CREDENTIAL, VAULT, Plugin
 from pulumi.runtime.proto import provider_pb2
 
-from pulumi_qoder_vault import properties, settings
-from pulumi_qoder_vault.lifecycle import check, credential
+from pulumi_qoder_vault.lifecycle.credential import check as credential
+from pulumi_qoder_vault.lifecycle.credential_types import SECRET_NAMES
+from pulumi_qoder_vault.lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
+from pulumi_qoder_vault.lifecycle.fields import Fields
+from pulumi_qoder_vault.lifecycle.vault import check as vault
 from pulumi_qoder_vault.plugin import functions, names
 from pulumi_qoder_vault.plugin.schema import schema
+from pulumi_qoder_vault.settings import SETTINGS
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN = "mcp-canary-one-1111"
@@ -41,15 +45,14 @@ def test_the_engine_gets_the_schema_as_json(serve: Callable[..., Plugin]) -> Non
 
 def test_a_vault_takes_what_check_knows() -> None:
     """And check knows what the schema has, in a vault and in its credentials."""
-    assert camel(check.VAULT_KEYS) == RESOURCES[VAULT]["inputProperties"].keys()
-    assert camel(check.CREDENTIAL_KEYS) == TYPES["qoder:index:VaultCredential"]["properties"].keys()
+    assert camel(vault.ARGUMENTS) == RESOURCES[VAULT]["inputProperties"].keys()
+    assert camel([*vault.CREDENTIAL_FIELDS, "type"]) == TYPES["qoder:index:VaultCredential"]["properties"].keys()
 
 
 def test_a_credential_takes_what_check_knows() -> None:
     """The fields of all types together."""
-    known = {*credential.OWN_KEYS[:3], *(name for fields in credential.AUTH.values() for name in fields)}
+    known = {*credential.ARGUMENTS, *(name for type_ in CREDENTIAL_TYPES.values() for name in type_.fields)}
 
-    assert {"status", "rotations"} == set(credential.OWN_KEYS[3:])
     assert camel(known) == RESOURCES[CREDENTIAL]["inputProperties"].keys()
 
 
@@ -64,9 +67,9 @@ def test_a_credential_takes_what_check_knows() -> None:
 )
 def test_a_nested_object_takes_what_check_knows(type_: str, path: tuple[str, ...], name: str) -> None:
     """It requires what check requires, but for secrets: after an import there are none."""
-    fields: Mapping[str, credential.Field] = credential.AUTH[type_]
+    fields: Fields = CREDENTIAL_TYPES[type_].fields
     for part in path:
-        fields = fields[part].fields or {}
+        fields = fields[part].fields
 
     shape = TYPES[f"qoder:index:{name}"]
     assert camel(fields) == shape["properties"].keys()
@@ -80,10 +83,10 @@ def test_a_nested_object_takes_what_check_knows(type_: str, path: tuple[str, ...
 def test_what_may_not_change_says_so() -> None:
     """Whoever reads a property's description learns that a change of it makes another credential."""
     for fields, shown in (
-        *((fields, RESOURCES[CREDENTIAL]["inputProperties"]) for fields in credential.AUTH.values()),
-        (credential.AUTH["mcp_oauth"]["refresh"].fields or {}, TYPES["qoder:index:OAuthRefresh"]["properties"]),
+        *((type_.fields, RESOURCES[CREDENTIAL]["inputProperties"]) for type_ in CREDENTIAL_TYPES.values()),
+        (CREDENTIAL_TYPES["mcp_oauth"].fields["refresh"].fields, TYPES["qoder:index:OAuthRefresh"]["properties"]),
     ):
-        assert {name: not field.may_change for name, field in fields.items()} == {
+        assert {name: not field.is_mutable for name, field in fields.items()} == {
             name: "replaces the credential" in shown[camel([name]).pop()]["description"] for name in fields
         }
 
@@ -205,7 +208,7 @@ def test_configuration_is_what_settings_read() -> None:
         for name, item in SCHEMA["config"]["variables"].items()
     }
 
-    assert {name: [*variables] for name, variables in settings._ENVIRONMENT.items()} == environment
+    assert {setting.key: [*setting.environment] for setting in SETTINGS} == environment
     arguments = SCHEMA["provider"]["inputProperties"]
     assert set(environment) == set(arguments)
     assert [] == [name for name, item in arguments.items() if "defaultInfo" in item]
@@ -224,7 +227,7 @@ def test_every_property_is_described() -> None:
 
 def test_every_secret_is_marked() -> None:
     """Wherever it stands; and nothing else is."""
-    secret = camel(properties.SECRETS) | {"apiToken"}
+    secret = camel(SECRET_NAMES) | {"apiToken"}
 
     for path, item in every_property(SCHEMA):
         assert (path.rpartition(".")[2] in secret) == bool(item.get("secret")), path

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_qoder_vault.errors import SettingsError
-from pulumi_qoder_vault.lifecycle import allowed_values, credential
-from pulumi_qoder_vault.lifecycle.check import ApiToken, check
-from pulumi_qoder_vault.lifecycle.model import UNKNOWN
+from pulumi_qoder_vault.lifecycle import allowed_values
+from pulumi_qoder_vault.lifecycle.credential import check as credential
+from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN
+from pulumi_qoder_vault.lifecycle.problems import ApiToken
+from pulumi_qoder_vault.lifecycle.vault.check import check
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import load
 

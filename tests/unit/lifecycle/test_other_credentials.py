@@ -7,24 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from records import bearer, desired_vault, observed, recorded_vault
 
-from pulumi_qoder_vault import errors, properties
+from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.connection import Qoder
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
-from pulumi_qoder_vault.lifecycle import check, operations
-from pulumi_qoder_vault.lifecycle.detect import RevisionInUse
-from pulumi_qoder_vault.lifecycle.diff import diff
-from pulumi_qoder_vault.lifecycle.model import (
-    UNKNOWN,
-    Credential,
-    DesiredVault,
-    ObservedCredential,
-    Place,
-    RecordedVault,
-    Revision,
-)
-from pulumi_qoder_vault.lifecycle.others import Deletion, others, refusal
+from pulumi_qoder_vault.lifecycle.capabilities import RevisionInUse
+from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN
+from pulumi_qoder_vault.lifecycle.model import RecordedVault
+from pulumi_qoder_vault.lifecycle.other_credentials import Deletion, others, refusal
+from pulumi_qoder_vault.lifecycle.vault import check, operations
+from pulumi_qoder_vault.lifecycle.vault.diff import diff
+from pulumi_qoder_vault.resources import vault
 from pulumi_qoder_vault.resources.calls import Calls
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import force_destroy, load
@@ -46,7 +41,7 @@ def api(qoder: Emulator, client_of: Callable[..., Client]) -> Client:
 
 
 def made(api: Client, **fields: Any) -> RecordedVault:
-    wanted = DesiredVault("v", (Credential(URL, Secret(TOKEN)),), rotations={URL: 0}, **fields)
+    wanted = desired_vault(bearer(URL, Secret(TOKEN)), **fields)
     return operations.create(api, wanted, RevisionInUse("auto"))
 
 
@@ -77,7 +72,7 @@ def listed(*items: Mapping[str, Any]) -> Effect:
 def test_what_is_not_recorded_and_active_is_of_others() -> None:
     """Ours are what the state holds, what is left to be deleted, and what this process deleted."""
     seen_ones = [
-        ObservedCredential(id_, URL, None, "static_bearer", id_ != "archived", "", Revision.R2026_05)
+        observed(id_, URL, is_active=id_ != "archived")
         for id_ in ("recorded", "leftover", "deleted", "archived", "theirs")
     ]
 
@@ -87,23 +82,7 @@ def test_what_is_not_recorded_and_active_is_of_others() -> None:
 
 
 def recorded_with(**fields: Any) -> RecordedVault:
-    return replace(
-        RecordedVault(
-            id="vault_1",
-            display_name="v",
-            metadata={},
-            on_delete="delete",
-            place=Place("https://qoder.example", None),
-            status="active",
-            credentials=(Credential(URL, Secret(TOKEN)),),
-            credential_ids={URL: "recorded"},
-            rotations={URL: 0},
-            created_at="",
-            updated_at="",
-            api_revision=Revision.R2026_05,
-        ),
-        **fields,
-    )
+    return recorded_vault(bearer(URL, Secret(TOKEN)), **{"credential_ids": {URL: "recorded"}, **fields})
 
 
 # Deletion
@@ -113,12 +92,12 @@ def recorded_with(**fields: Any) -> RecordedVault:
 def test_a_vault_with_credentials_of_others_is_kept(qoder: Emulator, api: Client, on_delete: str) -> None:
     """Two reads, the second of which tells that it is not archived; nothing is written."""
     recorded = made(api, on_delete=on_delete)
-    theirs = qoder.add_credential(recorded.id, THEIRS, "their-token")
+    theirs = qoder.add_credential(recorded.vault_id, THEIRS, "their-token")
     qoder.clear_requests()
 
     line = line_of(operations.delete, api, recorded)
 
-    assert f"vault {recorded.id} is not {on_delete}d: it holds 1 credential" in line
+    assert f"vault {recorded.vault_id} is not {on_delete}d: it holds 1 credential" in line
     assert f"{theirs.id} ({THEIRS})" in line
     assert ["GET", "GET"] == [request.method for request in qoder.requests]
 
@@ -128,7 +107,7 @@ def test_a_vault_with_credentials_of_others_is_kept(qoder: Emulator, api: Client
 def test_it_goes_where_that_was_asked_for(qoder: Emulator, api: Client, on_delete: str, way: str) -> None:
     """By what the state holds, or by the run: then nothing is listed."""
     recorded = made(api, on_delete=on_delete, force_destroy=way == "force_destroy")
-    qoder.add_credential(recorded.id, THEIRS, "their-token")
+    qoder.add_credential(recorded.vault_id, THEIRS, "their-token")
     qoder.clear_requests()
 
     operations.delete(api, recorded, is_forced=way == "this run")
@@ -141,8 +120,8 @@ def test_it_goes_where_that_was_asked_for(qoder: Emulator, api: Client, on_delet
 def test_an_archived_vault_is_not_guarded(qoder: Emulator, api: Client, is_known: bool) -> None:
     """It serves nobody any more. Where the state says so, nothing is listed."""
     recorded = made(api)
-    qoder.add_credential(recorded.id, THEIRS, "their-token")
-    qoder.archive_vault(recorded.id)
+    qoder.add_credential(recorded.vault_id, THEIRS, "their-token")
+    qoder.archive_vault(recorded.vault_id)
     qoder.clear_requests()
 
     operations.delete(api, replace(recorded, status="archived") if is_known else recorded)
@@ -154,12 +133,12 @@ def test_an_archived_vault_is_not_guarded(qoder: Emulator, api: Client, is_known
 def test_what_this_process_deleted_does_not_count(qoder: Emulator, api: Client) -> None:
     """A list may show it for some seconds more; to another process it is of others."""
     recorded = made(api)
-    own = qoder.add_credential(recorded.id, THEIRS, "our-token")
+    own = qoder.add_credential(recorded.vault_id, THEIRS, "our-token")
     items = [{"id": own.id, "mcp_server_url": THEIRS}]
     qoder.fail_next("GET", "/vaults/*/credentials", listed(*items), times=None)
     assert own.id in line_of(operations.delete, api, recorded)
 
-    api.delete_credential(recorded.id, own.id)
+    api.delete_credential(recorded.vault_id, own.id)
     operations.delete(api, recorded)
 
     assert [] == qoder.vaults
@@ -168,10 +147,10 @@ def test_what_this_process_deleted_does_not_count(qoder: Emulator, api: Client) 
 def test_a_deletion_that_was_answered_at_the_second_attempt_counts(qoder: Emulator, api: Client) -> None:
     """The first one was handled and its response lost; then 404 says that it is gone."""
     recorded = made(api)
-    own = qoder.add_credential(recorded.id, THEIRS, "our-token")
+    own = qoder.add_credential(recorded.vault_id, THEIRS, "our-token")
     qoder.fail_next("DELETE", "/vaults/*/credentials/*", Fault.DROP_AFTER_COMMIT)
     with pytest.raises(errors.NotFound):
-        api.delete_credential(recorded.id, own.id)
+        api.delete_credential(recorded.vault_id, own.id)
 
     assert {own.id} == set(api.deleted_ids)
 
@@ -179,10 +158,10 @@ def test_a_deletion_that_was_answered_at_the_second_attempt_counts(qoder: Emulat
 def test_a_deletion_that_failed_does_not_count(qoder: Emulator, api: Client) -> None:
     """Neither does a 404 that is not Qoder's own."""
     recorded = made(api)
-    own = qoder.add_credential(recorded.id, THEIRS, "our-token")
+    own = qoder.add_credential(recorded.vault_id, THEIRS, "our-token")
     for fault in (Fault.FORBIDDEN, Fault.HTML_404):
         qoder.fail_next("DELETE", "/vaults/*/credentials/*", fault)
-        line_of(api.delete_credential, recorded.id, own.id)
+        line_of(api.delete_credential, recorded.vault_id, own.id)
 
     assert own.id in line_of(operations.delete, api, recorded)
 
@@ -207,7 +186,7 @@ def test_every_page_is_looked_at(qoder: Emulator, api: Client) -> None:
     """Many make the line no longer; it says how many there are."""
     recorded = made(api)
     for number in range(250):
-        qoder.add_credential(recorded.id, f"{THEIRS}/{number}/{'x' * 1000}", "their-token")
+        qoder.add_credential(recorded.vault_id, f"{THEIRS}/{number}/{'x' * 1000}", "their-token")
 
     line = line_of(operations.delete, api, recorded)
 
@@ -219,7 +198,7 @@ def test_every_page_is_looked_at(qoder: Emulator, api: Client) -> None:
 def test_a_partial_create_is_deleted(qoder: Emulator, api: Client) -> None:
     """What it made is its own, and so is what an update left."""
     recorded = made(api)
-    left = qoder.add_credential(recorded.id, THEIRS, "our-token")
+    left = qoder.add_credential(recorded.vault_id, THEIRS, "our-token")
 
     operations.delete(api, replace(recorded, unfinished=(left.id,)))
 
@@ -284,7 +263,7 @@ def test_a_list_that_fails_keeps_the_vault_and_names_the_way_out(qoder: Emulator
         qoder.clear_requests()
         qoder.fail_next("GET", "/vaults/*/credentials", Effect("a refusal", status=status, headers=JSON, body=body))
         line = line_of(operations.delete, api, recorded)
-        assert f"vault {recorded.id} is kept, since credentials of others may be in it" in line
+        assert f"vault {recorded.vault_id} is kept, since credentials of others may be in it" in line
         assert "QODER_FORCE_DESTROY=true for this run deletes it without a look" in line
         assert {"GET"} == {request.method for request in qoder.requests}
     assert ["active"] == [vault.status for vault in qoder.vaults]
@@ -296,10 +275,10 @@ def test_no_secret_of_the_process_is_recorded(qoder: Emulator) -> None:
     """One that another resource of the stack was handed stands in a URL that somebody put into the vault."""
     settings = load({"qoder:apiToken": qoder.api_token, "qoder:baseUrl": qoder.base_url}, {})
     of_another = "zq-canary-of-the-credential-77"
-    Qoder(settings).api({"access_token": of_another})
-    api = Qoder(settings).api({"access_token": TOKEN})
+    Qoder(settings).api({"access_token": Secret(of_another)})
+    api = Qoder(settings).api({"access_token": Secret(TOKEN)})
     recorded = made(api)
-    theirs = qoder.add_credential(recorded.id, f"https://x.example/?k={of_another}", "their-token")
+    theirs = qoder.add_credential(recorded.vault_id, f"https://x.example/?k={of_another}", "their-token")
     assert {theirs.id: "https://x.example/?k=***"} == seen(api, recorded).other_credentials
 
 
@@ -311,10 +290,10 @@ def test_what_others_have_is_recorded_where_it_was_looked_at(qoder: Emulator, ap
     recorded = made(api)
     assert recorded.other_credentials is None
     assert {} == seen(api, recorded).other_credentials
-    theirs = qoder.add_credential(recorded.id, THEIRS, "their-token")
+    theirs = qoder.add_credential(recorded.vault_id, THEIRS, "their-token")
     assert {theirs.id: THEIRS} == seen(api, recorded).other_credentials
 
-    wanted = DesiredVault("v", (Credential(URL, Secret("mcp-canary-next-1")),), rotations={URL: 1})
+    wanted = desired_vault(bearer(URL, Secret("mcp-canary-next-1")), rotations={URL: 1})
     rotated = operations.update(api, recorded, wanted, RevisionInUse("auto"))
     assert {theirs.id: THEIRS} == rotated.other_credentials, "neither the old one of ours nor the new one"
 
@@ -323,7 +302,7 @@ def test_what_others_have_is_recorded_where_it_was_looked_at(qoder: Emulator, ap
     assert [] == qoder.requests
     assert {theirs.id: THEIRS} == kept.other_credentials, "as of the last look"
 
-    qoder.delete_credential(recorded.id, theirs.id)
+    qoder.delete_credential(recorded.vault_id, theirs.id)
     assert {} == seen(api, kept).other_credentials
 
 
@@ -394,15 +373,15 @@ def test_a_long_url_is_cut(qoder: Emulator, api: Client) -> None:
 def test_states_that_lack_it_are_read() -> None:
     """As if nobody had looked, and nothing were forced; only what is true, or was seen, is written."""
     plain = recorded_with()
-    written = properties.to_outputs(plain)
+    written = vault.to_outputs(plain)
     assert {"force_destroy", "other_credentials"}.isdisjoint(written)
-    assert plain == properties.to_recorded("vault_1", written)
+    assert plain == vault.to_recorded("vault_1", written)
 
     forced = recorded_with(force_destroy=True, other_credentials={"vcred_1": "access_token"})
-    written = properties.to_outputs(forced)
+    written = vault.to_outputs(forced)
     assert (True, {"vcred_1": "access_token"}) == (written["force_destroy"], written["other_credentials"]), "plain"
-    assert forced == properties.to_recorded("vault_1", written)
-    assert True is properties.to_refreshed_inputs(written)["force_destroy"]
+    assert forced == vault.to_recorded("vault_1", written)
+    assert True is vault.to_refreshed_inputs(written)["force_destroy"]
 
 
 # What the program asks for

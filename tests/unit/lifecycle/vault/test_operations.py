@@ -12,26 +12,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from records import R05, R07, bearer, desired_vault, with_protocol
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Ending, Fault
 from pulumi_qoder_vault.errors import ErrorResponse
-from pulumi_qoder_vault.lifecycle import making, operations
-from pulumi_qoder_vault.lifecycle.detect import RevisionInUse, refuses_credentials_key
-from pulumi_qoder_vault.lifecycle.model import Credential, DesiredVault, Place, RecordedVault, Revision
+from pulumi_qoder_vault.lifecycle import recovery
+from pulumi_qoder_vault.lifecycle.capabilities import RevisionInUse, refuses_credentials_key
+from pulumi_qoder_vault.lifecycle.model import Credential, DesiredVault, Place, RecordedVault
+from pulumi_qoder_vault.lifecycle.vault import operations
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
 
 URL, OTHER_URL, THIRD_URL = (f"https://example.com/{name}" for name in ("mcp", "other", "third"))
 TOKENS = ("mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-three-3333")
-ONE, TWO, THREE = (
-    Credential(url, Secret(token)) for url, token in zip((URL, OTHER_URL, THIRD_URL), TOKENS, strict=True)
-)
-NEW_ONE = replace(ONE, access_token=Secret("mcp-canary-one-next"))
-NEW_TWO = replace(TWO, access_token=Secret("mcp-canary-two-next"))
-EVERY_TOKEN = [item.access_token for item in (ONE, TWO, THREE, NEW_ONE, NEW_TWO)]
-R05, R07 = Revision.R2026_05, Revision.R2026_07
+ONE, TWO, THREE = (bearer(url, Secret(token)) for url, token in zip((URL, OTHER_URL, THIRD_URL), TOKENS, strict=True))
+NEW_ONE = ONE.with_secret(Secret("mcp-canary-one-next"))
+NEW_TWO = TWO.with_secret(Secret("mcp-canary-two-next"))
+EVERY_TOKEN = [item.secret for item in (ONE, TWO, THREE, NEW_ONE, NEW_TWO)]
 JSON = (("Content-Type", "application/json"),)
 REFUSES_KEY = Effect(
     "2026-07, which refuses the key",
@@ -42,11 +41,6 @@ REFUSES_KEY = Effect(
         "error": {"type": "invalid_request_error", "message": "Unknown field.", "param": "credentials"},
     },
 )
-
-
-def desired(*credentials: Credential, **fields: Any) -> DesiredVault:
-    counts = {item.mcp_server_url: 0 for item in credentials}
-    return DesiredVault("my-mcp-vault", credentials, **{"rotations": counts, **fields})
 
 
 def host_of(qoder: Emulator) -> str:
@@ -93,7 +87,7 @@ class World:
 
 
 def tokens_of(*credentials: Credential) -> dict[str, str]:
-    return {item.mcp_server_url: item.access_token.reveal() for item in credentials if item.access_token}
+    return {item.key: item.secret.reveal() for item in credentials if item.secret}
 
 
 @pytest.fixture
@@ -142,7 +136,7 @@ def line_of(act: Callable[..., Any], *arguments: Any) -> str:
 
 def test_on_2026_05_a_create_is_one_request(founding: World) -> None:
     """The vault comes with its credentials, in the form of the founding page."""
-    founding.create(desired(ONE, TWO))
+    founding.create(desired_vault(ONE, TWO))
 
     assert ["POST /vaults 201"] == founding.asked
     assert tokens_of(ONE, TWO) == founding.active
@@ -150,7 +144,7 @@ def test_on_2026_05_a_create_is_one_request(founding: World) -> None:
 
 def test_on_2026_07_a_create_is_the_vault_and_each_credential(current: World) -> None:
     """The vault first, without credentials, then each."""
-    current.create(desired(ONE, TWO))
+    current.create(desired_vault(ONE, TWO))
 
     assert ["POST /vaults 200", *["POST /vaults/V/credentials 200"] * 2] == current.asked
     assert tokens_of(ONE, TWO) == current.active
@@ -158,13 +152,13 @@ def test_on_2026_07_a_create_is_the_vault_and_each_credential(current: World) ->
 
 def test_what_is_recorded(world: World) -> None:
     """The record holds what was asked for, the ids, where it was made, and the revision that answered."""
-    wanted = desired(ONE, replace(TWO, protocol="sse"), on_delete="archive", rotations={URL: 0, OTHER_URL: 3})
+    wanted = desired_vault(ONE, with_protocol(TWO, "sse"), on_delete="archive", rotations={URL: 0, OTHER_URL: 3})
 
     recorded = world.create(wanted)
 
     (vault,) = world.qoder.vaults
     assert recorded == RecordedVault(
-        id=vault.id,
+        vault_id=vault.id,
         display_name="my-mcp-vault",
         metadata={},
         on_delete="archive",
@@ -175,7 +169,7 @@ def test_what_is_recorded(world: World) -> None:
         rotations={URL: 0, OTHER_URL: 3},
         created_at=recorded.created_at,
         updated_at=recorded.updated_at,
-        api_revision=Revision(world.qoder.revision),
+        api_revision=world.qoder.revision,
     )
     assert recorded.created_at.startswith("20")
 
@@ -185,12 +179,12 @@ def test_a_credential_may_be_made_with_200_or_201(world_of: Callable[..., World]
     """Any 2xx is a success."""
     world = world_of("2026-07", "2026-07", credential_create_status=status)
 
-    assert URL in world.create(desired(ONE)).credential_ids
+    assert URL in world.create(desired_vault(ONE)).credential_ids
 
 
 def test_an_empty_vault(current: World) -> None:
     """On 2026-07 a vault may be empty."""
-    recorded = current.create(desired())
+    recorded = current.create(desired_vault())
 
     assert (["POST /vaults 200"], {}) == (current.asked, recorded.credential_ids)
 
@@ -200,8 +194,8 @@ def test_an_empty_vault(current: World) -> None:
 
 def test_auto_starts_with_the_founding_form(founding: World) -> None:
     """A 2026-05 server never sees anything else."""
-    founding.create(desired(ONE))
-    founding.create(desired(ONE))
+    founding.create(desired_vault(ONE))
+    founding.create(desired_vault(ONE))
 
     assert ["POST /vaults 201"] * 2 == founding.asked
 
@@ -215,11 +209,11 @@ def test_auto_finds_2026_07_out_once(world_of: Callable[..., World], credentials
     world = world_of("2026-07", credentials_key=credentials_key)
     add = ["POST /vaults/V/credentials 200"]
 
-    world.create(desired(ONE, TWO))
+    world.create(desired_vault(ONE, TWO))
     assert [*first, *add * 2] == world.asked
     assert tokens_of(ONE, TWO) == world.active
 
-    world.create(desired(ONE))
+    world.create(desired_vault(ONE))
     assert "credentials" not in world.qoder.requests[0].body
     assert ["POST /vaults 200", *add] == world.asked
 
@@ -228,7 +222,7 @@ def test_between_counts_as_2026_05(world_of: Callable[..., World]) -> None:
     """A server of the time between takes the founding form."""
     world = world_of("between")
 
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
 
     assert (["POST /vaults 201"], R05) == (world.asked, recorded.api_revision)
 
@@ -236,7 +230,7 @@ def test_between_counts_as_2026_05(world_of: Callable[..., World]) -> None:
 def test_the_others_wait_for_the_first(world_of: Callable[..., World]) -> None:
     """Of many creates at once one tries the founding form; nobody else repeats it."""
     world = world_of("2026-07", latency_s=0.05)
-    threads = [threading.Thread(target=world.create, args=(desired(ONE),)) for _ in range(6)]
+    threads = [threading.Thread(target=world.create, args=(desired_vault(ONE),)) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -249,9 +243,9 @@ def test_the_others_wait_for_the_first(world_of: Callable[..., World]) -> None:
 def test_a_first_create_that_fails_teaches_nothing(founding: World) -> None:
     """After an error the next create of the process finds out by itself."""
     founding.qoder.fail_next("POST", "/vaults", Fault.FORBIDDEN)
-    failure_of(founding.create, desired(ONE))
+    failure_of(founding.create, desired_vault(ONE))
 
-    founding.create(desired(ONE))
+    founding.create(desired_vault(ONE))
 
     assert ["POST /vaults 403", "POST /vaults 201"] == founding.asked
 
@@ -264,11 +258,11 @@ def test_if_both_forms_are_refused_the_first_error_counts(founding: World, secon
 
     host = host_of(founding.qoder)
     assert f"POST /vaults: Unknown field (400 invalid_request_error, request_id req_1, host {host})" == line_of(
-        founding.create, desired(ONE)
+        founding.create, desired_vault(ONE)
     )
     assert 2 == len(founding.asked)
 
-    founding.create(desired(ONE))
+    founding.create(desired_vault(ONE))
     assert ["POST /vaults 201"] == founding.asked
 
 
@@ -277,7 +271,7 @@ def test_if_the_second_forms_answer_is_lost_that_counts(founding: World) -> None
     founding.qoder.fail_next("POST", "/vaults", REFUSES_KEY)
     founding.qoder.fail_next("*", "/**", Fault.DROP_AFTER_COMMIT, times=None)
 
-    assert "a vault named 'my-mcp-vault' may exist" in line_of(founding.create, desired(ONE))
+    assert "a vault named 'my-mcp-vault' may exist" in line_of(founding.create, desired_vault(ONE))
 
 
 def test_an_answer_corrects_what_a_refusal_seemed_to_say(world_of: Callable[..., World]) -> None:
@@ -285,8 +279,8 @@ def test_an_answer_corrects_what_a_refusal_seemed_to_say(world_of: Callable[...,
     world = world_of("between")
     world.qoder.fail_next("POST", "/vaults", REFUSES_KEY)
 
-    assert {URL} == world.create(desired(ONE)).credential_ids.keys()
-    assert {URL} == world.create(desired(ONE)).credential_ids.keys()
+    assert {URL} == world.create(desired_vault(ONE)).credential_ids.keys()
+    assert {URL} == world.create(desired_vault(ONE)).credential_ids.keys()
 
 
 @pytest.mark.parametrize(
@@ -324,7 +318,7 @@ def test_an_explicit_revision_is_what_is_sent(world_of: Callable[..., World], se
     world = world_of("2026-07", setting, credentials_key="ignore")
     world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN)
 
-    failure_of(world.create, desired(ONE))
+    failure_of(world.create, desired_vault(ONE))
 
     assert has_key is ("credentials" in world.qoder.requests[0].body)
     assert 1 == sum(item.path == "/vaults" for item in world.qoder.requests)
@@ -366,9 +360,9 @@ def test_a_lost_answer_to_a_create_makes_one_vault(world_of: Callable[..., World
     world = world_of(revision, revision)
     world.qoder.fail_next("POST", "/vaults", fault)
 
-    recorded = world.create(desired(ONE, TWO))
+    recorded = world.create(desired_vault(ONE, TWO))
 
-    assert [recorded.id] == [vault.id for vault in world.qoder.vaults]
+    assert [recorded.vault_id] == [vault.id for vault in world.qoder.vaults]
     assert (tokens_of(ONE, TWO), None) == (world.active, recorded.unfinished)
 
 
@@ -379,21 +373,25 @@ def test_a_lost_answer_where_the_key_is_ignored(world_of: Callable[..., World], 
     world = world_of(revision, revision, idempotency=False)
     world.qoder.fail_next("POST", "/vaults", fault)
     if revision == "2026-07" or fault in BEFORE:
-        recorded = world.create(desired(ONE, TWO))
-        assert [recorded.id] == [vault.id for vault in world.qoder.vaults]
+        recorded = world.create(desired_vault(ONE, TWO))
+        assert [recorded.vault_id] == [vault.id for vault in world.qoder.vaults]
         assert tokens_of(ONE, TWO) == world.active
         return
 
-    failure = failure_of(world.create, desired(ONE, TWO))
+    failure = failure_of(world.create, desired_vault(ONE, TWO))
 
     first, second = (vault.id for vault in world.qoder.vaults)
     assert isinstance(failure, errors.PartialState)
-    assert (second, (ONE, TWO), ()) == (failure.recorded.id, failure.recorded.credentials, failure.recorded.unfinished)
+    assert (second, (ONE, TWO), ()) == (
+        failure.recorded.vault_id,
+        failure.recorded.credentials,
+        failure.recorded.unfinished,
+    )
     assert f"made vault {second}, which is recorded and whole; {first}, of the same name and time, is left" in str(
         failure
     )
     world.qoder.clear_requests()
-    assert None is world.update(failure.recorded, desired(ONE, TWO)).unfinished
+    assert None is world.update(failure.recorded, desired_vault(ONE, TWO)).unfinished
     assert [("GET", 200)] == [(item.method, item.status) for item in world.qoder.requests]
 
 
@@ -413,12 +411,12 @@ def test_a_twin_of_another_stack_is_neither_adopted_nor_deleted(
     world.qoder.fail_next("POST", "/vaults", fault)
 
     try:
-        recorded = world.create(desired(ONE))
+        recorded = world.create(desired_vault(ONE))
     except errors.PartialState as failure:
         assert (revision, True) == ("2026-05", twin.id in str(failure))  # noqa: PT017 the others do not fail
         recorded = failure.recorded
 
-    assert recorded.id != twin.id
+    assert recorded.vault_id != twin.id
     assert before == [vault for vault in world.qoder.vaults if vault.id == twin.id]
 
 
@@ -426,13 +424,13 @@ def test_an_older_vault_of_the_name_is_no_suspect(
     world_of: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names may repeat: what was there before we began has nothing to do with us."""
-    monkeypatch.setattr(making, "PAUSES_S", (0.0,))  # they pass by the fake time, and Qoder's by the real one
+    monkeypatch.setattr(recovery, "PAUSES_S", (0.0,))  # they pass by the fake time, and Qoder's by the real one
     world = world_of("2026-05", idempotency=False)
     world.qoder.add_vault("my-mcp-vault")
     time.sleep(1.1)  # Qoder's clock is read from a header that has whole seconds
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
 
-    world.create(desired(ONE))
+    world.create(desired_vault(ONE))
 
     assert 2 == len(world.qoder.vaults)
 
@@ -450,7 +448,7 @@ def test_a_vault_that_vanishes_while_it_is_looked_at_is_no_suspect(world_of: Cal
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
     world.qoder.fail_next("GET", f"/vaults/{theirs.id}/credentials", gone)
 
-    assert {URL} == world.create(desired(ONE)).credential_ids.keys()
+    assert {URL} == world.create(desired_vault(ONE)).credential_ids.keys()
 
 
 def test_a_404_that_is_not_genuine_is_no_proof_that_a_vault_vanished(world_of: Callable[..., World]) -> None:
@@ -460,7 +458,7 @@ def test_a_404_that_is_not_genuine_is_no_proof_that_a_vault_vanished(world_of: C
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
     world.qoder.fail_next("GET", "/vaults/*/credentials", Fault.HTML_404)
 
-    assert "could not be found out" in str(failure_of(world.create, desired(ONE)))
+    assert "could not be found out" in str(failure_of(world.create, desired_vault(ONE)))
 
 
 def slow_clock() -> datetime:
@@ -476,10 +474,10 @@ def test_qoders_own_clocks_may_differ(world_of: Callable[..., World], revision: 
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
 
     if (revision, idempotency) == ("2026-05", False):
-        failure = failure_of(world.create, desired(ONE))
+        failure = failure_of(world.create, desired_vault(ONE))
         assert f"{world.qoder.vaults[0].id}, of the same name and time, is left alone" in str(failure)
     else:
-        assert [world.create(desired(ONE)).id] == [vault.id for vault in world.qoder.vaults]
+        assert [world.create(desired_vault(ONE)).vault_id] == [vault.id for vault in world.qoder.vaults]
 
 
 def two_with_our_mark(world: World) -> None:
@@ -494,9 +492,9 @@ def test_of_two_with_our_mark_one_is_kept(world_of: Callable[..., World]) -> Non
     world = world_of("2026-07", "2026-07", idempotency=False)
     two_with_our_mark(world)
 
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
 
-    assert [recorded.id] == [vault.id for vault in world.qoder.vaults]
+    assert [recorded.vault_id] == [vault.id for vault in world.qoder.vaults]
     assert 1 == sum(line == "DELETE /vaults/V 200" for line in world.asked)
 
 
@@ -506,10 +504,10 @@ def test_of_two_with_our_mark_the_one_that_stays_is_named(world_of: Callable[...
     two_with_our_mark(world)
     world.qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN)
 
-    failure = failure_of(world.create, desired(ONE))
+    failure = failure_of(world.create, desired_vault(ONE))
 
     kept, other = sorted(vault.id for vault in world.qoder.vaults)
-    assert (kept, True) == (failure.recorded.id, f"; {other}, of the same name" in str(failure))
+    assert (kept, True) == (failure.recorded.vault_id, f"; {other}, of the same name" in str(failure))
 
 
 @pytest.mark.parametrize("idempotency", [True, False])
@@ -523,13 +521,13 @@ def test_a_create_still_in_work_is_waited_for(
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER)
 
     try:
-        recorded = world.create(desired(ONE))
+        recorded = world.create(desired_vault(ONE))
     except errors.PartialState as failure:
         assert ("2026-05", False) == (revision, idempotency)
         recorded = failure.recorded
 
     assert (2 if (revision, idempotency) == ("2026-05", False) else 1) == len(world.qoder.vaults)
-    assert recorded.id in [vault.id for vault in world.qoder.vaults]
+    assert recorded.vault_id in [vault.id for vault in world.qoder.vaults]
 
 
 def test_a_409_on_the_second_sending_is_in_work(world_of: Callable[..., World], fake_time: Any) -> None:
@@ -538,10 +536,10 @@ def test_a_409_on_the_second_sending_is_in_work(world_of: Callable[..., World], 
     world = world_of("2026-05", "2026-05", fault_delay_s=0.25)
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER)
 
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
 
     statuses = [item.status for item in world.qoder.requests if item.method == "POST"]
-    assert ([recorded.id], 409, 201) == ([vault.id for vault in world.qoder.vaults], statuses[1], statuses[-1])
+    assert ([recorded.vault_id], 409, 201) == ([vault.id for vault in world.qoder.vaults], statuses[1], statuses[-1])
 
 
 @EXPLICIT
@@ -550,7 +548,7 @@ def test_what_cannot_be_found_out_is_said(world_of: Callable[..., World], revisi
     world = world_of(revision, revision)
     world.qoder.fail_next("*", "/**", Fault.DROP_BEFORE_COMMIT, times=None)
 
-    failure = failure_of(world.create, desired(ONE))
+    failure = failure_of(world.create, desired_vault(ONE))
 
     assert isinstance(failure, errors.OutcomeUnknown)
     assert "; whether it was done could not be found out (GET /vaults: " in str(failure)
@@ -565,7 +563,7 @@ def test_a_suspect_is_named_where_the_second_sending_fails(founding: World) -> N
     founding.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
     founding.qoder.fail_next("POST", "/vaults", Fault.FORBIDDEN)
 
-    failure = failure_of(founding.create, desired(ONE))
+    failure = failure_of(founding.create, desired_vault(ONE))
 
     assert f"a vault named 'my-mcp-vault', such as {founding.qoder.vaults[0].id}, may exist" in str(failure)
 
@@ -574,7 +572,7 @@ def test_a_name_that_holds_a_secret_or_a_line_break_is_made_fit(founding: World)
     """Also our own text about a vault is one line without an access token."""
     founding.qoder.fail_next("*", "/vaults", Fault.DROP_AFTER_COMMIT, times=None)
 
-    line = line_of(founding.create, replace(desired(ONE), display_name=f"a\nb {TOKENS[0]}"))
+    line = line_of(founding.create, replace(desired_vault(ONE), display_name=f"a\nb {TOKENS[0]}"))
 
     assert "a vault named 'a b ***' may exist" in line
 
@@ -588,13 +586,13 @@ def test_equal_vaults_of_one_program_with_lost_answers(
     world = world_of(revision, revision)
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT, times=4)
     made: list[RecordedVault] = []
-    threads = [threading.Thread(target=lambda: made.append(world.create(desired(ONE)))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: made.append(world.create(desired_vault(ONE)))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert 4 == len({item.id for item in made}) == len(world.qoder.vaults)
+    assert 4 == len({item.vault_id for item in made}) == len(world.qoder.vaults)
     for vault in world.qoder.vaults:
         assert [URL] == [item.mcp_server_url for item in vault.credentials]
 
@@ -607,26 +605,24 @@ def test_a_lost_answer_to_a_credential_makes_one(
 ) -> None:
     """Added to a vault: whatever was lost, there is one credential in the end, and it is recorded."""
     world = world_of(revision, revision, **switches)
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.fail_next("POST", "/vaults/*/credentials", fault)
 
-    updated = world.update(recorded, desired(ONE, TWO))
+    updated = world.update(recorded, desired_vault(ONE, TWO))
 
     (vault,) = world.qoder.vaults
     assert {item.id: item.access_token for item in vault.credentials} == {
-        updated.credential_ids[item.mcp_server_url]: item.access_token.reveal()
-        for item in (ONE, TWO)
-        if item.access_token
+        updated.credential_ids[item.key]: item.secret.reveal() for item in (ONE, TWO) if item.secret
     }
 
 
 @pytest.mark.parametrize("fault", [*LOST, *BEFORE], ids=repr)
 def test_a_rotation_whose_refusal_is_lost_goes_on(founding: World, fault: Fault) -> None:
     """The 409 that lets the old one go first may be the response that was lost: it comes again, and is obeyed."""
-    recorded = founding.create(desired(ONE, TWO))
+    recorded = founding.create(desired_vault(ONE, TWO))
     founding.qoder.fail_next("POST", "/vaults/*/credentials", fault)
 
-    founding.update(recorded, desired(NEW_ONE, TWO))
+    founding.update(recorded, desired_vault(NEW_ONE, TWO))
 
     assert tokens_of(NEW_ONE, TWO) == founding.active
 
@@ -638,11 +634,11 @@ def test_a_rotation_that_stays_in_work_removes_nothing(
     """A 409 because the first sending is still in work does not say that the URL is taken: the old one is kept."""
     fake_time.really_s = 0.02
     world = world_of("2026-05", unique_url=unique_url, fault_delay_s=1.0)
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.clear_requests()
     world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_COMMIT_LATER)
 
-    failure = failure_of(world.update, recorded, desired(NEW_ONE))
+    failure = failure_of(world.update, recorded, desired_vault(NEW_ONE))
 
     assert isinstance(failure, errors.OutcomeUnknown)
     assert "is still in work (409 conflict_error" in str(failure)
@@ -655,14 +651,15 @@ def test_a_rotation_that_stays_in_work_removes_nothing(
 
 def test_a_credential_that_cannot_be_found_out_is_said(world: World) -> None:
     """Qoder stays away after a credential was asked for: the error names the vault and the URL."""
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_AFTER_COMMIT)
     world.qoder.fail_next("GET", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
 
-    failure = failure_of(world.update, recorded, desired(ONE, TWO))
+    failure = failure_of(world.update, recorded, desired_vault(ONE, TWO))
 
     assert str(failure).endswith(
-        f": vault {recorded.id} may hold a credential for {OTHER_URL} that is in no state: look for it, and delete it"
+        f": vault {recorded.vault_id} may hold a credential for {OTHER_URL} that is in no state: look for it, and "
+        "delete it"
     )
 
 
@@ -671,7 +668,7 @@ def test_a_refused_credential_takes_the_vault_back(current: World, fault: Fault)
     """Where one credential is not taken the vault is deleted again, and nothing is left."""
     current.qoder.fail_next("POST", "/vaults/*/credentials", fault, skip=1)
 
-    failure = failure_of(current.create, desired(ONE, TWO, THREE))
+    failure = failure_of(current.create, desired_vault(ONE, TWO, THREE))
 
     assert isinstance(failure, errors.RolledBack)
     assert [] == current.qoder.vaults
@@ -692,7 +689,7 @@ def test_the_whole_line_of_a_create_taken_back(current: World) -> None:
         "POST /vaults/vault_1/credentials: The request conflicts with the current state of the resource (409 "
         f"conflict_error, request_id req_1, host {host_of(current.qoder)}); vault vault_1 was deleted "
         "again, nothing is left"
-    ) == line_of(current.create, desired(ONE))
+    ) == line_of(current.create, desired_vault(ONE))
 
 
 @pytest.mark.parametrize("fault", [Fault.DROP_AFTER_COMMIT, Fault.ERROR_AFTER_COMMIT], ids=repr)
@@ -701,7 +698,7 @@ def test_a_rollback_whose_answer_is_lost_is_done(current: World, fault: Fault) -
     current.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN)
     current.qoder.fail_next("DELETE", "/vaults/*", fault)
 
-    assert isinstance(failure_of(current.create, desired(ONE)), errors.RolledBack)
+    assert isinstance(failure_of(current.create, desired_vault(ONE)), errors.RolledBack)
     assert [] == current.qoder.vaults
 
 
@@ -710,7 +707,7 @@ def stuck(request: pytest.FixtureRequest, current: World) -> tuple[World, Any]:
     """A vault with one of two credentials, which could not be deleted again; and the failure."""
     current.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
     current.qoder.fail_next("DELETE", "/vaults/*", request.param, times=None)
-    failure = failure_of(current.create, desired(ONE, TWO))
+    failure = failure_of(current.create, desired_vault(ONE, TWO))
     current.qoder.clear_faults()
     current.qoder.clear_requests()
     return current, failure
@@ -723,7 +720,7 @@ def test_a_rollback_that_fails_is_recorded(stuck: tuple[World, Any]) -> None:
     (vault,) = world.qoder.vaults
     assert isinstance(failure, errors.PartialState)
     assert (vault.id, (ONE,), {URL: vault.credentials[0].id}, {URL: 0}, ()) == (
-        failure.recorded.id,
+        failure.recorded.vault_id,
         failure.recorded.credentials,
         failure.recorded.credential_ids,
         failure.recorded.rotations,
@@ -739,7 +736,7 @@ def test_the_next_up_finishes_a_partial_create(stuck: tuple[World, Any]) -> None
     """Update adds what is missing, and the record is whole."""
     world, failure = stuck
 
-    recorded = world.update(failure.recorded, desired(ONE, TWO))
+    recorded = world.update(failure.recorded, desired_vault(ONE, TWO))
 
     assert ["GET /vaults/V/credentials 200", "POST /vaults/V/credentials 200"] == world.asked
     assert tokens_of(ONE, TWO) == world.active
@@ -765,7 +762,7 @@ def test_metadata_that_is_not_stored_is_refused(founding: World) -> None:
     assert (
         "metadata: this Qoder does not store metadata with a vault; remove it from the program, or use a Qoder of API "
         "revision 2026-07; vault vault_1 was deleted again, nothing is left"
-    ) == line_of(founding.create, desired(ONE, metadata={"team": "tools"}))
+    ) == line_of(founding.create, desired_vault(ONE, metadata={"team": "tools"}))
     assert [] == founding.qoder.vaults
 
 
@@ -773,14 +770,14 @@ def test_metadata_that_is_not_stored_is_not_recorded(founding: World) -> None:
     """A vault that could not be deleted again is recorded with what it has: the next diff shows the difference."""
     founding.qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN)
 
-    assert {} == failure_of(founding.create, desired(ONE, metadata={"team": "tools"})).recorded.metadata
+    assert {} == failure_of(founding.create, desired_vault(ONE, metadata={"team": "tools"})).recorded.metadata
 
 
 @pytest.mark.parametrize("metadata", [{"team": "tools"}, {}, None])
 def test_metadata_that_is_stored(world_of: Callable[..., World], metadata: dict[str, str] | None) -> None:
     """Where the response carries what was asked for, the create is done, on any revision."""
     for world in (world_of("2026-05", store_metadata=True), world_of("2026-07")):
-        recorded = world.create(desired(ONE, metadata=metadata))
+        recorded = world.create(desired_vault(ONE, metadata=metadata))
 
         stored = dict(world.qoder.vaults[0].metadata)
         assert (world.qoder.revision == "2026-07") is (stored.pop("pulumi_create_id", None) is not None)
@@ -792,7 +789,7 @@ def test_metadata_that_is_stored(world_of: Callable[..., World], metadata: dict[
 
 def test_nothing_new_is_no_drift(world: World) -> None:
     """A vault as it was recorded, and nobody else's credential in it; two reads."""
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.clear_requests()
 
     assert (replace(recorded, other_credentials={}), False) == world.read(recorded)
@@ -801,8 +798,8 @@ def test_nothing_new_is_no_drift(world: World) -> None:
 
 def test_an_archived_vault_is_drift(world: World) -> None:
     """The status shows it, on both revisions."""
-    recorded = world.create(desired(ONE))
-    world.qoder.archive_vault(recorded.id)
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.archive_vault(recorded.vault_id)
 
     found, is_drift = world.read(recorded)
 
@@ -813,8 +810,8 @@ def test_an_archived_vault_is_drift(world: World) -> None:
 
 def test_a_vault_that_is_gone(world: World) -> None:
     """Qoder's own word, where it was made: it is gone."""
-    recorded = world.create(desired(ONE))
-    world.qoder.delete_vault(recorded.id)
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.delete_vault(recorded.vault_id)
 
     assert (None, True) == world.read(recorded)
 
@@ -822,7 +819,7 @@ def test_a_vault_that_is_gone(world: World) -> None:
 @pytest.mark.parametrize("fault", [Fault.HTML_404, Fault.FOREIGN_404], ids=repr)
 def test_a_404_of_a_proxy_is_no_proof(world: World, fault: Fault) -> None:
     """A 404 that is not Qoder's own proves nothing, even if the vault is gone: nothing is dropped."""
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.fail_next("*", "/vaults/*", fault, times=None)
     base_url = world.qoder.base_url
 
@@ -844,8 +841,10 @@ def test_a_404_of_a_proxy_is_no_proof(world: World, fault: Fault) -> None:
 def test_a_404_elsewhere_is_no_proof(world: World, place: Any, act: str) -> None:
     """A vault made at one place is not gone because another place does not know it; the error names both."""
     made_at = Place(world.qoder.base_url, "ws_1") if place == "workspace" else place
-    recorded = replace(world.create(desired(ONE)), place=made_at, on_delete="archive" if act == "archive" else "delete")
-    world.qoder.delete_vault(recorded.id)
+    recorded = replace(
+        world.create(desired_vault(ONE)), place=made_at, on_delete="archive" if act == "archive" else "delete"
+    )
+    world.qoder.delete_vault(recorded.vault_id)
 
     failure = failure_of(world.read if act == "read" else world.delete, recorded)
 
@@ -855,7 +854,7 @@ def test_a_404_elsewhere_is_no_proof(world: World, place: Any, act: str) -> None
 
 def test_a_success_elsewhere_updates_the_record(world: World) -> None:
     """The same vault found at another base URL: from now on that is where it is."""
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
 
     found, is_drift = world.read(replace(recorded, place=Place("https://old.example/api", None)))
 
@@ -864,7 +863,7 @@ def test_a_success_elsewhere_updates_the_record(world: World) -> None:
 
 def test_another_revision_and_other_times_are_no_drift(world: World) -> None:
     """The service changes in place: the record follows, silently."""
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.revision = "2026-07" if world.qoder.revision == "2026-05" else "2026-05"
 
     found, is_drift = world.read(replace(recorded, created_at="", updated_at=""))
@@ -875,7 +874,7 @@ def test_another_revision_and_other_times_are_no_drift(world: World) -> None:
 
 def test_unfinished_work_is_drift(world: World) -> None:
     """A refresh erases that work stopped in the middle, so it shows what exists, and the next `up` goes on."""
-    recorded = replace(world.create(desired(ONE)), unfinished=())
+    recorded = replace(world.create(desired_vault(ONE)), unfinished=())
 
     found, is_drift = world.read(recorded)
 
@@ -886,7 +885,7 @@ def test_unfinished_work_is_drift(world: World) -> None:
 
 def test_leftovers_survive_a_refresh(world: World) -> None:
     """Ids that are still to be deleted are kept."""
-    recorded = replace(world.create(desired(ONE)), unfinished=("vcred_1",))
+    recorded = replace(world.create(desired_vault(ONE)), unfinished=("vcred_1",))
 
     found, _ = world.read(recorded)
 
@@ -897,8 +896,8 @@ def test_leftovers_survive_a_refresh(world: World) -> None:
 @pytest.mark.parametrize("how", ["delete_credential", "archive_credential"])
 def test_a_declared_credential_that_is_gone_is_drift(world: World, how: str) -> None:
     """The record is without it, so that the next `up` makes it again."""
-    recorded = world.create(desired(ONE, TWO))
-    getattr(world.qoder, how)(recorded.id, recorded.credential_ids[URL])
+    recorded = world.create(desired_vault(ONE, TWO))
+    getattr(world.qoder, how)(recorded.vault_id, recorded.credential_ids[URL])
 
     found, is_drift = world.read(recorded)
 
@@ -909,19 +908,19 @@ def test_a_declared_credential_that_is_gone_is_drift(world: World, how: str) -> 
 
 def test_another_protocol_is_drift(founding: World) -> None:
     """Somebody replaced nothing but the protocol, or the record is wrong: what Qoder shows counts."""
-    recorded = founding.create(desired(replace(ONE, protocol="sse")))
+    recorded = founding.create(desired_vault(with_protocol(ONE, "sse")))
     wrong = replace(recorded, credentials=(ONE,))
 
     found, is_drift = founding.read(wrong)
 
     assert found is not None
-    assert (["sse"], True) == ([item.protocol for item in found.credentials], is_drift)
+    assert (["sse"], True) == ([item.properties["protocol"] for item in found.credentials], is_drift)
 
 
 def test_a_foreign_credential_is_no_drift(world: World) -> None:
     """What the program did not declare is not its business."""
-    recorded = world.create(desired(ONE))
-    world.qoder.add_credential(recorded.id, THIRD_URL, "foreign")
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.add_credential(recorded.vault_id, THIRD_URL, "foreign")
 
     found, is_drift = world.read(recorded)
 
@@ -934,10 +933,10 @@ def test_a_foreign_credential_is_no_drift(world: World) -> None:
 
 def test_nothing_to_do_asks_nothing(world: World) -> None:
     """The same again, in another order, with another `on_delete`: no request."""
-    recorded = world.create(desired(ONE, TWO))
+    recorded = world.create(desired_vault(ONE, TWO))
     world.qoder.clear_requests()
 
-    updated = world.update(recorded, desired(TWO, ONE, on_delete="archive"))
+    updated = world.update(recorded, desired_vault(TWO, ONE, on_delete="archive"))
 
     assert [] == world.asked
     assert ((TWO, ONE), "archive", recorded.credential_ids) == (
@@ -967,15 +966,15 @@ def test_a_rotation(world_of: Callable[..., World], case: str) -> None:
     """One read, and the fewest writes that the revision allows. The vault's id stays, and so do the others."""
     revision, switches, writes = ROTATIONS[case]
     world = world_of(revision, **switches)
-    recorded = world.create(desired(ONE, TWO))
+    recorded = world.create(desired_vault(ONE, TWO))
     world.qoder.clear_requests()
 
-    updated = world.update(recorded, desired(NEW_ONE, TWO, rotations={URL: 1, OTHER_URL: 0}))
+    updated = world.update(recorded, desired_vault(NEW_ONE, TWO, rotations={URL: 1, OTHER_URL: 0}))
 
     assert ["GET /vaults/V/credentials 200", *writes] == world.asked
     assert tokens_of(NEW_ONE, TWO) == world.active
-    assert (recorded.id, (NEW_ONE, TWO), {URL: 1, OTHER_URL: 0}, None) == (
-        updated.id,
+    assert (recorded.vault_id, (NEW_ONE, TWO), {URL: 1, OTHER_URL: 0}, None) == (
+        updated.vault_id,
         updated.credentials,
         updated.rotations,
         updated.unfinished,
@@ -991,10 +990,10 @@ def test_a_rotation_leaves_no_gap(world_of: Callable[..., World], case: str) -> 
     """Between any two requests every declared URL has an active credential, where the API can do that."""
     revision, switches, _ = ROTATIONS[case]
     world = world_of(revision, **switches)
-    recorded = world.create(desired(ONE, TWO))
+    recorded = world.create(desired_vault(ONE, TWO))
     world.qoder.clear_requests()
 
-    world.update(recorded, desired(NEW_ONE, NEW_TWO))
+    world.update(recorded, desired_vault(NEW_ONE, NEW_TWO))
 
     assert [] == [
         (request.method, url)
@@ -1007,32 +1006,32 @@ def test_a_rotation_leaves_no_gap(world_of: Callable[..., World], case: str) -> 
 def test_a_full_vault_can_be_rotated(world_of: Callable[..., World]) -> None:
     """Where there is no room for a second one, the old one goes first."""
     world = world_of("2026-05", max_credentials=2, unique_url=False)
-    recorded = world.create(desired(ONE, TWO))
+    recorded = world.create(desired_vault(ONE, TWO))
 
-    world.update(recorded, desired(NEW_ONE, NEW_TWO))
+    world.update(recorded, desired_vault(NEW_ONE, NEW_TWO))
 
     assert tokens_of(NEW_ONE, NEW_TWO) == world.active
 
 
 def test_a_full_vault_can_change_its_urls(world: World) -> None:
     """What is removed goes first where what is added has no room."""
-    recorded = world.create(desired(*[Credential(f"https://example.com/{n}", Secret("t")) for n in range(20)]))
-    wanted = desired(*[Credential(f"https://example.com/{n}", Secret("t")) for n in range(5, 25)])
+    recorded = world.create(desired_vault(*[bearer(f"https://example.com/{n}", Secret("t")) for n in range(20)]))
+    wanted = desired_vault(*[bearer(f"https://example.com/{n}", Secret("t")) for n in range(5, 25)])
 
     world.update(recorded, wanted)
 
-    assert {item.mcp_server_url for item in wanted.credentials} == world.active.keys()
+    assert {item.key for item in wanted.credentials} == world.active.keys()
 
 
 def test_added_and_removed(world: World) -> None:
     """The vault's id stays, and the credential that stays is not touched."""
-    recorded = world.create(desired(ONE, TWO))
+    recorded = world.create(desired_vault(ONE, TWO))
     world.qoder.clear_requests()
 
-    updated = world.update(recorded, desired(TWO, THREE))
+    updated = world.update(recorded, desired_vault(TWO, THREE))
 
     assert (3, tokens_of(TWO, THREE)) == (len(world.asked), world.active)
-    assert recorded.id == updated.id
+    assert recorded.vault_id == updated.vault_id
     assert recorded.credential_ids[OTHER_URL] == updated.credential_ids[OTHER_URL]
     assert {OTHER_URL, THIRD_URL} == updated.credential_ids.keys()
 
@@ -1040,10 +1039,10 @@ def test_added_and_removed(world: World) -> None:
 def test_a_protocol_changes_where_there_is_one(world_of: Callable[..., World]) -> None:
     """On 2026-05 another credential takes its place."""
     world = world_of("2026-05", unique_url=False)
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.clear_requests()
 
-    world.update(recorded, desired(replace(ONE, protocol="sse")))
+    world.update(recorded, desired_vault(with_protocol(ONE, "sse")))
 
     assert 3 == len(world.asked)
     assert ["sse"] == [item.protocol for item in world.qoder.vaults[0].credentials]
@@ -1051,44 +1050,44 @@ def test_a_protocol_changes_where_there_is_one(world_of: Callable[..., World]) -
 
 def test_a_protocol_is_only_recorded_where_there_is_none(current: World) -> None:
     """On 2026-07 a change of it is no request."""
-    recorded = current.create(desired(ONE))
+    recorded = current.create(desired_vault(ONE))
     current.qoder.clear_requests()
 
-    updated = current.update(recorded, desired(replace(ONE, protocol="sse")))
+    updated = current.update(recorded, desired_vault(with_protocol(ONE, "sse")))
 
-    assert ([], "sse") == (current.asked, updated.credentials[0].protocol)
+    assert ([], "sse") == (current.asked, updated.credentials[0].properties["protocol"])
 
 
 def test_an_imported_credential_whose_protocol_changes(founding: World) -> None:
     """On 2026-05 another one must take its place, and its access token is not known: the line does not say "gone"."""
-    recorded = founding.create(desired(ONE))
-    imported = replace(recorded, credentials=(replace(ONE, access_token=None),))
+    recorded = founding.create(desired_vault(ONE))
+    imported = replace(recorded, credentials=(ONE.with_secret(None),))
 
     assert (
         f"another credential for {URL} must take the place of vcred_1 to change it, and its access token is not known: "
         "add it to the program"
-    ) == line_of(founding.update, imported, desired(replace(ONE, access_token=None, protocol="sse")))
+    ) == line_of(founding.update, imported, desired_vault(with_protocol(ONE.with_secret(None), "sse")))
     assert tokens_of(ONE) == founding.active
 
 
 def test_an_imported_credential_that_is_gone(founding: World) -> None:
     """It cannot be made again without its access token."""
-    recorded = founding.create(desired(ONE))
-    imported = replace(recorded, credentials=(replace(ONE, access_token=None),))
-    founding.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
+    recorded = founding.create(desired_vault(ONE))
+    imported = replace(recorded, credentials=(ONE.with_secret(None),))
+    founding.qoder.delete_credential(recorded.vault_id, recorded.credential_ids[URL])
 
     assert (f"the credential for {URL} is gone, and its access token is not known: add it to the program") == line_of(
-        founding.update, imported, desired(replace(ONE, access_token=None, protocol="sse"))
+        founding.update, imported, desired_vault(with_protocol(ONE.with_secret(None), "sse"))
     )
 
 
 @pytest.mark.parametrize("how", ["delete_credential", "archive_credential"])
 def test_a_credential_that_somebody_removed_is_made_again(world: World, how: str) -> None:
     """Rotating what is no longer there makes it anew."""
-    recorded = world.create(desired(ONE, TWO))
-    getattr(world.qoder, how)(recorded.id, recorded.credential_ids[URL])
+    recorded = world.create(desired_vault(ONE, TWO))
+    getattr(world.qoder, how)(recorded.vault_id, recorded.credential_ids[URL])
 
-    updated = world.update(recorded, desired(NEW_ONE, TWO))
+    updated = world.update(recorded, desired_vault(NEW_ONE, TWO))
 
     assert tokens_of(NEW_ONE, TWO) == world.active
     assert recorded.credential_ids[URL] != updated.credential_ids[URL]
@@ -1096,20 +1095,20 @@ def test_a_credential_that_somebody_removed_is_made_again(world: World, how: str
 
 def test_removing_what_is_gone_is_no_failure(world: World) -> None:
     """Somebody else has removed it already."""
-    recorded = world.create(desired(ONE, TWO))
-    world.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
+    recorded = world.create(desired_vault(ONE, TWO))
+    world.qoder.delete_credential(recorded.vault_id, recorded.credential_ids[URL])
 
-    assert {OTHER_URL} == world.update(recorded, desired(TWO)).credential_ids.keys()
+    assert {OTHER_URL} == world.update(recorded, desired_vault(TWO)).credential_ids.keys()
 
 
 def test_the_service_moved_on(world_of: Callable[..., World]) -> None:
     """A vault made on 2026-05 is rotated in place once the service has become 2026-07: the response's shape counts."""
     world = world_of("2026-05")
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.revision = "2026-07"
     world.qoder.clear_requests()
 
-    updated = world.update(recorded, desired(NEW_ONE))
+    updated = world.update(recorded, desired_vault(NEW_ONE))
 
     assert ["GET /vaults/V/credentials 200", "POST /vaults/V/credentials/C 200"] == world.asked
     assert R07 is updated.api_revision
@@ -1118,11 +1117,11 @@ def test_the_service_moved_on(world_of: Callable[..., World]) -> None:
 def test_the_service_moved_on_and_the_vault_is_empty(world_of: Callable[..., World]) -> None:
     """Also where no credential is left whose shape could tell."""
     world = world_of("2026-05")
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.revision = "2026-07"
-    world.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
+    world.qoder.delete_credential(recorded.vault_id, recorded.credential_ids[URL])
 
-    world.update(recorded, desired(NEW_ONE))
+    world.update(recorded, desired_vault(NEW_ONE))
 
     assert tokens_of(NEW_ONE) == world.active
 
@@ -1132,11 +1131,11 @@ def test_the_service_moved_on_and_the_vault_is_empty(world_of: Callable[..., Wor
 
 def test_a_foreign_credential_with_the_url_is_named_and_not_touched(world: World) -> None:
     """409 on adding: only what we recorded is ever deleted; the error names the other, and says what to do."""
-    recorded = world.create(desired(ONE))
-    foreign = world.qoder.add_credential(recorded.id, OTHER_URL, "foreign-token")
+    recorded = world.create(desired_vault(ONE))
+    foreign = world.qoder.add_credential(recorded.vault_id, OTHER_URL, "foreign-token")
     before = world.qoder.vaults
 
-    failure = failure_of(world.update, recorded, desired(ONE, TWO))
+    failure = failure_of(world.update, recorded, desired_vault(ONE, TWO))
 
     assert before == world.qoder.vaults
     assert not isinstance(failure, errors.PartialState)
@@ -1148,20 +1147,20 @@ def test_a_foreign_credential_with_the_url_is_named_and_not_touched(world: World
 
 def test_a_foreign_credential_is_not_removed_to_make_room(world: World) -> None:
     """Ours was replaced by somebody's: rotating it does not delete theirs."""
-    recorded = world.create(desired(ONE))
-    world.qoder.delete_credential(recorded.id, recorded.credential_ids[URL])
-    foreign = world.qoder.add_credential(recorded.id, URL, "foreign-token")
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.delete_credential(recorded.vault_id, recorded.credential_ids[URL])
+    foreign = world.qoder.add_credential(recorded.vault_id, URL, "foreign-token")
 
-    assert foreign.id in str(failure_of(world.update, recorded, desired(NEW_ONE)))
+    assert foreign.id in str(failure_of(world.update, recorded, desired_vault(NEW_ONE)))
     assert {URL: "foreign-token"} == world.active
 
 
 def test_foreign_credentials_stay_beside_ours(world: World) -> None:
     """Adding, rotating and removing leave what the program did not declare."""
-    recorded = world.create(desired(ONE, TWO))
-    world.qoder.add_credential(recorded.id, "https://example.com/foreign", "foreign-token")
+    recorded = world.create(desired_vault(ONE, TWO))
+    world.qoder.add_credential(recorded.vault_id, "https://example.com/foreign", "foreign-token")
 
-    world.update(recorded, desired(NEW_ONE, THREE))
+    world.update(recorded, desired_vault(NEW_ONE, THREE))
 
     assert {**tokens_of(NEW_ONE, THREE), "https://example.com/foreign": "foreign-token"} == world.active
 
@@ -1169,10 +1168,10 @@ def test_foreign_credentials_stay_beside_ours(world: World) -> None:
 def test_where_two_are_allowed_a_foreign_one_stays(world_of: Callable[..., World]) -> None:
     """A foreign credential with our URL, where the API allows two, stays beside ours through a rotation."""
     world = world_of("2026-05", unique_url=False)
-    recorded = world.create(desired(ONE))
-    foreign = world.qoder.add_credential(recorded.id, URL, "foreign-token")
+    recorded = world.create(desired_vault(ONE))
+    foreign = world.qoder.add_credential(recorded.vault_id, URL, "foreign-token")
 
-    updated = world.update(recorded, desired(NEW_ONE))
+    updated = world.update(recorded, desired_vault(NEW_ONE))
 
     (vault,) = world.qoder.vaults
     assert {foreign.id: "foreign-token", updated.credential_ids[URL]: "mcp-canary-one-next"} == {
@@ -1184,10 +1183,10 @@ def test_where_two_are_allowed_a_foreign_one_stays(world_of: Callable[..., World
 def test_an_archived_vault_keeps_its_credentials(world_of: Callable[..., World], unique_url: bool) -> None:
     """A 409 because the vault is archived is no want of room: nothing is deleted for it."""
     world = world_of("2026-05", unique_url=unique_url)
-    recorded = world.create(desired(ONE))
-    world.qoder.archive_vault(recorded.id)
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.archive_vault(recorded.vault_id)
 
-    failure_of(world.update, recorded, desired(NEW_ONE))
+    failure_of(world.update, recorded, desired_vault(NEW_ONE))
 
     assert tokens_of(ONE) == world.active
 
@@ -1197,10 +1196,10 @@ def test_an_archived_vault_keeps_its_credentials(world_of: Callable[..., World],
 
 def test_a_first_step_that_fails_changes_nothing(world: World) -> None:
     """Nothing was done, so the record stays as it is, and the error is the API's."""
-    recorded = world.create(desired(ONE, TWO))
+    recorded = world.create(desired_vault(ONE, TWO))
     world.qoder.fail_next("POST", "/vaults/*/**", Fault.FORBIDDEN)
 
-    failure = failure_of(world.update, recorded, desired(NEW_ONE, TWO))
+    failure = failure_of(world.update, recorded, desired_vault(NEW_ONE, TWO))
 
     assert isinstance(failure, errors.Forbidden)
     assert tokens_of(ONE, TWO) == world.active
@@ -1208,10 +1207,10 @@ def test_a_first_step_that_fails_changes_nothing(world: World) -> None:
 
 def test_a_later_step_that_fails_says_what_was_done(current: World) -> None:
     """The record holds the new access token of what was rotated and the old one of what was not."""
-    recorded = current.create(desired(ONE, TWO))
+    recorded = current.create(desired_vault(ONE, TWO))
     current.qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.FORBIDDEN, skip=1)
 
-    failure = failure_of(current.update, recorded, desired(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
+    failure = failure_of(current.update, recorded, desired_vault(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
 
     assert isinstance(failure, errors.PartialState)
     assert ((NEW_ONE, TWO), recorded.credential_ids, ()) == (
@@ -1220,12 +1219,12 @@ def test_a_later_step_that_fails_says_what_was_done(current: World) -> None:
         failure.recorded.unfinished,
     )
     assert str(failure).endswith(
-        f"; done before: rotated {recorded.credential_ids[URL]} for {URL}; vault {recorded.id} stays, and the next "
-        "pulumi up does the rest"
+        f"; done before: rotated {recorded.credential_ids[URL]} for {URL}; vault {recorded.vault_id} stays, and the "
+        "next pulumi up does the rest"
     )
 
     current.qoder.clear_requests()
-    finished = current.update(failure.recorded, desired(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
+    finished = current.update(failure.recorded, desired_vault(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
     assert ["GET /vaults/V/credentials 200", "POST /vaults/V/credentials/C 200"] == current.asked
     assert tokens_of(NEW_ONE, NEW_TWO) == current.active
     assert ((NEW_ONE, NEW_TWO), {URL: 1, OTHER_URL: 1}, None) == (
@@ -1238,10 +1237,10 @@ def test_a_later_step_that_fails_says_what_was_done(current: World) -> None:
 def test_an_old_credential_that_stays_is_remembered(world_of: Callable[..., World]) -> None:
     """On 2026-05 the new one is there and the old one could not be deleted: the next `up` deletes it, and only it."""
     world = world_of("2026-05", unique_url=False)
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.fail_next("DELETE", "/vaults/*/credentials/*", Fault.FORBIDDEN)
 
-    failure = failure_of(world.update, recorded, desired(NEW_ONE))
+    failure = failure_of(world.update, recorded, desired_vault(NEW_ONE))
 
     old_id = recorded.credential_ids[URL]
     assert (old_id,) == failure.recorded.unfinished
@@ -1249,7 +1248,7 @@ def test_an_old_credential_that_stays_is_remembered(world_of: Callable[..., Worl
     assert old_id != failure.recorded.credential_ids[URL]
 
     world.qoder.clear_requests()
-    finished = world.update(failure.recorded, desired(NEW_ONE))
+    finished = world.update(failure.recorded, desired_vault(NEW_ONE))
     assert ["GET /vaults/V/credentials 200", "DELETE /vaults/V/credentials/C 204"] == world.asked
     assert (None, failure.recorded.credential_ids) == (finished.unfinished, finished.credential_ids)
     assert [finished.credential_ids[URL]] == [item.id for item in world.qoder.vaults[0].credentials]
@@ -1257,17 +1256,17 @@ def test_an_old_credential_that_stays_is_remembered(world_of: Callable[..., Worl
 
 def test_a_former_access_token_is_put_back(founding: World) -> None:
     """On 2026-05 the old one had to go first, and the new one was not taken: agents keep what they had."""
-    recorded = founding.create(desired(ONE, TWO))
+    recorded = founding.create(desired_vault(ONE, TWO))
     founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
 
-    failure = failure_of(founding.update, recorded, desired(NEW_ONE, TWO))
+    failure = failure_of(founding.update, recorded, desired_vault(NEW_ONE, TWO))
 
     assert isinstance(failure, errors.PartialState)
     assert tokens_of(ONE, TWO) == founding.active
     assert (ONE, TWO) == failure.recorded.credentials
     assert f"put the former access token for {URL} back, as {failure.recorded.credential_ids[URL]}" in str(failure)
 
-    founding.update(failure.recorded, desired(NEW_ONE, TWO))
+    founding.update(failure.recorded, desired_vault(NEW_ONE, TWO))
     assert tokens_of(NEW_ONE, TWO) == founding.active
 
 
@@ -1278,71 +1277,71 @@ def test_a_former_access_token_is_put_back_though_that_answer_is_lost(
 ) -> None:
     """What was put back is recorded, so that the next `up` rotates it."""
     world = world_of("2026-05", idempotency=idempotency)
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
     world.qoder.fail_next("POST", "/vaults/*/credentials", fault, skip=2)
 
-    failure = failure_of(world.update, recorded, desired(NEW_ONE))
+    failure = failure_of(world.update, recorded, desired_vault(NEW_ONE))
 
     (credential,) = world.qoder.vaults[0].credentials
     assert ({URL: credential.id}, (ONE,)) == (failure.recorded.credential_ids, failure.recorded.credentials)
-    world.update(failure.recorded, desired(NEW_ONE))
+    world.update(failure.recorded, desired_vault(NEW_ONE))
     assert tokens_of(NEW_ONE) == world.active
 
 
 def test_what_is_found_may_be_the_successor(founding: World) -> None:
     """Both answers were lost: which of the two access tokens Qoder has is not known, and the next `up` sends it."""
-    recorded = founding.create(desired(ONE))
+    recorded = founding.create(desired_vault(ONE))
     founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT, skip=1)
     founding.qoder.fail_next("GET", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
     founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_AFTER_COMMIT, skip=2)
 
-    failure = failure_of(founding.update, recorded, desired(NEW_ONE))
+    failure = failure_of(founding.update, recorded, desired_vault(NEW_ONE))
 
-    assert (replace(ONE, access_token=None),) == failure.recorded.credentials
-    founding.update(failure.recorded, desired(NEW_ONE))
+    assert (ONE.with_secret(None),) == failure.recorded.credentials
+    founding.update(failure.recorded, desired_vault(NEW_ONE))
     assert tokens_of(NEW_ONE) == founding.active
 
 
 def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) -> None:
     """The old one had to go first, and neither the new one nor the old one was taken: the record is without it."""
-    recorded = founding.create(desired(ONE, TWO))
+    recorded = founding.create(desired_vault(ONE, TWO))
     founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1, times=2)
 
-    failure = failure_of(founding.update, recorded, desired(NEW_ONE, TWO))
+    failure = failure_of(founding.update, recorded, desired_vault(NEW_ONE, TWO))
 
     assert isinstance(failure, errors.PartialState)
     assert ((TWO,), {OTHER_URL}) == (failure.recorded.credentials, failure.recorded.credential_ids.keys())
     assert (
         f"; done before: deleted {recorded.credential_ids[URL]}; the former access token for {URL} could not be put "
-        f"back (POST /vaults/{recorded.id}/credentials: The API token has no permission for this operation (403 "
+        f"back (POST /vaults/{recorded.vault_id}/credentials: The API token has no permission for this operation (403 "
     ) in str(failure)
-    assert f"); vault {recorded.id} stays, and the next pulumi up does the rest" in str(failure)
+    assert f"); vault {recorded.vault_id} stays, and the next pulumi up does the rest" in str(failure)
 
-    founding.update(failure.recorded, desired(NEW_ONE, TWO))
+    founding.update(failure.recorded, desired_vault(NEW_ONE, TWO))
     assert tokens_of(NEW_ONE, TWO) == founding.active
 
 
 def test_a_rotation_that_nobody_answered_is_sent_again(current: World) -> None:
     """Which access token Qoder has is not known, so the record has none: any program's is different, and is sent."""
-    recorded = current.create(desired(ONE, TWO))
+    recorded = current.create(desired_vault(ONE, TWO))
     current.qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.DROP_AFTER_COMMIT)
     current.qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.RATE_LIMITED_ABSURD, times=2)
 
-    failure = failure_of(current.update, recorded, desired(NEW_ONE, TWO))
+    failure = failure_of(current.update, recorded, desired_vault(NEW_ONE, TWO))
 
     assert isinstance(failure, errors.PartialState)
-    assert (replace(ONE, access_token=None), TWO) == failure.recorded.credentials
-    current.update(failure.recorded, desired(ONE, TWO))  # the program went back
+    assert (ONE.with_secret(None), TWO) == failure.recorded.credentials
+    current.update(failure.recorded, desired_vault(ONE, TWO))  # the program went back
     assert tokens_of(ONE, TWO) == current.active
 
 
 def test_what_was_rotated_is_counted_where_a_later_step_fails(current: World) -> None:
     """The count of a rotated access token goes up with it, so that a refresh in between does not lose one."""
-    recorded = current.create(desired(ONE, TWO))
+    recorded = current.create(desired_vault(ONE, TWO))
     current.qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.FORBIDDEN, skip=1)
 
-    failure = failure_of(current.update, recorded, desired(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
+    failure = failure_of(current.update, recorded, desired_vault(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
 
     assert {URL: 1, OTHER_URL: 0} == failure.recorded.rotations
 
@@ -1355,8 +1354,8 @@ def test_the_record_is_the_truth_wherever_it_stops(world_of: Callable[..., World
         for request in range(8)
     ]:
         world = world_of(revision, **switches)
-        recorded = world.create(desired(ONE, TWO))
-        wanted = desired(NEW_ONE, THREE)
+        recorded = world.create(desired_vault(ONE, TWO))
+        wanted = desired_vault(NEW_ONE, THREE)
         world.qoder.fail_next("*", "/vaults/*/**", Fault.FORBIDDEN, skip=request)
         try:
             world.update(recorded, wanted)
@@ -1367,11 +1366,7 @@ def test_the_record_is_the_truth_wherever_it_stops(world_of: Callable[..., World
             left = recorded
         (vault,) = world.qoder.vaults
         held = {item.id: item.access_token for item in vault.credentials}
-        known = {
-            left.credential_ids[item.mcp_server_url]: item.access_token.reveal()
-            for item in left.credentials
-            if item.access_token
-        }
+        known = {left.credential_ids[item.key]: item.secret.reveal() for item in left.credentials if item.secret}
         assert known == {id_: token for id_, token in held.items() if id_ not in (left.unfinished or ())}, revision
 
         world.update(left, wanted)
@@ -1381,13 +1376,13 @@ def test_the_record_is_the_truth_wherever_it_stops(world_of: Callable[..., World
 
 def test_a_vault_that_is_gone_is_said_to_be(world: World) -> None:
     """An update of a vault that somebody deleted: the line says what to run."""
-    recorded = world.create(desired(ONE))
-    world.qoder.delete_vault(recorded.id)
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.delete_vault(recorded.vault_id)
 
     assert (
         "GET /vaults/vault_1/credentials: Vault 'vault_1' was not found (404 not_found_error, request_id req_1, "
         f"host {host_of(world.qoder)}): vault vault_1 is gone; run pulumi refresh, then pulumi up makes it anew"
-    ) == line_of(world.update, recorded, desired(NEW_ONE))
+    ) == line_of(world.update, recorded, desired_vault(NEW_ONE))
 
 
 # Delete
@@ -1395,7 +1390,7 @@ def test_a_vault_that_is_gone_is_said_to_be(world: World) -> None:
 
 def test_delete(world: World) -> None:
     """One read, one write, and the vault is gone; a second time is success, too: neither list nor vault is there."""
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.clear_requests()
 
     world.delete(recorded)
@@ -1412,7 +1407,7 @@ def test_archive(world_of: Callable[..., World], archive_again: int) -> None:
     """With `on_delete="archive"` the vault stays, archived; a second time is success, whatever the response."""
     for revision in ("2026-05", "2026-07"):
         world = world_of(revision, archive_again=archive_again)
-        recorded = world.create(desired(ONE, on_delete="archive"))
+        recorded = world.create(desired_vault(ONE, on_delete="archive"))
 
         world.delete(recorded)
         world.delete(recorded)
@@ -1422,8 +1417,8 @@ def test_archive(world_of: Callable[..., World], archive_again: int) -> None:
 
 def test_an_archived_vault_can_be_deleted(world: World) -> None:
     """What somebody archived is deleted where `on_delete` says so."""
-    recorded = world.create(desired(ONE))
-    world.qoder.archive_vault(recorded.id)
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.archive_vault(recorded.vault_id)
 
     world.delete(recorded)
 
@@ -1432,8 +1427,8 @@ def test_an_archived_vault_can_be_deleted(world: World) -> None:
 
 def test_archiving_what_is_gone_is_success(world: World) -> None:
     """Nothing is left to archive."""
-    recorded = world.create(desired(ONE, on_delete="archive"))
-    world.qoder.delete_vault(recorded.id)
+    recorded = world.create(desired_vault(ONE, on_delete="archive"))
+    world.qoder.delete_vault(recorded.vault_id)
 
     world.delete(recorded)
 
@@ -1442,7 +1437,7 @@ def test_archiving_what_is_gone_is_success(world: World) -> None:
 @pytest.mark.parametrize("fault", [Fault.DROP_AFTER_COMMIT, Fault.ERROR_AFTER_COMMIT, Fault.RATE_LIMITED], ids=repr)
 def test_a_lost_answer_to_a_delete_is_asked_again(world: World, on_delete: str, fault: Fault) -> None:
     """The second request finds it done: 404 or 409 after a retry is success."""
-    recorded = world.create(desired(ONE, on_delete=on_delete))
+    recorded = world.create(desired_vault(ONE, on_delete=on_delete))
     world.qoder.fail_next("*", "/vaults/**", fault)
 
     world.delete(recorded)
@@ -1452,7 +1447,7 @@ def test_a_lost_answer_to_a_delete_is_asked_again(world: World, on_delete: str, 
 
 def test_a_delete_that_conflicts_is_an_error(world: World) -> None:
     """409 is success for an archive only."""
-    recorded = world.create(desired(ONE))
+    recorded = world.create(desired_vault(ONE))
     world.qoder.fail_next("DELETE", "/vaults/*", Fault.CONFLICT)
 
     assert isinstance(failure_of(world.delete, recorded), errors.Conflict)
@@ -1460,7 +1455,7 @@ def test_a_delete_that_conflicts_is_an_error(world: World) -> None:
 
 def test_an_archive_that_conflicts_for_another_reason_is_an_error(world: World) -> None:
     """Only what is archived counts as archived: a 409 for anything else must not lose the vault."""
-    recorded = world.create(desired(ONE, on_delete="archive"))
+    recorded = world.create(desired_vault(ONE, on_delete="archive"))
     world.qoder.fail_next("POST", "/vaults/*/archive", Fault.CONFLICT)
 
     assert isinstance(failure_of(world.delete, recorded), errors.Conflict)
@@ -1478,13 +1473,13 @@ def test_look_up(world: World) -> None:
     found = world.look_up(vault.id)
 
     assert (vault.id, "theirs", {}, "active", {URL: made[0].id, OTHER_URL: made[1].id}) == (
-        found.id,
+        found.vault_id,
         found.display_name,
         found.metadata,
         found.status,
         found.credential_ids,
     )
-    assert [None, None] == [item.access_token for item in found.credentials]
+    assert [None, None] == [item.secret for item in found.credentials]
 
 
 def test_look_up_of_an_archived_vault(world: World) -> None:

@@ -3,79 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from records import R05, R07, bearer, observed, recorded_vault, with_protocol
 
-from pulumi_qoder_vault.lifecycle.diff import Difference, Kind, diff
+from pulumi_qoder_vault.lifecycle.differences import Change, Difference
+from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN
 from pulumi_qoder_vault.lifecycle.model import (
-    UNKNOWN,
     Credential,
-    DesiredVault,
+    DesiredSet,
     ObservedCredential,
     Place,
     RecordedVault,
     Revision,
 )
 from pulumi_qoder_vault.lifecycle.plan import Op, Step, plan
+from pulumi_qoder_vault.lifecycle.vault.diff import diff
 from pulumi_qoder_vault.secret import Secret
 
-R05, R07 = Revision.R2026_05, Revision.R2026_07
 URLS = [f"https://{letter}.example/mcp" for letter in "abcd"]
 
 credentials = st.lists(
     st.builds(
-        Credential,
+        bearer,
         st.sampled_from(URLS),
         st.sampled_from(["one", "two", "three"]).map(Secret),
         st.sampled_from(["sse", "streamable_http"]),
     ),
-    unique_by=lambda item: item.mcp_server_url,
+    unique_by=lambda item: item.key,
     max_size=4,
 ).map(tuple)
 revisions = st.sampled_from([R05, R07])
 
 
 def recorded_with(items: Sequence[Credential], **fields: object) -> RecordedVault:
-    return replace(
-        RecordedVault(
-            id="vault_1",
-            display_name="v",
-            metadata={},
-            on_delete="delete",
-            place=Place("https://qoder.example", None),
-            status="active",
-            credentials=tuple(items),
-            credential_ids={item.mcp_server_url: f"vcred_{item.mcp_server_url[8]}" for item in items},
-            rotations={item.mcp_server_url: 0 for item in items},
-            created_at="",
-            updated_at="",
-            api_revision=R05,
-        ),
-        **fields,
-    )
+    return recorded_vault(*items, **fields)
 
 
 def observed_of(recorded: RecordedVault, revision: Revision) -> list[ObservedCredential]:
-    return [
-        ObservedCredential(
-            recorded.credential_ids[item.mcp_server_url],
-            item.mcp_server_url,
-            item.protocol,
-            item.type,
-            is_active=True,
-            created_at="",
-            revision=revision,
-        )
-        for item in recorded.credentials
-    ]
+    return [observed(recorded.credential_ids[item.key], item.key, revision) for item in recorded.credentials]
 
 
 def inputs_of(items: Sequence[Credential], **fields: object) -> dict[str, object]:
     given_ = [
-        {"mcp_server_url": item.mcp_server_url, "access_token": item.access_token, "protocol": item.protocol}
+        {"mcp_server_url": item.key, "access_token": item.secret, "protocol": item.properties["protocol"]}
         for item in items
     ]
     return {"display_name": "v", "on_delete": "delete", "credentials": given_, **fields}
@@ -85,7 +58,7 @@ def carried_out(
     steps: Sequence[Step], recorded: RecordedVault, revision: Revision
 ) -> tuple[dict[str, tuple[str, Credential]], list[set[str]]]:
     """What is there afterwards, by id; and which URLs had a credential after each step."""
-    there = {recorded.credential_ids[item.mcp_server_url]: item for item in recorded.credentials}
+    there = {recorded.credential_ids[item.key]: item for item in recorded.credentials}
     had = []
     for number, step in enumerate(steps):
         if step.op is Op.CREATE:
@@ -97,8 +70,8 @@ def carried_out(
             there[str(step.credential_id)] = step.credential
         else:
             del there[str(step.credential_id)]
-        had.append({item.mcp_server_url for item in there.values()})
-    return {item.mcp_server_url: (id_, item) for id_, item in there.items()}, had
+        had.append({item.key for item in there.values()})
+    return {item.key: (id_, item) for id_, item in there.items()}, had
 
 
 @given(credentials, credentials, revisions)
@@ -108,12 +81,10 @@ def test_the_plan_carried_out_gives_what_is_desired(
     """Exactly the desired URLs with the desired access tokens; on 2026-05 with the desired protocols, too."""
     recorded = recorded_with(before)
 
-    steps = plan(recorded, DesiredVault("v", after), observed_of(recorded, revision), revision)
+    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, revision), revision)
 
     there, _ = carried_out(steps, recorded, revision)
-    assert {item.mcp_server_url: item.access_token for item in after} == {
-        url: item.access_token for url, (_, item) in there.items()
-    }
+    assert {item.key: item.secret for item in after} == {url: item.secret for url, (_, item) in there.items()}
     if revision is R05:
         assert set(after) == {item for _, item in there.values()}
 
@@ -124,9 +95,9 @@ def test_no_order_of_steps_leaves_a_url_without_a_credential(
 ) -> None:
     """What was there and shall be there is there after every step."""
     recorded = recorded_with(before)
-    stays = {item.mcp_server_url for item in before} & {item.mcp_server_url for item in after}
+    stays = {item.key for item in before} & {item.key for item in after}
 
-    steps = plan(recorded, DesiredVault("v", after), observed_of(recorded, revision), revision)
+    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, revision), revision)
 
     _, had = carried_out(steps, recorded, revision)
     assert [] == [stays - urls for urls in had if not stays <= urls]
@@ -138,14 +109,14 @@ def test_what_does_not_change_has_no_step(
 ) -> None:
     """No write for a credential that is as it was, nor for one that the program never declared."""
     recorded = recorded_with(before)
-    foreign = ObservedCredential("vcred_foreign", URLS[0], None, "static_bearer", True, "", revision)
+    foreign = observed("vcred_foreign", URLS[0], revision)
     same = set(before) & set(after)
 
-    steps = plan(recorded, DesiredVault("v", after), [*observed_of(recorded, revision), foreign], revision)
+    steps = plan(recorded, DesiredSet(credentials=after), [*observed_of(recorded, revision), foreign], revision)
 
     touched = {step.credential_id for step in steps}
     assert "vcred_foreign" not in touched
-    assert set() == touched & {recorded.credential_ids[item.mcp_server_url] for item in same}
+    assert set() == touched & {recorded.credential_ids[item.key] for item in same}
 
 
 @given(credentials, st.randoms(), revisions)
@@ -156,7 +127,7 @@ def test_equal_vaults_need_nothing(items: tuple[Credential, ...], random: object
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
     assert Difference(is_change=False) == diff(recorded, inputs_of(shuffled))
-    assert () == plan(recorded, DesiredVault("v", tuple(shuffled)), observed_of(recorded, revision), revision)
+    assert () == plan(recorded, DesiredSet(credentials=tuple(shuffled)), observed_of(recorded, revision), revision)
 
 
 @given(credentials, credentials)
@@ -164,7 +135,7 @@ def test_diff_and_plan_agree(before: tuple[Credential, ...], after: tuple[Creden
     """On 2026-05, where everything is sent: there is a difference exactly if there is something to be done."""
     recorded = recorded_with(before)
 
-    steps = plan(recorded, DesiredVault("v", after), observed_of(recorded, R05), R05)
+    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, R05), R05)
 
     assert bool(steps) is diff(recorded, inputs_of(after)).is_change
 
@@ -205,7 +176,7 @@ def test_what_forces_another_vault(expected: tuple[str, ...], fields: dict, reco
 def test_what_forces_no_other_vault() -> None:
     """`on_delete` is recorded; times, revision and place are no difference."""
     archives = diff(recorded_with(()), inputs_of((), on_delete="archive"))
-    assert Difference(is_change=True, details={("on_delete",): Kind.UPDATE}) == archives
+    assert Difference(is_change=True, details={("on_delete",): Change.UPDATE}) == archives
     archived = recorded_with((), status="archived")
     assert Difference(is_change=False) == diff(archived, inputs_of((), status="archived")), "a second refresh"
     moved = recorded_with((), created_at="2026-01-01T00:00:00Z", api_revision=R07, place=Place("https://other", "ws"))
@@ -214,43 +185,43 @@ def test_what_forces_no_other_vault() -> None:
 
 def test_unfinished_work_is_a_change_that_inputs_do_not_show() -> None:
     """A refresh in between forgets nothing: leftovers are deleted, and nothing else."""
-    one = Credential(URLS[0], Secret("one"))
+    one = bearer(URLS[0], Secret("one"))
     recorded = recorded_with([one], unfinished=("vcred_left", "vcred_gone"))
-    left = ObservedCredential("vcred_left", URLS[0], None, "static_bearer", True, "", R05)
+    left = observed("vcred_left", URLS[0], R05)
 
     assert Difference(is_change=True, is_hidden=True) == diff(recorded, inputs_of([one]))
-    steps = plan(recorded, DesiredVault("v", (one,)), [*observed_of(recorded, R05), left], R05)
+    steps = plan(recorded, DesiredSet(credentials=(one,)), [*observed_of(recorded, R05), left], R05)
     assert [(Op.DELETE, "vcred_left")] == [(step.op, step.credential_id) for step in steps]
 
 
 def test_every_change_is_told_by_its_path() -> None:
     """The index is that of the new list, for a removal that of the old one; a rotation is a count that goes up."""
-    a, b, c = (Credential(url, Secret("one")) for url in URLS[:3])
+    a, b, c = (bearer(url, Secret("one")) for url in URLS[:3])
     desired = inputs_of(
-        [replace(b, access_token=Secret("two"), protocol="sse"), Credential(URLS[3], Secret("one")), c],
+        [with_protocol(b.with_secret(Secret("two")), "sse"), bearer(URLS[3], Secret("one")), c],
         rotations={URLS[1]: 1, URLS[2]: 0, URLS[3]: 0},
         metadata={"team": "tools", "old": "1"},
     )
 
     assert {
-        ("metadata", "team"): Kind.UPDATE,
-        ("metadata", "gone"): Kind.DELETE,
-        ("credentials", 0, "access_token"): Kind.UPDATE,
-        ("credentials", 0, "protocol"): Kind.UPDATE,
-        ("credentials", 1): Kind.ADD,
-        ("credentials", 0): Kind.DELETE,
-        ("rotations", URLS[0]): Kind.DELETE,
-        ("rotations", URLS[1]): Kind.UPDATE,
-        ("rotations", URLS[3]): Kind.ADD,
+        ("metadata", "team"): Change.UPDATE,
+        ("metadata", "gone"): Change.DELETE,
+        ("credentials", 0, "access_token"): Change.UPDATE,
+        ("credentials", 0, "protocol"): Change.UPDATE,
+        ("credentials", 1): Change.ADD,
+        ("credentials", 0): Change.DELETE,
+        ("rotations", URLS[0]): Change.DELETE,
+        ("rotations", URLS[1]): Change.UPDATE,
+        ("rotations", URLS[3]): Change.ADD,
     } == diff(recorded_with([a, b, c], metadata={"team": "t", "old": "1", "gone": ""}), desired).details
 
 
 def test_an_access_token_that_is_not_given_is_no_change() -> None:
     """After an import Qoder's stays; filled in, it is sent."""
-    imported = recorded_with([Credential(URLS[0], None)])
+    imported = recorded_with([bearer(URLS[0], None)])
 
-    assert Difference(is_change=False) == diff(imported, inputs_of([Credential(URLS[0], None)]))
-    filled = [Credential(URLS[0], Secret("one"))]
-    assert {("credentials", 0, "access_token"): Kind.ADD} == diff(imported, inputs_of(filled)).details
-    steps = plan(imported, DesiredVault("v", tuple(filled)), observed_of(imported, R07), R07)
+    assert Difference(is_change=False) == diff(imported, inputs_of([bearer(URLS[0], None)]))
+    filled = [bearer(URLS[0], Secret("one"))]
+    assert {("credentials", 0, "access_token"): Change.ADD} == diff(imported, inputs_of(filled)).details
+    steps = plan(imported, DesiredSet(credentials=tuple(filled)), observed_of(imported, R07), R07)
     assert [Op.UPDATE] == [step.op for step in steps]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pulumi_qoder_vault import properties
 from pulumi_qoder_vault.errors import NewerState
+from pulumi_qoder_vault.resources import credential, vault
+from pulumi_qoder_vault.resources.states import read_inputs
 
 SAID = "it was written by a newer pulumi-qoder-vault; upgrade. Nothing was sent"
 VAULT = {
@@ -50,7 +51,7 @@ CREDENTIAL = {
 def test_a_vault_with_an_unknown_word(name: str, value: Any) -> None:
     """The name of the property, never its value: it may be anything."""
     with pytest.raises(NewerState, match=SAID) as refused:
-        properties.to_recorded("vault_1", {**VAULT, name: value})
+        vault.to_recorded("vault_1", {**VAULT, name: value})
     assert str(value) not in str(refused.value)
 
 
@@ -66,14 +67,14 @@ def test_a_vault_with_an_unknown_word(name: str, value: Any) -> None:
 def test_a_credential_with_an_unknown_word(name: str, value: Any) -> None:
     """Likewise."""
     with pytest.raises(NewerState, match=SAID):
-        properties.to_recorded_credential({**CREDENTIAL, name: value})
+        credential.to_recorded({**CREDENTIAL, name: value})
 
 
 @pytest.mark.parametrize("name", ["on_delete", "api_revision", "status", "rotations", "credential_ids", "metadata"])
 def test_a_state_that_lacks_a_key_has_its_default(name: str) -> None:
     """An older version did not write it."""
-    recorded = properties.to_recorded("vault_1", {key: value for key, value in VAULT.items() if key != name})
-    whole = properties.to_recorded("vault_1", VAULT)
+    recorded = vault.to_recorded("vault_1", {key: value for key, value in VAULT.items() if key != name})
+    whole = vault.to_recorded("vault_1", VAULT)
     assert {"on_delete": None, "api_revision": "2026-05", "status": "active"}.get(name, {}) == (
         getattr(recorded, name) if name != "credential_ids" else recorded.credential_ids
     )
@@ -94,14 +95,14 @@ def test_a_state_that_lacks_a_key_has_its_default(name: str) -> None:
 def test_a_vault_of_another_shape(odd: dict[str, Any]) -> None:
     """One line, in every call that reads it, and no internal error."""
     with pytest.raises(NewerState, match=SAID):
-        properties.to_recorded("vault_1", {**VAULT, **odd})
+        vault.to_recorded("vault_1", {**VAULT, **odd})
     if "unfinished" not in odd:
         with pytest.raises(NewerState, match=SAID):
-            properties.to_recorded_inputs({**VAULT, **odd})
+            read_inputs({**VAULT, **odd})
 
 
 @pytest.mark.parametrize("name", ["vault_id", "credential_id"])
 def test_a_credential_that_lacks_its_ids(name: str) -> None:
     """Likewise."""
     with pytest.raises(NewerState, match=SAID):
-        properties.to_recorded_credential({key: value for key, value in CREDENTIAL.items() if key != name})
+        credential.to_recorded({key: value for key, value in CREDENTIAL.items() if key != name})

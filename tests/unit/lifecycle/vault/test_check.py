@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_qoder_vault.lifecycle.check import check, complete
-from pulumi_qoder_vault.lifecycle.model import UNKNOWN
+from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN
+from pulumi_qoder_vault.lifecycle.vault.check import check, complete
 from pulumi_qoder_vault.secret import Secret
 
 URL = "https://example.com/mcp"
