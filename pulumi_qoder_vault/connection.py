@@ -19,7 +19,7 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .api.client import Client
-    from .api.transport import Transport
+    from .api.retry import Transport
     from .lifecycle.detect import RevisionInUse
 
 _CONNECTING = threading.Lock()
@@ -98,7 +98,7 @@ def _connect(settings: Settings) -> tuple[Transport, RevisionInUse]:
     from importlib.metadata import version
 
     from .api.rate import Clock
-    from .api.transport import Transport
+    from .api.retry import Transport
     from .lifecycle.detect import RevisionInUse
 
     names = ("pulumi-qoder-vault", "pulumi")

@@ -1,6 +1,6 @@
 """One method per endpoint of the Vaults API, typed in and out.
 
-Paths and the repeatability of each call stand here, bodies in `revisions`, the sending in `transport`.
+Paths and the repeatability of each call stand here, bodies in `revisions`, the sending in `retry`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from .. import errors
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Place, Revision
 from ..secret import SHORTEST_PART, Secret, one_line, one_line_each
 from . import revisions
-from .transport import NO_CONTENT, Request, Tell, Transport, rfc3339
+from .request import Request, Tell
+from .responses import NO_CONTENT, rfc3339
+from .retry import Transport
 
 PAGE = 100  # the largest that the API gives (Qoder, List Vaults, read 2026-08)
 MAX_PAGES = 100

@@ -26,7 +26,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from pulumi_qoder_vault import connection
 from pulumi_qoder_vault.api.rate import Clock
-from pulumi_qoder_vault.api.transport import Transport
+from pulumi_qoder_vault.api.retry import Transport
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.api.rate import Clock
-from pulumi_qoder_vault.api.transport import Transport
+from pulumi_qoder_vault.api.retry import Transport
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import Settings

@@ -22,9 +22,11 @@ from urllib.parse import quote
 import pytest
 
 from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.api import transport as transports
+from pulumi_qoder_vault.api.http import MAX_ERROR_BYTES
 from pulumi_qoder_vault.api.rate import Limiter
-from pulumi_qoder_vault.api.transport import MAX_ERROR_BYTES, NO_CONTENT, Request, Transport
+from pulumi_qoder_vault.api.request import Request
+from pulumi_qoder_vault.api.responses import NO_CONTENT
+from pulumi_qoder_vault.api.retry import Transport
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import DEFAULT_BASE_URL, Settings
@@ -167,8 +169,8 @@ def test_a_connection_is_waited_for_until_the_end(
 
     said = re.fullmatch(
         rf"{request_}: no connection to qoder\.invalid \({re.escape(str(why))}\); check qoder:baseUrl, the network and "
-        r"the proxy; gave up after (\d+) s and ([5-9]) attempts, since the next wait would pass the 120 s of "
-        r"qoder:timeout",
+        r"the proxy; gave up after (\d+) s and ([5-9]) attempts: no time for another attempt before qoder:timeout "
+        r"\(2m\) expires",
         line,
     )
     assert said, line
@@ -232,7 +234,7 @@ def test_what_is_to_be_taken_back_is_not_given_up_so_soon(
     transport = connect_to(qoder, base_url=f"http://127.0.0.1:{free_port()}/api")
     request = replace(GET, deadline_s=fake_time.clock.monotonic_s() + 30, is_recovery=True)
 
-    assert line_of(transport, request).endswith("since the next wait would pass the 30 s of its own")
+    assert line_of(transport, request).endswith("no time for another attempt before the recovery time (30s) expires")
 
 
 def test_only_attempts_in_a_row_count(
@@ -278,7 +280,7 @@ def test_a_wait_for_a_connection_is_told_once(
         line_of(transport, replace(GET, tell=lambda line: told.append((fake_time.passed_s, line))))
 
     assert [
-        f"no connection to qoder.invalid for 3 s ({why}): still trying, for the 120 s of qoder:timeout; check "
+        f"no connection to qoder.invalid after 3 s ({why}): retrying until qoder:timeout (2m) expires; check "
         "qoder:baseUrl, the network and the proxy"
     ] == [line for _, line in told]
     assert 3 <= told[0][0] < 8
@@ -326,7 +328,7 @@ def test_a_connection_that_hangs_is_told_while_it_hangs(closing: ExitStack) -> N
         assert {} == sending.result(30)
 
     assert 3 <= after_s < 5
-    assert line.startswith(f"no connection to 127.0.0.1:{server.port} for 3 s: still trying, for the 120 s of ")
+    assert line.startswith(f"no connection to 127.0.0.1:{server.port} after 3 s: retrying until qoder:timeout (2m) ")
     assert told.empty()
 
 
@@ -334,14 +336,13 @@ def test_a_slow_answer_is_no_wait_for_a_connection(
     serve_raw: Callable[..., Any], closing: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where there is a connection, the network is not at fault."""
-    monkeypatch.setattr(transports, "SAID_AFTER_S", 0.2)
 
     def slowly(connection: socket.socket, _: bytes) -> None:
         time.sleep(0.8)
         connection.sendall(answer("200 OK", b"{}"))
 
     told: list[str] = []
-    transport = Transport(Settings(Secret(API_TOKEN), serve_raw(slowly).base_url), "unit-tests/1")
+    transport = Transport(Settings(Secret(API_TOKEN), serve_raw(slowly).base_url), "unit-tests/1", told_after_s=0.2)
     closing.callback(transport.close)
 
     assert {} == transport.send(replace(GET, tell=told.append))
@@ -480,12 +481,14 @@ def test_a_wait_past_the_budget_fails_at_once(
     assert 1 == len(qoder.requests)
     refused = f"{request_}: Too many requests (429 rate_limit_error, request_id req_01, host {host_of(qoder)})"
     assert line.startswith(refused), line
-    assert re.search(r"; Qoder asks to wait \d+ s, more than is left of the 120 s of qoder:timeout$", line), line
+    assert re.search(r"; Qoder asks to wait \d+ s, more than is left of qoder:timeout \(2m\)$", line), line
 
 
-@pytest.mark.parametrize(("timeout_s", "longest_s"), [(120.0, 114), (30.0, 26), (4.3, 3)])
+@pytest.mark.parametrize(
+    ("timeout_s", "budget", "longest_s"), [(120.0, "2m", 114), (30.0, "30s", 26), (4.3, "4.3s", 3)]
+)
 def test_a_wait_leaves_time_for_what_must_not_be_sent_twice(
-    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, timeout_s: float, longest_s: int
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, timeout_s: float, budget: str, longest_s: int
 ) -> None:
     """A create is not sent in the last 5 s, or the last tenth: its response could be lost, where a 429 is harmless."""
     transport = connect_to(qoder, timeout_s=timeout_s)
@@ -495,7 +498,8 @@ def test_a_wait_leaves_time_for_what_must_not_be_sent_twice(
         assert isinstance(failure, errors.BadRequest if wait_s == longest_s else errors.RateLimited)
 
     assert str(failure).endswith(
-        f"; Qoder asks to wait {longest_s + 1} s, which leaves too little of the {timeout_s:g} s of qoder:timeout"
+        f"; Qoder asks to wait {longest_s + 1} s, which leaves too little of qoder:timeout ({budget}) for "
+        "another attempt"
     )
     assert [longest_s] == fake_time.slept_s
 
@@ -522,12 +526,12 @@ def test_a_place_in_the_last_moment_is_none_for_a_create(
     assert [] == fake_time.slept_s
 
 
-@pytest.mark.parametrize("timeout_s", [0.5, 1.2, 10.0, 120.0])
+@pytest.mark.parametrize(("timeout_s", "budget"), [(0.5, "0.5s"), (1.2, "1.2s"), (10.0, "10s"), (120.0, "2m")])
 @pytest.mark.parametrize(
     "fault", [Fault.DROP_BEFORE_COMMIT, Fault.RATE_LIMITED_SILENT, Fault.RATE_LIMITED, Fault.UNAVAILABLE_BEFORE_COMMIT]
 )
 def test_the_budget_is_never_passed(
-    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, timeout_s: float, fault: Fault
+    connect_to: Callable[..., Transport], qoder: Emulator, fake_time: Any, timeout_s: float, budget: str, fault: Fault
 ) -> None:
     """All attempts of one call and its waits fit into `qoder:timeout`; the error counts them."""
     qoder.fail_next("GET", "/vaults", fault, times=None)
@@ -536,12 +540,12 @@ def test_the_budget_is_never_passed(
 
     assert fake_time.passed_s < timeout_s
     said = re.search(
-        r"; (?:gave up after ([\d.]+) s and (\d+) attempts?, since the next wait would pass|Qoder asks to wait 1 s, "
-        r"more than is left of) the ([\d.]+) s of qoder:timeout$",
+        r"; (?:gave up after ([\d.]+) s and (\d+) attempts?: no time for another attempt before qoder:timeout \((.*)\) "
+        r"expires|Qoder asks to wait 1 s, more than is left of qoder:timeout \((.*)\))$",
         line,
     )
     assert said, line
-    assert f"{timeout_s:g}" == said[3]
+    assert budget == (said[3] or said[4])
     assert said[1] is None or pytest.approx(fake_time.passed_s, abs=0.5) == float(said[1])
     assert said[2] in (None, str(len(qoder.requests)))
 
@@ -558,8 +562,8 @@ def test_a_request_may_have_a_time_of_its_own(
 
     assert 10 < fake_time.passed_s < 30
     assert line.endswith(
-        f"; gave up after {fake_time.passed_s:.0f} s and {len(qoder.requests)} attempts, since the next wait would "
-        "pass the 30 s of its own"
+        f"; gave up after {fake_time.passed_s:.0f} s and {len(qoder.requests)} attempts: no time for another "
+        "attempt before the recovery time (30s) expires"
     ), line
 
 
@@ -574,7 +578,7 @@ def test_a_deadline_may_come_before_the_timeout(
     line = line_of(connect_to(qoder), replace(DELETE, deadline_s=deadline_s, is_recovery=True))
 
     assert 25 < fake_time.passed_s < 30
-    assert line.endswith("the next wait would pass the 5 s of its own"), line
+    assert line.endswith("no time for another attempt before the recovery time (5s) expires"), line
 
 
 def test_a_body_that_drips_cannot_stretch_the_budget(serve_raw: Callable[..., Any]) -> None:
@@ -627,7 +631,7 @@ def test_an_error_of_more_than_64_kib_is_no_envelope(
     assert (
         f"GET /vaults: no (400 invalid_request_error, request_id req_7, host {host_of(qoder)})"
         if is_read
-        else f"GET /vaults: the response is not one of the Qoder API (400, host {host_of(qoder)}){elsewhere(qoder)}"
+        else f"GET /vaults: the response is not from the Qoder API (400, host {host_of(qoder)}){elsewhere(qoder)}"
     ) == str(failure_of(transport, GET))
 
 
@@ -721,7 +725,7 @@ def test_a_host_that_is_none_is_never_sent_to(connect_to: Callable[..., Transpor
     failure = failure_of(connect_to(qoder, base_url=f"https://{host}/api"), CREATE)
 
     assert (errors.Unreachable, False) == (type(failure), failure.may_be_done)
-    assert "POST /vaults: qoder:baseUrl, the proxy or a redirect names a URL that is none" == str(failure)
+    assert "POST /vaults: qoder:baseUrl, the proxy or a redirect is not a valid URL" == str(failure)
 
 
 def test_certificates_are_verified(serve_raw: Callable[..., Any], connect_to: Callable[..., Transport]) -> None:
@@ -745,7 +749,7 @@ def test_certificates_are_verified(serve_raw: Callable[..., Any], connect_to: Ca
 def test_no_api_token_is_said_before_anything_is_sent(qoder: Emulator, connect_to: Callable[..., Transport]) -> None:
     """The first call to the API is the one that needs an API token."""
     assert (
-        "GET /vaults: not sent, since no API token is set; set qoder:apiToken (pulumi config set --secret "
+        "GET /vaults: not sent: no API token is set; set qoder:apiToken (pulumi config set --secret "
         "qoder:apiToken) or QODER_PAT"
     ) == line_of(connect_to(qoder, api_token=None), GET)
     assert [] == qoder.requests
@@ -792,18 +796,18 @@ ANSWERS = {
         "GET /vaults: Qoder refused the request (418 teapot_error, request_id req_7, host {host})",
         errors.ApiError,
     ),
-    422: (PAGE, "GET /vaults: the response is not one of the Qoder API (422, host {host}){elsewhere}", errors.ApiError),
+    422: (PAGE, "GET /vaults: the response is not from the Qoder API (422, host {host}){elsewhere}", errors.ApiError),
     429: (
         envelope("rate_limit_error", "Slow down"),
         "GET /vaults: Slow down (429 rate_limit_error, request_id req_7, host {host}): try again later, or lower "
-        "qoder:maxWritesPerSecond and qoder:maxReadsPerSecond; gave up after 0 s and 1 attempt, since the next wait "
-        "would pass the 1 s of qoder:timeout",
+        "qoder:maxWritesPerSecond and qoder:maxReadsPerSecond; gave up after 0 s and 1 attempt: no time for "
+        "another attempt before qoder:timeout (1s) expires",
         errors.RateLimited,
     ),
     503: (
         PAGE,
-        "GET /vaults: the response is not one of the Qoder API (503, host {host}); gave up after 0 s and 1 attempt, "
-        "since the next wait would pass the 1 s of qoder:timeout",
+        "GET /vaults: the response is not from the Qoder API (503, host {host}); gave up after 0 s and 1 attempt: no "
+        "time for another attempt before qoder:timeout (1s) expires",
         errors.ServerError,
     ),
 }
@@ -872,7 +876,7 @@ def test_a_404_of_somebody_else_is_not_genuine(qoder: Emulator, transport: Trans
 
     assert isinstance(failure, errors.NotFound)
     assert not failure.genuine
-    line = f"GET /vaults: the response is not one of the Qoder API (404, host {host_of(qoder)}){elsewhere(qoder)}"
+    line = f"GET /vaults: the response is not from the Qoder API (404, host {host_of(qoder)}){elsewhere(qoder)}"
     assert line == str(failure)
 
 
@@ -1049,12 +1053,12 @@ def test_a_wait_for_the_limit_past_the_budget_fails_at_once(
     transport = connect_to(qoder, max_writes_per_second=0.1, timeout_s=5.0)
     failure_of(transport, CREATE)
 
-    assert "POST /vaults: not sent, since the rate limit leaves no place within the time of qoder:timeout" == line_of(
+    assert "POST /vaults: not sent: no free slot under the rate limit before qoder:timeout (5s) expires" == line_of(
         transport, CREATE
     )
     own = replace(CREATE, deadline_s=fake_time.clock.monotonic_s() + 5, is_recovery=True)
     failure_of(transport, own)  # it goes before the queue, but not before the likes of it
-    assert "POST /vaults: not sent, since the rate limit leaves no place within the time of its own" == line_of(
+    assert "POST /vaults: not sent: no free slot under the rate limit before the recovery time (5s) expires" == line_of(
         transport, own
     )
     assert (2, 0.0) == (len(qoder.requests), fake_time.passed_s)

@@ -17,7 +17,7 @@ from engine_side import CREDENTIAL, VAULT, LoggingEngine, Plugin, Props
 from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
 
 from pulumi_qoder_vault import connection
-from pulumi_qoder_vault.api.transport import Transport
+from pulumi_qoder_vault.api.retry import Transport
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.lifecycle.detect import RevisionInUse
 from pulumi_qoder_vault.plugin.servicer import Servicer
