@@ -275,7 +275,7 @@ class Client:
             found += [self._read(request, read, item) for item in items]
             if after_id is None:
                 return tuple(found)
-        raise errors.OutcomeUnknown(f"GET {path}: the list does not end")
+        raise errors.OutcomeUnknown(f"GET {path}: the list has more than {MAX_PAGES} pages")
 
     def _delete(self, path: str, id_: str) -> None:
         request = Request("DELETE", path, body={}, is_repeatable=True)
@@ -306,7 +306,7 @@ class Client:
         except revisions.Unreadable as failure:
             host = self._transport.settings.host
             raise errors.OutcomeUnknown(
-                f"{request}: the response (host {host}) is not what the Qoder API gives: {failure}"
+                f"{request}: the response (host {host}) is not in the Qoder API's format: {failure}"
             ) from None
         self._has_seen = True
         return seen

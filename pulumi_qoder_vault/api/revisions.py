@@ -253,7 +253,7 @@ def read_page(response: object) -> tuple[list[object], str | None]:
     if not page.get("has_more", page.get("next_page")):
         return items, None
     if not isinstance(last_id, str) or not any(pattern.fullmatch(last_id) for pattern in _ID.values()):
-        raise Unreadable("the list goes on, but says not where")
+        raise Unreadable("the list has another page, but no valid last_id")
     return items, last_id
 
 
