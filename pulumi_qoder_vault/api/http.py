@@ -103,7 +103,8 @@ class Http:
         self, request: Request, response: httpx.Response, budget: Budget, secrets: Collection[Secret]
     ) -> JsonValue:
         ahead_s = read_ahead_s(response.headers.get("Date"), self._clock.now_s())
-        self.ahead_s = self.ahead_s if ahead_s is None else ahead_s
+        if ahead_s is not None:
+            self.ahead_s = ahead_s
         body = _read_body(request, response, budget)
         if response.is_success:
             return read_success(request, response.status_code, body, self._settings.host)

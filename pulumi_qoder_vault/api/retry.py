@@ -5,7 +5,8 @@ Decides by what a failed attempt proves. Knows neither paths nor what a vault is
 
 import math
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import tenacity
@@ -92,6 +93,46 @@ class ConnectionWait:
             self._tell(self._reason)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What all attempts of one call share, and what they prove together."""
+
+    request: Request
+    budget: Budget
+    connecting: ConnectionWait
+    failures: list[Failure] = field(default_factory=list)
+
+    def is_hopeless(self) -> bool:
+        """Return True if nobody is there. Whoever a recovery asks was there a moment ago, and may come back."""
+        return self.connecting.met_nobody >= ENOUGH and not self.request.is_recovery
+
+    def may_be_done(self) -> bool:
+        """Return True if any attempt may have done what is asked for."""
+        return any(failure.error.may_be_done for failure in self.failures)
+
+    def why_again(self) -> str:
+        """Return why the request goes again after a wait."""
+        is_limited = isinstance(self.failures[-1].error, errors.RateLimited)
+        return "Qoder limits the rate" if is_limited else f"{self.request} failed; retrying"
+
+    def why_given_up(self, *, is_cancelled: bool) -> str:
+        """Return why the request does not go again, although it may."""
+        count, asked_s = len(self.failures), self.failures[-1].retry_after_s
+        gave_up = f"gave up after {seconds(self.budget.spent_s())} and {count} attempt{'s' if count > 1 else ''}"
+        if self.is_hopeless():
+            return gave_up
+        if asked_s is None:
+            why = CANCELLED if is_cancelled else f"no time for another attempt before {self.budget} expires"
+            return f"{gave_up}: {why}"
+        if is_cancelled:
+            why = f"but {CANCELLED}"
+        elif asked_s < self.budget.left_s():
+            why = f"which leaves too little of {self.budget} for another attempt"
+        else:
+            why = f"more than is left of {self.budget}"
+        return f"Qoder asks to wait {seconds(asked_s)}, {why}"
+
+
 class Transport:
     """A connection to one Qoder. Thread-safe; one for each process.
 
@@ -154,59 +195,45 @@ class Transport:
         budget = Budget.of(request, self.settings.timeout_s, self.clock)
         is_told = request.tell is None or self._has_told
         tell = None if is_told else partial(self._tell_unreachable, request, budget)
-        connecting = ConnectionWait(self.clock, tell, self._told_after_s)
-        failures: list[Failure] = []
-
-        def attempt() -> JsonValue:
-            try:
-                return self._attempt(request, token, budget, connecting)
-            except Failure as failure:
-                failures.append(failure)
-                raise
-
-        def is_hopeless() -> bool:
-            # What a recovery asks was there a moment ago, and may come back.
-            return connecting.met_nobody >= ENOUGH and not request.is_recovery
-
+        call = Call(request, budget, ConnectionWait(self.clock, tell, self._told_after_s))
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, Failure) and may_repeat(request, error)),
-            wait=lambda state: failures[-1].retry_after_s or self._backoff(state),
-            stop=lambda state: is_hopeless() or state.upcoming_sleep >= budget.spare_s() or self.clock.is_over(),
+            wait=lambda state: call.failures[-1].retry_after_s or self._backoff(state),
+            stop=lambda state: call.is_hopeless() or state.upcoming_sleep >= budget.spare_s() or self.clock.is_over(),
             # The wait for a connection is told once, and not for each attempt.
             sleep=lambda wait_s: self.wait(
-                wait_s, _why_again(request, failures[-1]), None if connecting.is_waiting else request.tell
+                wait_s, call.why_again(), None if call.connecting.is_waiting else request.tell
             ),
             reraise=True,
         )
         try:
-            return retrying(attempt)
+            return retrying(self._attempt, call, token)
         except Failure as failure:
             # Only the error itself goes out: the failed attempt, its request and its body stay behind.
             error = failure.error
-            error.may_be_done = any(item.error.may_be_done for item in failures)
+            error.may_be_done = call.may_be_done()
             if may_repeat(request, failure):
-                is_cancelled = self.clock.is_over()
-                why = why_given_up(failures, budget, is_hopeless=is_hopeless(), is_cancelled=is_cancelled)
-                error.args = (f"{error}; {why}",)
+                error.args = (f"{error}; {call.why_given_up(is_cancelled=self.clock.is_over())}",)
         finally:
-            connecting.end()
-            failures.clear()
+            call.connecting.end()
+            call.failures.clear()
         raise error
 
-    def _attempt(self, request: Request, token: Secret, budget: Budget, connecting: ConnectionWait) -> JsonValue:
+    def _attempt(self, call: Call, token: Secret) -> JsonValue:
+        request, budget = call.request, call.budget
         limiter = self._reads if request.method == "GET" else self._writes
         self._wait_for_slot(request, limiter, budget)
         if request.begins and self._is_cancelled(request):
             raise _not_sent(request, CANCELLED)
         if budget.left_s() <= 0 and not request.is_recovery:
             raise _not_sent(request, f"{budget} has expired")
-        connecting.begin()
+        call.connecting.begin()
         try:
-            return self._http.send(request, token, budget, connecting.end)
-        except NoConnection as failure:
-            connecting.missed(failure)
-            raise
+            return self._http.send(request, token, budget, call.connecting.end)
         except Failure as failure:
+            call.failures.append(failure)
+            if isinstance(failure, NoConnection):
+                call.connecting.missed(failure)
             if isinstance(failure.error, errors.RateLimited):
                 limiter.slow_down(failure.retry_after_s or 0.0)
             raise
@@ -239,28 +266,6 @@ class Transport:
                 f"no connection to {self.settings.host} after {seconds(self._told_after_s)}{why}: retrying until "
                 f"{budget} expires; check qoder:baseUrl, the network and the proxy"
             )
-
-
-def _why_again(request: Request, failure: Failure) -> str:
-    is_limited = isinstance(failure.error, errors.RateLimited)
-    return "Qoder limits the rate" if is_limited else f"{request} failed; retrying"
-
-
-def why_given_up(failures: Sequence[Failure], budget: Budget, *, is_hopeless: bool, is_cancelled: bool) -> str:
-    """Return why a request that could go again after the last of these failures does not."""
-    count, asked_s = len(failures), failures[-1].retry_after_s
-    gave_up = f"gave up after {seconds(budget.spent_s())} and {count} attempt{'s' if count > 1 else ''}"
-    if is_hopeless:
-        return gave_up
-    if asked_s is None:
-        return f"{gave_up}: {CANCELLED if is_cancelled else f'no time for another attempt before {budget} expires'}"
-    if is_cancelled:
-        why = f"but {CANCELLED}"
-    elif asked_s < budget.left_s():
-        why = f"which leaves too little of {budget} for another attempt"
-    else:
-        why = f"more than is left of {budget}"
-    return f"Qoder asks to wait {seconds(asked_s)}, {why}"
 
 
 def _not_sent(request: Request, why: str) -> Failure:

@@ -392,7 +392,7 @@ def test_a_read_of_something_else_is_a_lost_response(
 ) -> None:
     """A cache on the way may mix up its pages: another object says nothing about the one that was asked for."""
     qoder = start()
-    another = {"id": "vault_2" if what == "vault" else "vcred_2"}
+    another: dict[str, object] = {"id": "vault_2" if what == "vault" else "vcred_2"}
     qoder.fail_next("GET", "/**", Effect("another", status=200, body=another))
     client = client_of(qoder)
 

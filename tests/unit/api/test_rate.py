@@ -49,8 +49,8 @@ def test_zero_lifts_the_limit(fake_time: Any) -> None:
     assert {0.0} == {limiter.wait_s(0) for _ in range(100)}
 
 
-def test_a_place_too_far_away_is_not_taken(fake_time: Any) -> None:
-    """Who cannot wait takes no place from those who can."""
+def test_a_slot_too_far_away_is_not_taken(fake_time: Any) -> None:
+    """A request that cannot wait takes no slot from those that can."""
     limiter = Limiter(1, fake_time.clock)
 
     assert [0.0, None, None, pytest.approx(1.05)] == [
@@ -62,7 +62,7 @@ def test_a_place_too_far_away_is_not_taken(fake_time: Any) -> None:
 
 
 def test_threads_share_one_limit(fake_time: Any) -> None:
-    """Eight threads get places as one would: none twice."""
+    """Eight threads get slots as one would: none twice."""
     limiter = Limiter(20, fake_time.clock)
     waits: list[float] = []
     barrier = threading.Barrier(8)
@@ -82,7 +82,7 @@ def test_threads_share_one_limit(fake_time: Any) -> None:
 
 
 def test_a_recovery_goes_before_the_queue(fake_time: Any) -> None:
-    """What is taken back does not wait behind what is still to be made; that moves on by one place."""
+    """What is taken back does not wait behind what is still to be made; that moves on by one slot."""
     limiter = Limiter(10, fake_time.clock)
     for _ in range(100):
         limiter.wait_s(60)

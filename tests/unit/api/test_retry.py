@@ -398,10 +398,8 @@ def test_no_slot_is_too_late_for_recovery_once_the_run_is_over(
     connect_cancelled: Callable[..., Transport], over: threading.Event
 ) -> None:
     """Nobody waits any more: what is to be taken back is sent, whatever time is left."""
-    transport, request = (
-        connect_cancelled(max_reads_per_second=0.001),
-        replace(GET, is_recovery=True, deadline_s=1030.0),
-    )
+    transport = connect_cancelled(max_reads_per_second=0.001)
+    request = replace(GET, is_recovery=True, deadline_s=1030.0)
     over.set()
 
     assert [[], [], []] == [items_of(transport, request) for _ in range(3)]
