@@ -84,7 +84,7 @@ class Http:
         except httpx.HTTPError as error:
             raise transport_failure(request, error, self._settings, secrets) from None
         except (httpx.InvalidURL, UnicodeError):
-            # UnicodeError: a host name that is none. httpx reads that of a redirect too, which is refused like any.
+            # UnicodeError: not a valid host name. httpx parses the URL of a redirect, too, though it is refused.
             line = f"{request}: qoder:baseUrl, the proxy or a redirect is not a valid URL"
             raise Failure(errors.Unreachable(line)) from None
         except Exception as error:  # noqa: BLE001 whatever breaks here, the request may have been handled

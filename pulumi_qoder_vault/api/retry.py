@@ -103,7 +103,7 @@ class Call:
     failures: list[Failure] = field(default_factory=list)
 
     def is_hopeless(self) -> bool:
-        """Return True if nobody is there. Whoever a recovery asks was there a moment ago, and may come back."""
+        """Return True if nobody is there. The server that a recovery asks was there before, and may come back."""
         return self.connecting.met_nobody >= ENOUGH and not self.request.is_recovery
 
     def may_be_done(self) -> bool:
