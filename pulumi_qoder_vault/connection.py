@@ -19,7 +19,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .api.client import Client
     from .api.rate import Clock
-    from .api.transport import Transport
+    from .api.retry import Transport
     from .lifecycle.capabilities import RevisionInUse
 
 
@@ -48,7 +48,7 @@ class Connections:
         from importlib.metadata import version
 
         from .api.rate import Clock
-        from .api.transport import Transport
+        from .api.retry import Transport
         from .lifecycle.capabilities import RevisionInUse
 
         names = ("pulumi-qoder-vault", "pulumi")
@@ -80,7 +80,7 @@ class Connections:
             NotSent: it is.
         """
         if self.is_over:
-            raise NotSent("not begun, since this run was cancelled")
+            raise NotSent("not begun: this run was cancelled")
 
     def is_first(self, subject: object) -> bool:
         """Return True if nobody has asked this about a subject before: what concerns a whole run is said once."""

@@ -109,7 +109,7 @@ class ApiError(QoderError):
     def __init__(self, call: str, response: ErrorResponse, advice: str = "") -> None:
         self.response = response
         what = response.message or (
-            "Qoder refused the request" if response.error_type else "the response is not one of the Qoder API"
+            "Qoder refused the request" if response.error_type else "the response is not from the Qoder API"
         )
         facts = [" ".join(filter(None, (str(response.status), response.error_type)))]
         if response.request_id:

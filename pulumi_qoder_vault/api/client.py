@@ -1,38 +1,42 @@
 """One method per endpoint of the Vaults API, typed in and out.
 
-Paths and the repeatability of each call stand here, bodies in `revisions`, the sending in `transport`.
+Owns the paths, and which call may be sent twice. Bodies are `revisions`' subject, retries `retry`'s.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .. import errors
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Place, Revision
 from ..secret import SHORTEST_PART, Secret, one_line, one_line_each
 from . import revisions
-from .transport import NO_CONTENT, Request, Tell, Transport, rfc3339
+from .request import JsonValue, Request, Tell
+from .responses import NO_CONTENT, rfc3339
+from .retry import Transport
 
 PAGE = 100  # the largest that the API gives (Qoder, List Vaults, read 2026-08)
 MAX_PAGES = 100
 RECOVERY_S = 30.0
 LOOK_S = 3.0  # of it, for what is asked after a pause
 T = TypeVar("T")
+Observed = TypeVar("Observed", ObservedVault, ObservedCredential)
 
 _ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class Client:
-    """The Vaults API, for one operation on one vault. Fulfils `lifecycle.model.VaultsApi`.
+    """The Vaults API, for one operation on one vault. Fulfils `lifecycle.vaults_api.VaultsApi`.
 
     Args:
         transport: the process' connection to Qoder.
         secrets: every access token of the vault, so that no server's text shows one.
-        deadline_s: when the time for all calls together is over; None gives each call the time in ``qoder:timeout``.
-        is_recovery: True if that time was given to look for, or take back, what an earlier call did.
+        deadline_s: when the time budget of all calls together expires; None gives each call ``qoder:timeout``.
+        is_recovery: True if that budget is there to look for, or take back, what an earlier call did.
         tell: is told of every long wait, in one line.
     """
 
@@ -75,22 +79,22 @@ class Client:
         return one_line_each(texts, self._transport.known_secrets | set(self._secrets), limit=limit)
 
     def recovering(self) -> Client:
-        """Give the same API with 30 s of its own for all that is asked of it."""
+        """Return the same API with a time budget of 30 s for all that is asked of it."""
         if self._is_recovery:
             return self
         deadline_s = self._transport.clock.monotonic_s() + RECOVERY_S
         return Client(self._transport, self._secrets, deadline_s=deadline_s, is_recovery=True, tell=self._tell)
 
     def now_s(self) -> float:
-        """Tell the time, in seconds since the epoch, by this machine's clock."""
+        """Return the time, in seconds since the epoch, by this machine's clock."""
         return self._transport.clock.now_s()
 
     def wait(self, wait_s: float) -> None:
-        """Let time pass, before a lost response is looked for; never so much that none is left to look."""
+        """Let time pass before the outcome of a lost response is looked for; leave time to look."""
         if self._deadline_s is not None:
             left_s = self._deadline_s - self._transport.clock.monotonic_s()
             wait_s = max(0.0, min(wait_s, left_s - LOOK_S))
-        self._transport.wait(wait_s, "a response was lost: looking for what it did", self._tell)
+        self._transport.wait(wait_s, "a response was lost; checking whether Qoder handled the request", self._tell)
 
     def create_vault(
         self,
@@ -110,7 +114,8 @@ class Client:
         Source: Qoder, Create Vault (read 2026-05-18, and 2026-08).
         """
         body = revisions.VAULT_BODY[sending](display_name, metadata, credentials, key)
-        return self._write("/vaults", body, revisions.read_vault, idempotency_key=key, begins=True)
+        request = Request("POST", "/vaults", body=body, idempotency_key=key, begins=True)
+        return self._ask(request, revisions.read_vault)
 
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read.
@@ -120,11 +125,7 @@ class Client:
 
         Source: Qoder, Get Vault (read 2026-08).
         """
-        request = self._request("GET", _vault_path(vault_id), is_repeatable=True)
-        vault = self._readable(request, revisions.read_vault, self._transport.send(request))
-        if vault.id != vault_id:
-            raise errors.OutcomeUnknown(f"{request}: the response is about another vault; check the proxy")
-        return vault
+        return self._get(_vault_path(vault_id), vault_id, revisions.read_vault)
 
     def find_vaults(
         self, display_name: str, *, key: str, since_s: float, sending: Revision
@@ -174,8 +175,8 @@ class Client:
 
         Source: Qoder, Archive Vault (read 2026-08). The official client sends ``{}``.
         """
-        path = f"{_vault_path(vault_id)}/archive"
-        self._write(path, {}, lambda answer: revisions.read_archived(answer, vault_id), is_repeatable=True)
+        request = Request("POST", f"{_vault_path(vault_id)}/archive", body={}, is_repeatable=True)
+        self._ask(request, lambda response: revisions.read_archived(response, vault_id))
 
     def delete_vault(self, vault_id: str) -> None:
         """Delete a vault and its credentials, for good. One write.
@@ -200,8 +201,8 @@ class Client:
         Source: Qoder, Create Vault Credential (read 2026-08).
         """
         body = revisions.CREDENTIAL_BODY[sending](credential)
-        path = f"{_vault_path(vault_id)}/credentials"
-        return self._write(path, body, revisions.read_credential, idempotency_key=key)
+        request = Request("POST", f"{_vault_path(vault_id)}/credentials", body=body, idempotency_key=key)
+        return self._ask(request, revisions.read_credential)
 
     def list_credentials(self, vault_id: str) -> tuple[ObservedCredential, ...]:
         """List the active credentials of a vault. One read for each hundred.
@@ -221,11 +222,7 @@ class Client:
 
         Source: Qoder, Get Vault Credential (read 2026-08).
         """
-        request = self._request("GET", _credential_path(vault_id, credential_id), is_repeatable=True)
-        credential = self._readable(request, revisions.read_credential, self._transport.send(request))
-        if credential.id != credential_id:
-            raise errors.OutcomeUnknown(f"{request}: the response is about another credential; check the proxy")
-        return credential
+        return self._get(_credential_path(vault_id, credential_id), credential_id, revisions.read_credential)
 
     def update_credential(
         self, vault_id: str, credential_id: str, before: Credential, after: Credential, *, is_sure: bool = True
@@ -239,7 +236,7 @@ class Client:
         Source: Qoder, Update Vault Credential (read 2026-08): a merge patch, so that it may be sent twice.
         """
         path, body = _credential_path(vault_id, credential_id), revisions.update_body(before, after, is_sure=is_sure)
-        return self._write(path, body, revisions.read_credential, is_repeatable=True)
+        return self._ask(Request("POST", path, body=body, is_repeatable=True), revisions.read_credential)
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write.
@@ -258,66 +255,72 @@ class Client:
             raise
         self._transport.deleted_ids.add(credential_id)
 
-    def _request(self, method: str, path: str, **fields: Any) -> Request:
-        if any(secret.reveal() in path for secret in self._telling):  # a program put it into the place of an id
-            raise errors.NotSent("the id holds a secret, and was not sent: give the id of a vault or a credential")
-        return Request(
-            method,
-            path,
-            secrets=self._secrets,
-            deadline_s=self._deadline_s,
-            is_recovery=self._is_recovery,
-            tell=self._tell,
-            **fields,
-        )
+    def _get(self, path: str, id_: str, read: Callable[[JsonValue], Observed]) -> Observed:
+        request = Request("GET", path, is_repeatable=True)
+        seen = self._ask(request, read)
+        if seen.id != id_:
+            what = "vault" if isinstance(seen, ObservedVault) else "credential"
+            raise errors.OutcomeUnknown(f"{request}: the response is about another {what}; check the proxy")
+        return seen
 
     def _list(
-        self, path: str, read: Callable[[Any], T], query: Mapping[str, str] = MappingProxyType({})
+        self, path: str, read: Callable[[JsonValue], T], query: Mapping[str, str] = MappingProxyType({})
     ) -> tuple[T, ...]:
         found: list[T] = []
         after_id: str | None = None
         for _ in range(MAX_PAGES):
             page = {"limit": str(PAGE), **query} | ({"after_id": after_id} if after_id else {})
-            request = self._request("GET", path, query=page, is_repeatable=True)
-            items, after_id = self._readable(request, revisions.read_page, self._transport.send(request))
-            found += [self._readable(request, read, item) for item in items]
+            request = Request("GET", path, query=page, is_repeatable=True)
+            items, after_id = self._ask(request, revisions.read_page)
+            found += [self._read(request, read, item) for item in items]
             if after_id is None:
                 return tuple(found)
-        raise errors.OutcomeUnknown(f"GET {path}: the list does not end")
-
-    def _write(self, path: str, body: Mapping[str, Any], read: Callable[[Any], T], **fields: Any) -> T:
-        request = self._request("POST", path, body=body, **fields)
-        return self._readable(request, read, self._transport.send(request))
+        raise errors.OutcomeUnknown(f"GET {path}: the list has more than {MAX_PAGES} pages")
 
     def _delete(self, path: str, id_: str) -> None:
-        request = self._request("DELETE", path, body={}, is_repeatable=True)
-        answer = self._transport.send(request)
-        if answer is not NO_CONTENT:  # 2026-05
-            self._readable(request, lambda answer: revisions.read_deleted(answer, id_), answer)
+        request = Request("DELETE", path, body={}, is_repeatable=True)
+        response = self._send(request)
+        if response is not NO_CONTENT:  # 2026-05
+            self._read(request, lambda response: revisions.read_deleted(response, id_), response)
 
-    def _readable(self, request: Request, read: Callable[[Any], T], answer: Any) -> T:
+    def _ask(self, request: Request, read: Callable[[JsonValue], T]) -> T:
+        return self._read(request, read, self._send(request))
+
+    def _send(self, request: Request) -> JsonValue:
+        if any(secret.reveal() in request.path for secret in self._telling):  # a program put it into the place of an id
+            raise errors.NotSent("the id holds a secret, and was not sent: give the id of a vault or a credential")
+        ours = replace(
+            request,
+            secrets=self._secrets,
+            deadline_s=self._deadline_s,
+            is_recovery=self._is_recovery,
+            tell=self._tell,
+        )
+        return self._transport.send(ours)
+
+    def _read(self, request: Request, read: Callable[[JsonValue], T], response: JsonValue) -> T:
         try:
-            seen = read(answer)
+            seen = read(response)
             if any(one_line(id_, self._telling) != id_ for id_ in _ids(seen)):
                 raise revisions.Unreadable("an id holds a secret")
         except revisions.Unreadable as failure:
             host = self._transport.settings.host
             raise errors.OutcomeUnknown(
-                f"{request}: the response (host {host}) is not what the Qoder API gives: {failure}"
+                f"{request}: the response (host {host}) is not in the Qoder API's format: {failure}"
             ) from None
         self._has_seen = True
         return seen
 
 
-def _ids(seen: Any) -> Sequence[str]:
-    """Give the ids in what was read: they go to plain outputs, and into errors."""
+def _ids(seen: object) -> Sequence[str]:
+    """Return the ids in what was read: they go to plain outputs, and into errors."""
     credentials = seen.credentials if isinstance(seen, ObservedVault) else ()
     objects = [item for item in (seen, *credentials) if isinstance(item, ObservedVault | ObservedCredential)]
     return [item.id for item in objects]
 
 
 def _vault_path(vault_id: str) -> str:
-    """Give a vault's path. An id comes from a program (`Vault.get`) too, and must not lead to another path."""
+    """Return a vault's path. An id comes from a program (`Vault.get`) too, and must not lead to another path."""
     if not _ID.fullmatch(vault_id):
         raise errors.NotSent("the id is not one of a vault: it must be like vault_019e3bb940277f0db05ab74291acf6ef")
     return f"/vaults/{vault_id}"

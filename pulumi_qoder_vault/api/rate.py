@@ -17,8 +17,8 @@ class Clock:
     Attributes:
         monotonic_s: seconds that never go back.
         now_s: seconds since the epoch, for dates in headers.
-        sleep: waits for so many seconds; returns early once ``is_over``.
-        is_over: True when nobody wants to wait any more.
+        sleep: wait for so many seconds; return early once ``is_over``.
+        is_over: True once the run is over: nobody waits any more.
     """
 
     monotonic_s: Callable[[], float] = time.monotonic
@@ -28,7 +28,7 @@ class Clock:
 
 
 class Limiter:
-    """Hands out moments at which a request may start, evenly spaced. Thread-safe.
+    """Hand out slots: moments at which a request may start, evenly spaced. Thread-safe.
 
     Requests do not arrive exactly as they start, so the spacing is 5 % wider than the rate asks for: a server that
     counts them in any one second then does not see more than the rate.
@@ -48,10 +48,10 @@ class Limiter:
         self._slowed_s = -RECOVERS_S
 
     def wait_s(self, at_most_s: float, *, goes_first: bool = False) -> float | None:
-        """Take the next moment, and tell how long to wait for it; take none and give None if that is too long.
+        """Take the next slot, and return how long to wait for it. Take none and return None if that is too long.
 
         What goes first, to take something back while there is time, waits only for a pause and for others like it; the
-        rest of the queue moves on by one place.
+        rest of the queue moves on by one slot.
         """
         with self._lock:
             now_s = self._clock.monotonic_s()
@@ -64,7 +64,7 @@ class Limiter:
             return moment_s - now_s
 
     def is_paused(self) -> bool:
-        """Tell if a 429 came that stops also what has a place already: it must take another one."""
+        """Return True if a 429 stops everything, also a request that has a slot already: it must take another one."""
         with self._lock:
             return self._clock.monotonic_s() < self._not_before_s
 

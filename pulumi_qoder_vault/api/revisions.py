@@ -123,13 +123,13 @@ NAME_QUERY: Mapping[Revision, Callable[[str], Mapping[str, str]]] = {
 }
 
 
-def read_vault(answer: Any) -> ObservedVault:
+def read_vault(response: object) -> ObservedVault:
     """Read a vault of either revision.
 
     Raises:
         Unreadable: it has no vault id, or is no object.
     """
-    vault = _object(answer, "vault")
+    vault = _object(response, "vault")
     revision = Revision.R2026_07 if "archived_at" in vault and "status" not in vault else Revision.R2026_05
     is_archived = bool(vault.get("archived_at")) or vault.get("status") == ARCHIVED
     credentials = vault.get("credentials") or []
@@ -149,13 +149,13 @@ def read_vault(answer: Any) -> ObservedVault:
     )
 
 
-def read_credential(answer: Any) -> ObservedCredential:
+def read_credential(response: object) -> ObservedCredential:
     """Read a credential of either revision.
 
     Raises:
         Unreadable: it has no credential id, or is no object.
     """
-    credential = _object(answer, "credential")
+    credential = _object(response, "credential")
     auth = credential.get("auth")
     fields = auth if isinstance(auth, dict) else credential
     is_archived = bool(credential.get("archived_at")) or credential.get("status") == ARCHIVED
@@ -171,23 +171,23 @@ def read_credential(answer: Any) -> ObservedCredential:
     )
 
 
-def read_deleted(answer: Any, id_: str) -> None:
+def read_deleted(response: object, id_: str) -> None:
     """Read that something is deleted, by its id.
 
     Raises:
         Unreadable: it does not say so.
     """
-    if _object(answer, "answer").get("id") != id_:
+    if _object(response, "response").get("id") != id_:
         raise Unreadable("it does not say what is deleted")
 
 
-def read_archived(answer: Any, vault_id: str) -> None:
+def read_archived(response: object, vault_id: str) -> None:
     """Read that a vault is archived.
 
     Raises:
         Unreadable: it does not say so.
     """
-    vault = read_vault(answer)
+    vault = read_vault(response)
     if (vault.id, vault.status) != (vault_id, ARCHIVED):
         raise Unreadable("it does not say that the vault is archived")
 
@@ -211,12 +211,12 @@ def _shown_value(row: Field, value: Any) -> Any:
     return _word(value, row.choices) if row.choices else _text(value)
 
 
-def _metadata(given: Any) -> dict[str, str]:
+def _metadata(given: object) -> dict[str, str]:
     pairs = given.items() if isinstance(given, dict) else ()
     return {_unicode(str(key)): _unicode(str(value)) for key, value in pairs}
 
 
-def read_page(answer: Any) -> tuple[list[Any], str | None]:
+def read_page(response: object) -> tuple[list[object], str | None]:
     """Read one page of a list: its items, and the id to ask for what comes after; None on the last page.
 
     An empty page may be one whose items were all filtered out: what counts is ``has_more``, or, where that is missing,
@@ -225,7 +225,7 @@ def read_page(answer: Any) -> tuple[list[Any], str | None]:
     Raises:
         Unreadable: it is not a list's envelope.
     """
-    page = _object(answer, "list")
+    page = _object(response, "list")
     items = page.get("data")
     if not isinstance(items, list):
         raise Unreadable("the list has no data")
@@ -233,14 +233,14 @@ def read_page(answer: Any) -> tuple[list[Any], str | None]:
     if not page.get("has_more", page.get("next_page")):
         return items, None
     if not isinstance(last_id, str) or not any(pattern.fullmatch(last_id) for pattern in _ID.values()):
-        raise Unreadable("the list goes on, but says not where")
+        raise Unreadable("the list has another page, but no valid last_id")
     return items, last_id
 
 
-def _object(answer: Any, what: str) -> Json:
-    if not isinstance(answer, dict):
+def _object(response: object, what: str) -> Json:
+    if not isinstance(response, dict):
         raise Unreadable(f"the {what} is not an object")
-    return answer
+    return response
 
 
 def _id(item: Json, kind: str) -> str:
@@ -250,11 +250,11 @@ def _id(item: Json, kind: str) -> str:
     return value
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return _unicode(value) if isinstance(value, str) else None
 
 
-def _word(value: Any, known: Sequence[str]) -> str | None:
+def _word(value: object, known: Sequence[str]) -> str | None:
     """Read one of the known words. Any other one is as if it were not there: it could be an access token."""
     return value if isinstance(value, str) and value in known else None
 
@@ -264,5 +264,5 @@ def _unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _time(value: Any) -> str:
+def _time(value: object) -> str:
     return value if isinstance(value, str) and _TIME.fullmatch(value) else ""

@@ -73,7 +73,7 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
     stack.write(v=vault(credential()))
 
     unset = problem_of(stack.up(fails=True, QODER_PAT=""))
-    assert unset.startswith("POST /vaults: not sent, since no API token is set; set qoder:apiToken")
+    assert unset.startswith("POST /vaults: not sent: no API token is set; set qoder:apiToken")
     assert [] == qoder.requests
 
     wrong = problem_of(stack.up(fails=True, QODER_PAT="pt-wrong"))
@@ -83,7 +83,7 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
 
     qoder.fail_next("POST", "/vaults", Fault.HTML_404)
     elsewhere = (
-        f"POST /vaults: the response is not one of the Qoder API (404, host {host}): check the proxy and qoder:baseUrl"
+        f"POST /vaults: the response is not from the Qoder API (404, host {host}): check the proxy and qoder:baseUrl"
     )
     assert problem_of(stack.up(fails=True)).startswith(elsewhere)
 

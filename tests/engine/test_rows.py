@@ -91,7 +91,7 @@ LIVES = {
     ),
     "2026-07, the founding form": (
         Row("create", Fault.DROP_AFTER_COMMIT, 0),
-        Row("add", Fault.HTML_404, 1, "the response is not one of the Qoder API (404"),
+        Row("add", Fault.HTML_404, 1, "the response is not from the Qoder API (404"),
         Row("remove", Fault.CONFLICT, 1, "409"),
     ),
 }

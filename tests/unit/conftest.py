@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.api.rate import Clock
-from pulumi_qoder_vault.api.transport import Transport
+from pulumi_qoder_vault.api.retry import Transport
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import Settings
@@ -80,8 +81,8 @@ def start(closing: ExitStack) -> Callable[..., Emulator]:
 def connect_to(closing: ExitStack, fake_time: FakeTime) -> Callable[..., Transport]:
     """Connect to a server, without limits of rate unless they are asked for; all waits go by the fake time."""
 
-    def connect(qoder: Emulator, **settings: object) -> Transport:
-        chosen = {
+    def connect(qoder: Emulator, **settings: Any) -> Transport:
+        chosen: dict[str, Any] = {
             "api_token": Secret(qoder.api_token),
             "base_url": qoder.base_url,
             "max_writes_per_second": 0.0,
@@ -97,7 +98,7 @@ def connect_to(closing: ExitStack, fake_time: FakeTime) -> Callable[..., Transpo
 
 @pytest.fixture
 def client_of(connect_to: Callable[..., Transport]) -> Callable[..., Client]:
-    """Give the API of a server, which knows the secrets of the tests' own credentials."""
+    """Return the API of a server, which knows the secrets of the tests' own credentials."""
     return lambda qoder, *secrets, **settings: Client(connect_to(qoder, **settings), secrets)
 
 
@@ -105,13 +106,13 @@ class RawServer:
     """A socket that says what a test tells it to, and keeps what it was sent. One connection at a time.
 
     Args:
-        answer: is given the connection and the request; closes nothing.
+        respond: is given the connection and the request; closes nothing.
     """
 
-    def __init__(self, answer: Callable[[socket.socket, bytes], None]) -> None:
+    def __init__(self, respond: Callable[[socket.socket, bytes], None]) -> None:
         self.requests: list[bytes] = []
         self.is_over = threading.Event()
-        self._answer = answer
+        self._respond = respond
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -140,7 +141,7 @@ class RawServer:
                 request = _read_request(connection)
                 self.requests.append(request)
                 with suppress(OSError):
-                    self._answer(connection, request)
+                    self._respond(connection, request)
 
 
 def _read_request(connection: socket.socket) -> bytes:
@@ -159,10 +160,12 @@ def _read_request(connection: socket.socket) -> bytes:
 
 @pytest.fixture
 def serve_raw(closing: ExitStack) -> Callable[..., RawServer]:
-    """Start a raw server that answers with these bytes, or as a function says."""
+    """Start a raw server that responds with these bytes, or as a function says."""
 
-    def serve(answer: bytes | Callable[[socket.socket, bytes], None]) -> RawServer:
-        server = RawServer((lambda connection, _: connection.sendall(answer)) if isinstance(answer, bytes) else answer)
+    def serve(response: bytes | Callable[[socket.socket, bytes], None]) -> RawServer:
+        server = RawServer(
+            (lambda connection, _: connection.sendall(response)) if isinstance(response, bytes) else response
+        )
         closing.callback(server.stop)
         return server
 

@@ -173,8 +173,8 @@ def test_cancel_gets_through_to_a_busy_plugin(start: Callable[..., Emulator]) ->
     assert made < 20
     lines = {failure.details() for failure in failures if failure is not None}
     assert lines <= {
-        "POST /vaults: not sent, since this run was cancelled",
-        "not begun, since this run was cancelled",
+        "POST /vaults: not sent: this run was cancelled",
+        "not begun: this run was cancelled",
     }
 
 

@@ -458,7 +458,7 @@ def test_no_api_token_at_all_is_said(serve: Callable[..., Plugin], qoder: Emulat
         plugin.create(vault())
 
     assert Code.UNAVAILABLE == caught.value.code
-    assert "not sent, since no API token is set" in caught.value.line
+    assert "not sent: no API token is set" in caught.value.line
     assert [] == qoder.requests
 
 
@@ -636,7 +636,7 @@ def test_custom_timeouts_bound_an_operation(plugin: Plugin, qoder: Emulator, fak
 
     assert 40 == fake_time.passed_s
     assert Code.RESOURCE_EXHAUSTED == caught.value.code
-    assert "more than is left of the 45 s of customTimeouts" in caught.value.line
+    assert "more than is left of customTimeouts (45s)" in caught.value.line
 
 
 def test_custom_timeouts_may_be_longer_than_the_setting(plugin: Plugin, qoder: Emulator, fake_time: Any) -> None:
@@ -659,7 +659,7 @@ def test_without_custom_timeouts_each_call_has_the_time_of_the_setting(
         plugin.create(vault(), timeout=0.0)
 
     assert 100 == fake_time.passed_s
-    assert "more than is left of the 120 s of qoder:timeout" in caught.value.line
+    assert "more than is left of qoder:timeout (2m)" in caught.value.line
 
 
 # Cancel
@@ -686,7 +686,7 @@ def test_cancel_ends_a_wait_at_once(plugin: Plugin, qoder: Emulator, true_waits:
     failure = creating.wait()
     assert 5 > time.monotonic() - began_s
     assert isinstance(failure, Failed)
-    assert "POST /vaults: not sent, since this run was cancelled" == failure.line
+    assert "POST /vaults: not sent: this run was cancelled" == failure.line
     assert [] == qoder.vaults
 
 
@@ -717,7 +717,7 @@ def test_after_cancel_nothing_begins(plugin: Plugin, qoder: Emulator) -> None:
         lambda: plugin.update(made, vault(credential(token=NEW_TOKEN))),
         lambda: plugin.delete(made),
     ):
-        with pytest.raises(Failed, match="not begun, since this run was cancelled"):
+        with pytest.raises(Failed, match="not begun: this run was cancelled"):
             begin()
     assert [] == qoder.requests
 
@@ -734,7 +734,7 @@ def test_after_cancel_what_waits_for_the_rate_limit_is_not_sent(
     plugin.stub.Cancel(empty_pb2.Empty())
 
     failure = creating.wait()
-    assert (Code.UNAVAILABLE, "POST /vaults: not sent, since this run was cancelled") == (failure.code, failure.line)
+    assert (Code.UNAVAILABLE, "POST /vaults: not sent: this run was cancelled") == (failure.code, failure.line)
     assert ["first"] == [item.display_name for item in qoder.vaults]
     assert 1 == len(qoder.writes)
 

@@ -825,7 +825,7 @@ def test_a_404_of_a_proxy_is_no_proof(world: World, fault: Fault) -> None:
 
     for act, call in ((world.read, "GET"), (world.delete, "DELETE")):
         assert (
-            f"{call} /vaults/vault_1: the response is not one of the Qoder API (404, host {host_of(world.qoder)}): "
+            f"{call} /vaults/vault_1: the response is not from the Qoder API (404, host {host_of(world.qoder)}): "
             f"check the proxy and qoder:baseUrl, which is {base_url}; the API's is like {DEFAULT_BASE_URL}; "
             f"nothing proves that vault vault_1 is gone; it was made at {base_url}, and this run asked {base_url}"
         ) == line_of(act, recorded)
