@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..lifecycle.credential_types import TYPES, fields_of
+from ..lifecycle.credential_types import ALL_FIELDS, TYPES
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.model import (
     ACTIVE,
@@ -33,7 +33,11 @@ class Unreadable(Exception):
 
 
 def _flat_credential(credential: Credential) -> Json:
-    return {"type": credential.type, **_revealed(credential.properties)}
+    """Return the founding page's form, in its order."""
+    fields, properties = TYPES[credential.type].fields, credential.properties
+    plain = {name: value for name, value in properties.items() if not fields[name].is_secret}
+    secrets = {name: value for name, value in properties.items() if fields[name].is_secret}
+    return {**plain, "type": credential.type, **_revealed(secrets)}
 
 
 def _nested_credential(credential: Credential) -> Json:
@@ -163,7 +167,7 @@ def read_credential(response: object) -> ObservedCredential:
     return ObservedCredential(
         id=_id(credential, "vcred"),
         type=type_,
-        properties=_shown(fields_of(type_), fields),
+        properties=_shown(ALL_FIELDS, fields),
         is_active=not is_archived,
         created_at=_time(credential.get("created_at")),
         revision=Revision.R2026_07 if isinstance(auth, dict) else Revision.R2026_05,

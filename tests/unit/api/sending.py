@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from records import bearer
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
@@ -79,7 +80,7 @@ def envelope(type_: Any, message: Any, **fields: Any) -> bytes:
 
 
 URL = "https://example.com/mcp"
-SSE = Credential(URL, Secret("your-access-token"), "sse")
+SSE = bearer(URL, Secret("your-access-token"), "sse")
 R05, R07 = Revision.R2026_05, Revision.R2026_07
 REVISIONS = pytest.mark.parametrize("revision", [R05, R07], ids=["2026-05", "2026-07"])
 Connect = Callable[..., Client]

@@ -10,16 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from records import bearer
 from sending import KEY, R05, R07, REVISIONS, SSE, URL, Connect, filled, make
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
-from pulumi_qoder_vault.lifecycle.model import Credential, Place, Revision
+from pulumi_qoder_vault.lifecycle.model import Place, Revision
 from pulumi_qoder_vault.secret import Secret
 
-OTHER_TOKEN = Credential(URL, Secret("former-access-token"), "sse")
-OTHER = Credential("https://example.com/other", Secret("mcp-canary-2"))
+OTHER_TOKEN = bearer(URL, Secret("former-access-token"), "sse")
+OTHER = bearer("https://example.com/other", Secret("mcp-canary-2"))
 # The request body of the founding page (Qoder, Create Vault, read 2026-05-18).
 FOUNDING_BODY = {
     "display_name": "my-mcp-vault",
@@ -92,7 +93,7 @@ def test_headers_of_a_create(serve_raw: Callable[..., Any], client_of: Connect, 
 def test_a_name_of_any_script_goes_as_it_is(client_of: Connect, start: Callable[..., Emulator]) -> None:
     """Display names, metadata and access tokens arrive as they were given."""
     qoder = start(store_metadata=True)
-    credential = Credential(URL, Secret('p"ss\\wörd 🔑'))
+    credential = bearer(URL, Secret('p"ss\\wörd 🔑'))
 
     client_of(qoder).create_vault("保管庫 🔐", {"チーム": "é"}, [credential], sending=R05, key=KEY)
 
@@ -340,7 +341,7 @@ def test_an_active_vault_is_not_archived(client_of: Connect, start: Callable[...
         client_of(qoder).archive_vault(vault_id)
 
 
-ECHO = Credential(URL, Secret("canary0123456789"))
+ECHO = bearer(URL, Secret("canary0123456789"))
 ID_WITH_SECRET = "vault_canary0123456789"
 
 
@@ -363,7 +364,7 @@ def test_an_id_that_holds_a_secret_is_refused(
     qoder.fail_next("POST", "/vaults", Effect("echo", status=201, body=body))
 
     with pytest.raises(errors.OutcomeUnknown, match=r"not in the Qoder API's format: an id holds a secret$"):
-        make(client_of(qoder, ECHO.access_token), ECHO)
+        make(client_of(qoder, ECHO.secret), ECHO)
 
 
 def test_a_short_secret_is_no_reason_to_refuse_an_id(client_of: Connect, start: Callable[..., Emulator]) -> None:
