@@ -28,8 +28,9 @@ from pulumi.dynamic import (
 
 from .connection import Qoder
 from .error_reporting import EngineLog, engine_address, internal_error, status_details
-from .errors import PartialState, QoderError, SettingsError
+from .errors import QoderError, SettingsError
 from .lifecycle.inputs import Inputs
+from .lifecycle.model import PartialState
 from .lifecycle.other_credentials import Deletion
 from .pulumi_values import PROVIDER_KEY, PulumiProperties, from_pulumi, to_pulumi, without_none
 from .resources.calls import Calls

@@ -18,16 +18,12 @@ A message is made of our own words and of text that has been redacted: no except
     │   └── ServerError     5xx and 408
     ├── VaultNotFound       a vault is not to be found, and that does not prove that it is gone
     ├── RolledBack          what Qoder made is not what was asked, and was rolled back
-    └── PartialState        part of the work was done; `recorded` is what exists now
+    └── PartialState        part of the work was done (in `lifecycle.model`, since it holds what exists now)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .lifecycle.model import CredentialSet
 
 
 class QoderError(Exception):
@@ -178,15 +174,3 @@ class VaultNotFound(QoderError):
 
 class RolledBack(QoderError):
     """What Qoder made is not what was asked for; it was taken back, and nothing is left."""
-
-
-class PartialState(QoderError):
-    """Part of the work was done and the rest was not.
-
-    Attributes:
-        recorded: what exists now; to be kept in the state, so that the next ``up`` finishes it.
-    """
-
-    def __init__(self, message: str, recorded: CredentialSet) -> None:
-        super().__init__(message)
-        self.recorded = recorded

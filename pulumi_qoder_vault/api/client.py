@@ -160,7 +160,7 @@ class Client:
         """
         query = {"include_archived": "true"} if includes_archived else {}
         found = self._list("/vaults", revisions.read_vault, query)
-        if includes_archived and all(vault.revision is Revision.R2026_05 for vault in found):
+        if includes_archived and all(revisions.LISTS_ARCHIVED_APART[vault.revision] for vault in found):
             found += self._list("/vaults", revisions.read_vault, {"status": ARCHIVED})
         vaults = {vault.id: vault for vault in found if includes_archived or vault.status == ACTIVE}
         return tuple(sorted(vaults.values(), key=lambda vault: vault.created_at.removesuffix("Z")))

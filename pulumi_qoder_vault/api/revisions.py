@@ -127,6 +127,10 @@ NAME_QUERY: Mapping[Revision, Callable[[str], Mapping[str, str]]] = {
 }
 
 
+# Whether `include_archived` is not known, and a list of the archived vaults has to be asked for.
+LISTS_ARCHIVED_APART: Mapping[Revision, bool] = {Revision.R2026_05: True, Revision.R2026_07: False}
+
+
 def read_vault(response: object) -> ObservedVault:
     """Read a vault of either revision.
 

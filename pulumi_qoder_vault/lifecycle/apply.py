@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from ..errors import Conflict, NotFound, PartialState, QoderError
+from ..errors import Conflict, NotFound, QoderError
 from .absence import not_found
 from .capabilities import BY_REVISION, RevisionInUse
 from .credential_types import TYPES
-from .model import ACTIVE, Credential, CredentialSet, DesiredSet, ObservedCredential, Revision
+from .model import ACTIVE, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Revision
 from .plan import Op, Step, plan
 from .recovery import CredentialCreation, is_about_key, send_again_if_lost
 from .vaults_api import VaultsApi

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from ..errors import QoderError
 from ..secret import Secret
 from .credential_types import DEFAULT_TYPE, TYPES
 from .fields import with_defaults
@@ -220,6 +221,18 @@ class RecordedVault(CredentialSet):
     updated_at: str
     force_destroy: bool = False
     other_credentials: Mapping[str, str] | None = None
+
+
+class PartialState(QoderError):
+    """Part of the work was done and the rest was not.
+
+    Attributes:
+        recorded: what exists now; to be kept in the state, so that the next ``up`` finishes it.
+    """
+
+    def __init__(self, message: str, recorded: CredentialSet) -> None:
+        super().__init__(message)
+        self.recorded = recorded
 
 
 def newest_by_url(credentials: Iterable[ObservedCredential]) -> dict[str, ObservedCredential]:

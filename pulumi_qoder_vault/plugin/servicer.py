@@ -23,6 +23,7 @@ from .. import connection, errors
 from ..connection import Qoder
 from ..error_reporting import EngineLog, internal_error, status_details
 from ..lifecycle.differences import Change, Difference
+from ..lifecycle.model import PartialState
 from ..lifecycle.other_credentials import Deletion
 from ..pulumi_values import PROVIDER_KEY
 from ..resources.calls import Calls
@@ -64,7 +65,7 @@ CODES: Mapping[type[errors.QoderError], grpc.StatusCode] = {
     errors.SettingsError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.NotSent: grpc.StatusCode.UNAVAILABLE,
     errors.OutcomeUnknown: grpc.StatusCode.UNKNOWN,
-    errors.PartialState: grpc.StatusCode.UNKNOWN,
+    PartialState: grpc.StatusCode.UNKNOWN,
     errors.BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
     errors.Forbidden: grpc.StatusCode.PERMISSION_DENIED,
@@ -90,7 +91,7 @@ def one_clean_line(
             code, line = next(CODES[kind] for kind in type(failure).__mro__ if kind in CODES), str(failure)
             if isinstance(failure, errors.NewerState):
                 line = names.in_text(line)
-            if isinstance(failure, errors.PartialState):
+            if isinstance(failure, PartialState):
                 context.set_trailing_metadata(status_details(line, _partial_state(failure, request)))
         except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
             code, line = grpc.StatusCode.INTERNAL, internal_error(failure)
@@ -244,7 +245,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             connection.CONNECTIONS.refuse_if_over()
             try:
                 id_, outputs = resource.create(self._qoder(request), inputs)
-            except errors.PartialState as failure:
+            except PartialState as failure:
                 self._calls.note_made(request.urn, resource.state_of(failure.recorded).id)
                 raise
         self._calls.note_made(request.urn, id_)
@@ -355,7 +356,7 @@ def _diff_response(difference: Difference, *, is_dynamic: bool) -> provider_pb2.
     return response
 
 
-def _partial_state(failure: errors.PartialState, request: object) -> tuple[str, struct_pb2.Struct]:
+def _partial_state(failure: PartialState, request: object) -> tuple[str, struct_pb2.Struct]:
     """Return what the engine is to record of work that was done in part. Create has the inputs as properties."""
     assert isinstance(request, provider_pb2.CreateRequest | provider_pb2.UpdateRequest)  # noqa: S101 no other call works
     given = request.properties if isinstance(request, provider_pb2.CreateRequest) else request.news

@@ -85,7 +85,7 @@ class Resource(Protocol):
         """Delete it, or whatever its outputs say is to be done instead."""
 
     def state_of(self, recorded: CredentialSet) -> State:
-        """Return what the state is to hold of what exists: also of what `errors.PartialState` carries."""
+        """Return what the state is to hold of what exists: also of what `PartialState` carries."""
 
 
 def check_all(

@@ -58,15 +58,6 @@ class VaultResource:
             raise
         return Found(id_, outputs := to_outputs(found), to_refreshed_inputs(outputs))
 
-    def read(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
-        api, before = qoder.api(outputs), to_recorded(id_, outputs)
-        with elsewhere.ways_out(qoder, api, before.place):
-            recorded, is_drift = operations.read(api, before)
-        if recorded is None:
-            return None
-        found = to_outputs(recorded)
-        return Found(id_, found, to_refreshed_inputs(found) if is_drift else None)
-
     def look_up(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
         """Read a vault that this stack does not own. None if it is gone, and was there before."""
         api = qoder.api(outputs)
@@ -77,6 +68,15 @@ class VaultResource:
             with elsewhere.ways_out(qoder, api, recorded.place):
                 found = operations.look_up(api, id_, recorded)
         return None if found is None else Found(id_, to_outputs(found), None)
+
+    def read(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
+        api, before = qoder.api(outputs), to_recorded(id_, outputs)
+        with elsewhere.ways_out(qoder, api, before.place):
+            recorded, is_drift = operations.read(api, before)
+        if recorded is None:
+            return None
+        found = to_outputs(recorded)
+        return Found(id_, found, to_refreshed_inputs(found) if is_drift else None)
 
     def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
         recorded, desired = to_recorded(id_, outputs), to_desired(inputs)

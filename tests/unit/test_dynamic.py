@@ -28,7 +28,8 @@ from pulumi_qoder_vault import CredentialArgs, Vault, connection, dynamic_provid
 from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER, VAULT_TYPE, VaultProvider
 from pulumi_qoder_vault.emulator import Emulator, Fault
-from pulumi_qoder_vault.errors import PartialState, QoderError
+from pulumi_qoder_vault.errors import QoderError
+from pulumi_qoder_vault.lifecycle.model import PartialState
 from pulumi_qoder_vault.lifecycle.vault import operations
 from pulumi_qoder_vault.pulumi_values import to_plain
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...errors import NotFound, PartialState, QoderError, RolledBack, VaultNotFound
+from ...errors import NotFound, QoderError, RolledBack, VaultNotFound
 from .. import apply
 from ..absence import is_gone, no_vault, not_found
 from ..apply import CredentialChanges, observe
@@ -16,7 +16,7 @@ from ..capabilities import UNRECORDED, RevisionInUse, lacking
 from ..credential_types import fields_of
 from ..drift import as_seen
 from ..fields import with_defaults
-from ..model import ACTIVE, ARCHIVED, Credential, CredentialSet, DesiredSet, ObservedCredential, Status
+from ..model import ACTIVE, ARCHIVED, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Status
 from ..plan import Op, Step
 from ..vaults_api import VaultsApi
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ...errors import BadRequest, Conflict, NotFound, PartialState, QoderError, RolledBack
+from ...errors import BadRequest, Conflict, NotFound, QoderError, RolledBack
 from .. import apply
 from ..absence import is_gone, no_vault, not_found
 from ..apply import CredentialChanges, settled
@@ -23,6 +23,7 @@ from ..model import (
     DesiredVault,
     ObservedCredential,
     ObservedVault,
+    PartialState,
     RecordedVault,
     Revision,
     newest_by_url,

@@ -32,6 +32,7 @@ from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.lifecycle.model import PartialState
 from pulumi_qoder_vault.plugin import servicer
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
@@ -400,9 +401,7 @@ def test_every_error_of_ours_has_a_code() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.QoderError)}
     found = {kind: next(servicer.CODES[base] for base in kind.__mro__ if base in servicer.CODES) for kind in kinds}
 
-    assert {errors.OutcomeUnknown, errors.PartialState} == {
-        kind for kind, code in found.items() if code is Code.UNKNOWN
-    }
+    assert {errors.OutcomeUnknown, PartialState} == {kind for kind, code in found.items() if code is Code.UNKNOWN}
     assert not {Code.INTERNAL, Code.DATA_LOSS, Code.OK} & set(found.values())
 
 

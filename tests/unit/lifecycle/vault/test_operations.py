@@ -20,7 +20,7 @@ from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Ending, Fault
 from pulumi_qoder_vault.errors import ErrorResponse
 from pulumi_qoder_vault.lifecycle import recovery
 from pulumi_qoder_vault.lifecycle.capabilities import RevisionInUse, refuses_credentials_key
-from pulumi_qoder_vault.lifecycle.model import Credential, DesiredVault, Place, RecordedVault
+from pulumi_qoder_vault.lifecycle.model import Credential, DesiredVault, PartialState, Place, RecordedVault
 from pulumi_qoder_vault.lifecycle.vault import operations
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
@@ -381,7 +381,7 @@ def test_a_lost_answer_where_the_key_is_ignored(world_of: Callable[..., World], 
     failure = failure_of(world.create, desired_vault(ONE, TWO))
 
     first, second = (vault.id for vault in world.qoder.vaults)
-    assert isinstance(failure, errors.PartialState)
+    assert isinstance(failure, PartialState)
     assert (second, (ONE, TWO), ()) == (
         failure.recorded.vault_id,
         failure.recorded.credentials,
@@ -412,7 +412,7 @@ def test_a_twin_of_another_stack_is_neither_adopted_nor_deleted(
 
     try:
         recorded = world.create(desired_vault(ONE))
-    except errors.PartialState as failure:
+    except PartialState as failure:
         assert (revision, True) == ("2026-05", twin.id in str(failure))  # noqa: PT017 the others do not fail
         recorded = failure.recorded
 
@@ -522,7 +522,7 @@ def test_a_create_still_in_work_is_waited_for(
 
     try:
         recorded = world.create(desired_vault(ONE))
-    except errors.PartialState as failure:
+    except PartialState as failure:
         assert ("2026-05", False) == (revision, idempotency)
         recorded = failure.recorded
 
@@ -718,7 +718,7 @@ def test_a_rollback_that_fails_is_recorded(stuck: tuple[World, Any]) -> None:
     world, failure = stuck
 
     (vault,) = world.qoder.vaults
-    assert isinstance(failure, errors.PartialState)
+    assert isinstance(failure, PartialState)
     assert (vault.id, (ONE,), {URL: vault.credentials[0].id}, {URL: 0}, ()) == (
         failure.recorded.vault_id,
         failure.recorded.credentials,
@@ -1138,7 +1138,7 @@ def test_a_foreign_credential_with_the_url_is_named_and_not_touched(world: World
     failure = failure_of(world.update, recorded, desired_vault(ONE, TWO))
 
     assert before == world.qoder.vaults
-    assert not isinstance(failure, errors.PartialState)
+    assert not isinstance(failure, PartialState)
     assert (
         f": credential {foreign.id} for {OTHER_URL} is in the vault, and this resource did not make it. If it is of "
         "another stack or person, take it out of this program; if a run"
@@ -1212,7 +1212,7 @@ def test_a_later_step_that_fails_says_what_was_done(current: World) -> None:
 
     failure = failure_of(current.update, recorded, desired_vault(NEW_ONE, NEW_TWO, rotations={URL: 1, OTHER_URL: 1}))
 
-    assert isinstance(failure, errors.PartialState)
+    assert isinstance(failure, PartialState)
     assert ((NEW_ONE, TWO), recorded.credential_ids, ()) == (
         failure.recorded.credentials,
         failure.recorded.credential_ids,
@@ -1261,7 +1261,7 @@ def test_a_former_access_token_is_put_back(founding: World) -> None:
 
     failure = failure_of(founding.update, recorded, desired_vault(NEW_ONE, TWO))
 
-    assert isinstance(failure, errors.PartialState)
+    assert isinstance(failure, PartialState)
     assert tokens_of(ONE, TWO) == founding.active
     assert (ONE, TWO) == failure.recorded.credentials
     assert f"put the former access token for {URL} back, as {failure.recorded.credential_ids[URL]}" in str(failure)
@@ -1310,7 +1310,7 @@ def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) ->
 
     failure = failure_of(founding.update, recorded, desired_vault(NEW_ONE, TWO))
 
-    assert isinstance(failure, errors.PartialState)
+    assert isinstance(failure, PartialState)
     assert ((TWO,), {OTHER_URL}) == (failure.recorded.credentials, failure.recorded.credential_ids.keys())
     assert (
         f"; done before: deleted {recorded.credential_ids[URL]}; the former access token for {URL} could not be put "
@@ -1330,7 +1330,7 @@ def test_a_rotation_that_nobody_answered_is_sent_again(current: World) -> None:
 
     failure = failure_of(current.update, recorded, desired_vault(NEW_ONE, TWO))
 
-    assert isinstance(failure, errors.PartialState)
+    assert isinstance(failure, PartialState)
     assert (ONE.with_secret(None), TWO) == failure.recorded.credentials
     current.update(failure.recorded, desired_vault(ONE, TWO))  # the program went back
     assert tokens_of(ONE, TWO) == current.active
@@ -1360,7 +1360,7 @@ def test_the_record_is_the_truth_wherever_it_stops(world_of: Callable[..., World
         try:
             world.update(recorded, wanted)
             continue
-        except errors.PartialState as failure:
+        except PartialState as failure:
             left = failure.recorded
         except errors.Forbidden:
             left = recorded
