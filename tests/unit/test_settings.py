@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.settings import DEFAULT_BASE_URL, KEYS, Owner, Settings, load
+from pulumi_qoder_vault.setting_sources import Owner
+from pulumi_qoder_vault.settings import DEFAULT_BASE_URL, KEYS, Settings, load
 
 API_TOKEN = "pt-canary-0123456789"
 
@@ -284,7 +285,9 @@ def test_a_refusal_names_the_source_and_a_change_that_helps(
     configured: dict[str, str], environment: dict[str, str], owner: Owner, expected: str
 ) -> None:
     """To set a variable that another source comes before would change nothing."""
-    assert f"it refused the API token in {expected}" == load(configured, environment, owner).if_refused
+    settings = load(configured, environment, owner)
+    line = settings.api_token_source.if_refused(settings.next_api_token)
+    assert f"it refused the API token in {expected}" == line
 
 
 @pytest.mark.parametrize(
@@ -293,12 +296,12 @@ def test_a_refusal_names_the_source_and_a_change_that_helps(
         (Owner(), "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT"),
         (
             Owner(is_of_last_up=True),
-            "set qoder:apiToken (pulumi config set --secret qoder:apiToken; refresh and destroy see it after the next "
-            "up, or with --run-program) or QODER_PAT",
+            "set qoder:apiToken (pulumi config set --secret qoder:apiToken, then pulumi up, or add --run-program) or "
+            "QODER_PAT",
         ),
         (Owner(provider="a"), "set apiToken of the provider 'a' (then pulumi up), or QODER_PAT"),
     ],
 )
 def test_none_at_all_names_where_it_can_be_set(owner: Owner, expected: str) -> None:
     """The environment serves every command; configuration is recorded on one front."""
-    assert expected == load({}, {}, owner).if_missing
+    assert expected == load({}, {}, owner).api_token_source.if_missing
