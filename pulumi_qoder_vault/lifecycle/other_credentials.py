@@ -63,7 +63,7 @@ def named(
 
 
 def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: Deletion) -> str:
-    """Say why a vault is kept: whom it would hurt, and every way out that is open to it."""
+    """Return why a vault is kept: whom it would hurt, and every way out that is open to it."""
     done = "archived" if recorded.on_delete == "archive" else "deleted"
     line, them = f"vault {recorded.vault_id} is not {done}: it holds {_listed(credentials)}", _them(credentials)
     if deletion.is_replaced:
@@ -81,7 +81,7 @@ def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: D
 
 
 def unlisted(recorded: RecordedVault, why: str) -> str:
-    """Say why a vault is kept of which nobody knows what is in it."""
+    """Return why a vault is kept of which nobody knows what is in it."""
     return (
         f"{why}; vault {recorded.vault_id} is kept, since credentials of others may be in it: {FORCE} for this run "
         "deletes it without a look"
@@ -89,7 +89,7 @@ def unlisted(recorded: RecordedVault, why: str) -> str:
 
 
 def replacement_warning(recorded: RecordedVault) -> str:
-    """Say what a replacement does to the credentials of others that the state knows of."""
+    """Return what a replacement does to the credentials of others that the state knows of."""
     credentials = recorded.other_credentials or {}
     them = _them(credentials)
     return (

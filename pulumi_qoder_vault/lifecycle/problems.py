@@ -297,7 +297,7 @@ def _host(url: str) -> str | None:
 
 
 def not_a_string(value: object) -> str:
-    """Say that a value is no string, and how digits stay one."""
+    """Return the reason for a value that is no string, and how digits stay one."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     hint = "; put it in quotation marks, or, where YAML drops them, in fn::toJSON" if is_number else ""
     return f"must be a string, not {kind_of(value)}{hint}"

@@ -31,10 +31,10 @@ class VaultsApi(Protocol):
         """Return texts of Qoder's on one line each, cut to so many characters, without a secret of this process."""
 
     def recovering(self) -> VaultsApi:
-        """Give the same API with 30 s of its own for all that is asked of it, whatever was used up before."""
+        """Return the same API with a time budget of 30 s for recovery, however much was used up before."""
 
     def now_s(self) -> float:
-        """Tell the time, in seconds since the epoch, by this machine's clock."""
+        """Return the time, in seconds since the epoch, by this machine's clock."""
 
     def wait(self, wait_s: float) -> None:
         """Let time pass."""
