@@ -51,7 +51,6 @@ from datetime import UTC, datetime
 
 from ..errors import BadRequest, Conflict, NotFound, OutcomeUnknown, QoderError
 from ..secret import one_line, secrets_in
-from .capabilities import BY_REVISION
 from .model import Credential, DesiredVault, ObservedCredential, ObservedVault, Revision
 from .vaults_api import VaultsApi
 
@@ -123,10 +122,7 @@ class VaultCreation:
 
     def send(self, api: VaultsApi) -> ObservedVault:
         """Send it. One write."""
-        credentials = self.desired.credentials if BY_REVISION[self.sending].inline_credentials else ()
-        return api.create_vault(
-            self.desired.display_name, self.desired.metadata, credentials, sending=self.sending, key=self.key
-        )
+        return api.create_vault(self.desired, sending=self.sending, key=self.key)
 
     def recover(self, api: VaultsApi, lost: QoderError) -> MadeVault:
         """Find the vault of a create whose response was lost; where nothing is ours, send it once more.

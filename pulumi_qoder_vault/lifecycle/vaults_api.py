@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from .model import Credential, ObservedCredential, ObservedVault, Place, Revision
+from .model import Credential, DesiredVault, ObservedCredential, ObservedVault, Place, Revision
 
 
 class VaultsApi(Protocol):
@@ -39,15 +39,7 @@ class VaultsApi(Protocol):
     def wait(self, wait_s: float) -> None:
         """Let time pass."""
 
-    def create_vault(
-        self,
-        display_name: str,
-        metadata: Mapping[str, str] | None,
-        credentials: Sequence[Credential],
-        *,
-        sending: Revision,
-        key: str,
-    ) -> ObservedVault:
+    def create_vault(self, desired: DesiredVault, *, sending: Revision, key: str) -> ObservedVault:
         """Create a vault, on ``2026-05`` with its credentials. One write."""
 
     def get_vault(self, vault_id: str) -> ObservedVault:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from records import bearer
+from records import bearer, desired_vault
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
@@ -88,7 +88,9 @@ KEY = "7d1c7a3e-3f4e-4b8e-9d61-3a8d5f0c2b11"
 
 
 def make(client: Client, *credentials: Credential, sending: Revision = R05, **metadata: str) -> Any:
-    return client.create_vault("my-mcp-vault", metadata or None, credentials, sending=sending, key=str(uuid.uuid4()))
+    return client.create_vault(
+        desired_vault(*credentials, metadata=metadata or None), sending=sending, key=str(uuid.uuid4())
+    )
 
 
 def filled(client: Client, revision: Revision) -> tuple[str, str]:
