@@ -100,6 +100,15 @@ def _required(fields: Fields) -> list[str]:
     return [_name(name) for name, row in fields.items() if row.is_required and not row.is_secret]
 
 
+def _may_be_absent(fields: Fields) -> set[str]:
+    """Return the outputs that a program need not give, and that have no default; a map and a list are empty then."""
+    return {
+        _name(name)
+        for name, row in fields.items()
+        if not row.is_required and row.default is None and row.kind not in ("map", "credentials")
+    }
+
+
 def _objects(fields: Fields) -> Iterator[tuple[str, Property]]:
     """Yield the types of the objects in these fields, at any depth."""
     for row in fields.values():
@@ -224,7 +233,7 @@ RESOURCES: Mapping[str, Any] = {
         "inputProperties": _VAULT_INPUTS,
         "requiredInputs": _required(vault.ARGUMENTS),
         "properties": _VAULT_OUTPUTS,
-        "required": sorted(set(_VAULT_OUTPUTS) - {"forceDestroy", "otherCredentials", "workspaceId"}),
+        "required": sorted(set(_VAULT_OUTPUTS) - _may_be_absent(vault.ARGUMENTS) - {"otherCredentials", "workspaceId"}),
         "aliases": [{"type": DYNAMIC_VAULT}],
     },
     CREDENTIAL: {
