@@ -14,7 +14,7 @@ from typing import Any
 
 from ..lifecycle.allowed_values import MAX_METADATA_KEY, MAX_METADATA_VALUE
 from ..lifecycle.credential import check as credential
-from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE
+from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE, TYPE_NAMES
 from ..lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.vault import check as vault
@@ -216,7 +216,7 @@ TYPES: Mapping[str, Any] = {
         "An active credential of a vault. Qoder shows no secret of it.",
         {
             "id": _text("`vcred_…`."),
-            "type": _text("`static_bearer`, `mcp_oauth` or `environment_variable`."),
+            "type": _text(f"{TYPE_NAMES}."),
             "mcpServerUrl": _text("The URL of its MCP server; absent for an `environment_variable`."),
             "protocol": _text("`streamable_http` or `sse`; absent on API revision `2026-07`."),
             "secretName": _text("The name of an `environment_variable`."),
