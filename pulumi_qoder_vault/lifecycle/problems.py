@@ -160,12 +160,16 @@ def _check_object(
 
 
 def _check_value(path: str, value: object, row: Field, given: Inputs, known: Known) -> Iterator[Problem]:
-    if row.only_with is not None:
-        sibling, values = row.only_with
-        other = given.get(sibling)
-        if isinstance(other, str) and is_given(other) and other not in values:
-            yield Problem(path, f"is for {' or '.join(values)} only")
-            return
+    sibling, values = row.only_with or ("", ())
+    if values and isinstance(other := given.get(sibling), str) and is_given(other) and other not in values:
+        yield Problem(path, f"is for {' or '.join(values)} only")
+        return
+    yield from _check_kind(path, value, row)
+    if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
+        yield Problem(path, "is the API token, which is for Qoder alone: give the token that this MCP server takes")
+
+
+def _check_kind(path: str, value: object, row: Field) -> Iterator[Problem]:
     match row.kind:
         case "boolean":
             yield from check_boolean(path, value)
@@ -181,8 +185,6 @@ def _check_value(path: str, value: object, row: Field, given: Inputs, known: Kno
             yield from check_text(path, value, row.judge)
             if row.caution is not None and isinstance(value, str) and (reason := row.caution(value)) is not None:
                 yield Problem(path, reason, is_warning=True)
-    if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
-        yield Problem(path, "is the API token, which is for Qoder alone: give the token that this MCP server takes")
 
 
 def check_text(path: str, value: object, judge: Judge) -> Iterator[Problem]:
