@@ -202,9 +202,7 @@ def _base_url(key: str, value: str) -> str:
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
         raise SettingsError(f"{key}: {form}")
     if _ENDPOINT.search(url.path):
-        raise SettingsError(
-            f"{key}: ends in an endpoint of the API; it must be the base of all, such as {DEFAULT_BASE_URL}"
-        )
+        raise SettingsError(f"{key}: ends in an endpoint of the API; use the base URL, such as {DEFAULT_BASE_URL}")
     return value.rstrip("/")
 
 

@@ -335,13 +335,11 @@ def _ids(seen: object) -> Sequence[str]:
 def _vault_path(vault_id: str) -> str:
     """Return a vault's path. An id comes from a program (`Vault.get`) too, and must not lead to another path."""
     if not _ID.fullmatch(vault_id):
-        raise errors.NotSent("the id is not one of a vault: it must be like vault_019e3bb940277f0db05ab74291acf6ef")
+        raise errors.NotSent("the id is not a vault id: it must be like vault_019e3bb940277f0db05ab74291acf6ef")
     return f"/vaults/{vault_id}"
 
 
 def _credential_path(vault_id: str, credential_id: str) -> str:
     if not _ID.fullmatch(credential_id):
-        raise errors.NotSent(
-            "the id is not one of a credential: it must be like vcred_019e3bb940277f0db05ab74291acf6ef"
-        )
+        raise errors.NotSent("the id is not a credential id: it must be like vcred_019e3bb940277f0db05ab74291acf6ef")
     return f"{_vault_path(vault_id)}/credentials/{credential_id}"

@@ -157,7 +157,9 @@ class CredentialChanges(Generic[S]):
     def summary(self) -> str:
         """Return what was done, for an error."""
         done = f"done before: {', '.join(self.done)}; " if self.done else ""
-        return f"{done}{self._not_put_back}vault {self._set.vault_id} stays, and the next pulumi up does the rest"
+        return (
+            f"{done}{self._not_put_back}vault {self._set.vault_id} stays, and the next pulumi up completes the change"
+        )
 
     def _create(self, step: Step, pending: list[Step]) -> None:
         credential = _credential_of(step)

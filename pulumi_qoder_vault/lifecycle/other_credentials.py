@@ -69,12 +69,12 @@ def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: D
     if deletion.is_replaced:
         return (
             f"{line}; it is the old vault of a replacement: delete {them} and run pulumi up again, or run {FORCE} "
-            f"pulumi up, which takes {them} along"
+            f"pulumi up, which deletes {them} too"
         )
     urn = shlex.quote(one_line(deletion.urn, limit=1000)) if deletion.urn else "<urn>"
     condition = "" if deletion.is_replaced is False else ", if the vault is not pending deletion after a replacement,"
     return (
-        f"{line}; delete {them}, or set {FORCE} for this run, which takes {them} along; or{condition} set "
+        f"{line}; delete {them}, or set {FORCE} for this run, which deletes {them} too; or{condition} set "
         f"{deletion.force_destroy} in the program and run pulumi up first, with no other change, or keep the vault: "
         f"set {deletion.retain_on_delete} in the program and run pulumi up first, or run pulumi state delete {urn}"
     )
@@ -84,7 +84,7 @@ def unlisted(recorded: RecordedVault, why: str) -> str:
     """Return why a vault is kept of which nobody knows what is in it."""
     return (
         f"{why}; vault {recorded.vault_id} is kept, since credentials of others may be in it: {FORCE} for this run "
-        "deletes it without a look"
+        "deletes it without this check"
     )
 
 
@@ -94,8 +94,8 @@ def replacement_warning(recorded: RecordedVault) -> str:
     them = _them(credentials)
     return (
         f"vault {recorded.vault_id} is to be replaced, and it holds {_listed(credentials)}; the new vault will lack "
-        f"{them}, and the old one stays until nobody else has a credential in it, or {FORCE} is set (a Credential "
-        "resource of this program is made anew in the new vault, and is no hindrance)"
+        f"{them}, and the old vault stays until they are deleted, or {FORCE} is set (a Credential resource of this "
+        "program does not count: it is created again in the new vault)"
     )
 
 

@@ -166,7 +166,7 @@ def _check_value(path: str, value: object, row: Field, given: Inputs, known: Kno
         return
     yield from _check_kind(path, value, row)
     if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
-        yield Problem(path, "is the API token, which is for Qoder alone: give the token that this MCP server takes")
+        yield Problem(path, "is the API token, which only Qoder may receive: use the access token of this MCP server")
 
 
 def _check_kind(path: str, value: object, row: Field) -> Iterator[Problem]:
@@ -202,8 +202,8 @@ def check_url(path: str, url: object, judge: Judge) -> Iterator[Problem]:
     if isinstance(url, SecretUrl):
         yield Problem(
             path,
-            "is marked as a secret, and a URL is not one: it is a key of plain outputs and stands in errors; take the "
-            "mark off (unsecret), or use a URL that holds no secret",
+            "is marked as a secret, but a URL is shown in plain outputs and errors: remove the mark (unsecret), or "
+            "use a URL without a secret",
         )
     yield from check_text(path, url, judge)
 
@@ -255,7 +255,7 @@ def _check_pair(path: str, key: str, value: object, secrets: Collection[Secret])
     if (reason := allowed_values.metadata_key(key)) is not None:
         yield Problem(path, f"a key {reason}")
     if key == MARK_KEY:
-        yield Problem(shown, "is kept for the provider; choose another key")
+        yield Problem(shown, "is reserved for the provider; choose another key")
     for problem in check_text(shown, value, allowed_values.metadata_value):
         yield problem if shown else Problem(path, f"a value {problem.reason}")
 

@@ -110,7 +110,7 @@ class VaultCreation:
         """Make the vault, once, also where the response is lost.
 
         Raises:
-            OutcomeUnknown: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made is not known.
         """
         try:
             return MadeVault(self.send(api), self.sending)
@@ -128,7 +128,7 @@ class VaultCreation:
         """Find the vault of a create whose response was lost; where nothing is ours, send it once more.
 
         Raises:
-            OutcomeUnknown: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made is not known.
         """
         candidates: dict[str, str] = {}
         try:
@@ -189,8 +189,8 @@ class VaultCreation:
         why = "" if second is lost else f" ({second})"
         alike = f", such as {', '.join(candidates)}," if candidates else ""
         return OutcomeUnknown(
-            f"{lost}; whether it was done could not be found out{why}: a vault named '{name}'{alike} may exist at "
-            f"{api.place}: look for it, and delete it, before the next pulumi up makes another one"
+            f"{lost}; the outcome is unknown{why}: a vault named '{name}'{alike} may exist at "
+            f"{api.place}: look for it, and delete it, before the next pulumi up creates another one"
         )
 
 
@@ -214,7 +214,7 @@ class CredentialCreation:
 
         Raises:
             Conflict: the URL is taken, or, of the first sending, there is no room.
-            OutcomeUnknown: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made is not known.
         """
         try:
             return self.send(api)
@@ -232,7 +232,7 @@ class CredentialCreation:
         Raises:
             QoderError: the failure itself, if it proves that nothing was made.
             Conflict: the URL is taken.
-            OutcomeUnknown: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made is not known.
         """
         if not lost.may_be_done:
             raise lost
@@ -258,7 +258,7 @@ class CredentialCreation:
         if conflict is not None and is_about_key(conflict):
             raise conflict  # of the credential that was there before; any other leaves the first sending in work
         raise OutcomeUnknown(
-            f"{lost}; whether it was done could not be found out{why}: vault {self.vault_id} may hold a credential "
+            f"{lost}; the outcome is unknown{why}: vault {self.vault_id} may hold a credential "
             f"for {self.credential.key} that is in no state: look for it, and delete it"
         ) from None
 
