@@ -195,7 +195,7 @@ def _base_url(key: str, value: str) -> str:
     except ValueError:
         raise SettingsError(f"{key}: {form}") from None
     if "@" in url.netloc:
-        raise SettingsError(f"{key}: must hold no user name or password; the API token goes into qoder:apiToken")
+        raise SettingsError(f"{key}: must not contain a user name or password; the API token goes into qoder:apiToken")
     is_readable = value.isascii() and value.isprintable() and not _NOT_IN_BASE_URL & set(value)
     if not is_readable or not can_be_asked:
         raise SettingsError(f"{key}: {form}, without query or fragment")
