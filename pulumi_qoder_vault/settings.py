@@ -1,7 +1,7 @@
 """Configuration and environment -> Settings. Stack configuration first, then the environment, then the default.
 
-Reads values and judges them, and says where each came from, so that an error names a change that helps. Knows neither
-Pulumi's objects nor HTTP.
+Owns THE table of settings, how each is read, and `QODER_FORCE_DESTROY`, which is a run's and not a stack's. Where a
+setting came from stands in `setting_sources`. Knows neither Pulumi's objects nor HTTP.
 """
 
 from __future__ import annotations
