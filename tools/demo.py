@@ -82,7 +82,7 @@ class Demo:
         return "".join(printed)
 
     def environment(self, *, with_api_token: bool) -> dict[str, str]:
-        """Return the environment of a command: this folder and this emulator, and nothing of the user's Pulumi or Qoder."""
+        """Return the environment of a command: this folder, this emulator, nothing of the user's Pulumi or Qoder."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "QODER_"))}
         own |= {
             "PATH": os.pathsep.join([str(Path(sys.prefix, "bin")), os.environ["PATH"]]),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .capabilities import BY_REVISION
-from .credential_types import fields_of
+from .credential_types import DEFAULT_TYPE, fields_of
 from .inputs import UNKNOWN, Inputs, Unknown
 from .model import Credential, CredentialSet, DesiredSet, ObservedCredential, Revision
 
@@ -109,7 +109,7 @@ def preview_ids(recorded: CredentialSet, desired: Sequence[Inputs | Unknown], re
     for item in desired:
         if isinstance(item, Unknown) or isinstance(item["mcp_server_url"], Unknown):
             return UNKNOWN
-        after = Credential.of(item)
+        after = Credential.of({**item, "type": DEFAULT_TYPE})  # the only one that a vault declares; it may be unknown
         keeps = after.key in before and keeps_id(before[after.key], after, revision)
         ids[after.key] = recorded.credential_ids[after.key] if keeps else UNKNOWN
     return ids

@@ -13,7 +13,7 @@ from ..errors import NotSent, VaultNotFound
 from ..lifecycle.capabilities import writing_for
 from ..lifecycle.credential import check, diff, operations
 from ..lifecycle.differences import Difference
-from ..lifecycle.inputs import UNKNOWN, Inputs
+from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown
 from ..lifecycle.model import Credential, CredentialSet
 from ..lifecycle.other_credentials import Deletion
 from ..lifecycle.plan import keeps_id
@@ -88,7 +88,8 @@ class CredentialResource:
     def preview_update(self, settings: Settings, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
         recorded = to_recorded(outputs)
         revision = writing_for(settings.revision, recorded.api_revision)
-        keeps = keeps_id(recorded.credentials[0], Credential.of(inputs), revision)
+        is_known = not isinstance(inputs.get("type"), Unknown)
+        keeps = is_known and keeps_id(recorded.credentials[0], Credential.of(inputs), revision)
         known = {name: outputs[name] for name in ("base_url", "workspace_id", "api_revision") if name in outputs}
         return {**inputs, **known, "credential_id": outputs["credential_id"] if keeps else UNKNOWN}
 
