@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_process import FRONTS
-
+from faults.one_process import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin import names
 
@@ -93,7 +92,7 @@ def errors_in(events: Path) -> tuple[tuple[str, str], ...]:
     for line in events.read_text().splitlines() if events.exists() else ():
         event = json.loads(line).get("diagnosticEvent", {})
         if event.get("severity") == "error":
-            *_, types, _ = ["", "", *event.get("urn", "").split("::")]
+            *_, types, _ = ["", "", *str(event.get("urn", "")).split("::")]
             found.append((types.rpartition("$")[2], event["message"].removeprefix("error: ")))
     return tuple(found)
 
@@ -173,7 +172,7 @@ class Stack:
         """The vaults in the state, secrets encrypted, with the names of the Python resource."""
         state = json.loads(self.run("stack", "export").stdout)
         resources = state["deployment"].get("resources") or []
-        return [names.from_schema(item) for item in resources if item["type"] in FRONTS.values()]
+        return [dict(names.from_schema(item)) for item in resources if item["type"] in FRONTS.values()]
 
 
 def hidden(value: str) -> dict[str, str]:

@@ -30,7 +30,9 @@ from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin import names
+from pulumi_qoder_vault.plugin.names import SchemaProperties
 from pulumi_qoder_vault.plugin.servicer import Servicer
+from pulumi_qoder_vault.pulumi_values import PulumiProperties
 
 FRONTS = {"dynamic": "pulumi-python:dynamic/qoder:Vault", "plugin": "qoder:index:Vault"}
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -267,7 +269,7 @@ class Engine:
 
     def _sent(self, props: Props) -> struct_pb2.Struct:
         """A dynamic provider gets plain values; the plugin takes secrets, under the names of its schema."""
-        return struct(props if self._front == "dynamic" else names.to_schema(_marked(props)))
+        return struct(props if self._front == "dynamic" else names.to_schema(PulumiProperties(_marked(props))))
 
     def _guarded(self, keep: Callable[[Any], None], method: str, name: str, **fields: Any) -> Any:
         try:
@@ -295,7 +297,7 @@ def _partial(failure: Any) -> Any:
     return None
 
 
-def struct(values: Props) -> struct_pb2.Struct:
+def struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     message = struct_pb2.Struct()
     message.update(values)
     return message
@@ -303,7 +305,7 @@ def struct(values: Props) -> struct_pb2.Struct:
 
 def received(message: struct_pb2.Struct) -> Props:
     """What the engine keeps: an access token that is not marked as secret would stand in the state in plain."""
-    values = dict(names.from_schema(json_format.MessageToDict(message)))
+    values = dict(names.from_schema(SchemaProperties(json_format.MessageToDict(message))))
     for credential in values.get("credentials") or ():
         token = credential.get("access_token")
         assert token is None or SECRET.items() <= token.items(), "an access token in plain"

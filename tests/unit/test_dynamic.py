@@ -231,7 +231,7 @@ def test_problems_have_no_property_and_are_one_line(provider: VaultProvider) -> 
 
 def test_an_access_token_in_the_wrong_place_is_not_printed(provider: VaultProvider) -> None:
     """Neither in a reason, nor, of an input that is refused, without the mark that encrypts it."""
-    result = provider.check({}, vault(credential(**{"x-" + TOKEN: 1}), metadata={TOKEN: 7}, on_delete=TOKEN))
+    result = provider.check({}, vault(credential() | {"x-" + TOKEN: 1}, metadata={TOKEN: 7}, on_delete=TOKEN))
 
     assert result.failures
     assert [] == [failure.reason for failure in result.failures if "canary" in failure.reason]
@@ -328,7 +328,10 @@ def test_every_output_is_named(provider: VaultProvider) -> None:
     assert outs["workspace_id"] is None
 
 
-REPLACED = {"display_name": {"display_name": "another"}, "metadata": {"metadata": {"team": "tools"}}}
+REPLACED: dict[str, Any] = {
+    "display_name": {"display_name": "another"},
+    "metadata": {"metadata": {"team": "tools"}},
+}
 
 
 @pytest.mark.parametrize("field", REPLACED)
@@ -357,7 +360,7 @@ def test_a_refresh_of_an_archived_vault(provider: VaultProvider, qoder: Emulator
 
     assert result.outs is not None
     assert result.inputs is not None
-    assert ("archived", INPUT_NAMES) == (result.outs["status"], result.inputs.keys())
+    assert ("archived", INPUT_NAMES) == (result.outs["status"], set(result.inputs))
     assert "archived" == result.inputs["status"]
     assert [] == secrets_in_plain(result.inputs)
     difference = provider.diff(id_, plain(result.outs), checked(provider, vault(), plain(result.inputs)))
@@ -787,7 +790,8 @@ def test_what_is_unknown_in_a_preview(
         "__provider": PICKLED_PROVIDER,
     }
 
-    for olds in ({}, engine_form(known)):
+    states: tuple[dict[str, Any], ...] = ({}, engine_form(known))
+    for olds in states:
         result = check_of(stub, UNCLEAR[what], olds)
         assert [] == [failure.reason for failure in result.failures]
         assert UNKNOWN in str(result.inputs)
@@ -798,7 +802,7 @@ def test_what_is_unknown_in_a_preview(
 
 
 def status_of(failure: grpc.RpcError) -> Any:
-    trailing = dict(failure.trailing_metadata() or ())
+    trailing: dict[str, Any] = {item.key: item.value for item in failure.trailing_metadata() or ()}
     return status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
 
 
@@ -819,7 +823,7 @@ def test_a_failure_is_one_clean_line_for_the_engine(qoder: Emulator, serve_provi
         status.message,
     ), status.message
     assert [] == list(status.details)
-    assert not [secret for secret in (TOKEN, qoder.api_token) if secret in caught.value.details()]
+    assert not [secret for secret in (TOKEN, qoder.api_token) if secret in str(caught.value.details())]
 
 
 def test_an_unforeseen_failure_is_one_clean_line_for_the_engine(
@@ -866,6 +870,8 @@ def test_partial_state_reaches_the_engine(start: Callable[..., Emulator], serve_
 
 # In a program, under Pulumi's mocks
 
+DECLARED = CredentialArgs(mcp_server_url=URL, access_token=TOKEN)
+
 
 class Mocks(pulumi_mocks.Mocks):
     """Keep what was registered; answer with the inputs and the outputs that a vault has."""
@@ -877,8 +883,8 @@ class Mocks(pulumi_mocks.Mocks):
         self.registered.append(args)
         return args.resource_id or f"vault_{args.name}", {**args.inputs, "credential_ids": {URL: "vcred_1"}}
 
-    def call(self, args: pulumi_mocks.MockCallArgs) -> dict[str, Any]:
-        return {}
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        return {}, None
 
 
 @pytest.fixture
@@ -888,7 +894,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Mocks]
     def run_program(program: Callable[[], Any]) -> Mocks:
         mocks = Mocks()
         pulumi.runtime.set_mocks(mocks, preview=False)
-        pulumi.runtime.test(program)()
+        pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # Pulumi has no types here
         return mocks
 
     return run_program
@@ -947,7 +953,7 @@ def test_access_tokens_are_secret_before_the_provider_sees_them(run: Callable[..
         plain = pulumi.Output.from_input(to_plain(credentials, "credentials"))
         return plain.apply(lambda items: items[0]["access_token"])
 
-    async def gather(flags: list[Any]) -> None:
+    async def gather(flags: list[Any]) -> Any:
         for number, flag in enumerate(flags):
             secrets[str(number)] = await flag
 
@@ -961,7 +967,12 @@ def test_import_is_refused_with_one_line(run: Callable[..., Mocks]) -> None:
 
     def program() -> None:
         try:
-            Vault("v", pulumi.ResourceOptions(import_="vault_1"), display_name="v", credentials=[credential()])
+            Vault(
+                "v",
+                pulumi.ResourceOptions(import_="vault_1"),
+                display_name="v",
+                credentials=[DECLARED],
+            )
         except pulumi.RunError as failure:
             failures.append(str(failure))
 
@@ -978,7 +989,7 @@ def test_a_subclass_keeps_the_type(run: Callable[..., Mocks]) -> None:
     class TeamVault(Vault):
         pass
 
-    registered = run(lambda: TeamVault("v", display_name="v", credentials=[credential()]).urn).registered
+    registered = run(lambda: TeamVault("v", display_name="v", credentials=[DECLARED]).urn).registered
     assert [VAULT_TYPE] == [item.typ for item in registered]
 
 
@@ -994,7 +1005,7 @@ def test_get_keeps_the_options(run: Callable[..., Mocks]) -> None:
     """Options of the program are not lost beside the id."""
 
     def program() -> Any:
-        parent = Vault("parent", display_name="p", credentials=[credential()])
+        parent = Vault("parent", display_name="p", credentials=[DECLARED])
         return Vault.get("theirs", "vault_7", pulumi.ResourceOptions(parent=parent)).urn.apply(urns.append)
 
     urns: list[str] = []

@@ -6,13 +6,12 @@ import base64
 import inspect
 import pickle
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import dill
 import pulumi
 import pytest
-from pulumi.dynamic import ConfigureRequest
+from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.runtime import mocks as pulumi_mocks
 
 from pulumi_qoder_vault import (
@@ -40,8 +39,8 @@ class Mocks(pulumi_mocks.Mocks):
         self.registered.append(args)
         return "vault_1/vcred_1", dict(args.inputs)
 
-    def call(self, args: Any) -> dict[str, Any]:
-        return {}
+    def call(self, args: Any) -> tuple[dict[Any, Any], None]:
+        return {}, None
 
 
 def without_secrets(value: Any) -> Any:
@@ -63,7 +62,7 @@ def plain(value: Any) -> Any:
 def run(program: Callable[[], Any]) -> list[Any]:
     mocks = Mocks()
     pulumi.runtime.set_mocks(mocks, preview=False)
-    pulumi.runtime.test(program)()
+    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # Pulumi has no types here
     return mocks.registered
 
 
@@ -79,7 +78,7 @@ def test_the_recorded_string_is_the_provider() -> None:
     """Every user's state holds this string: it loads to the class by its frozen name, and holds nothing else."""
     data = base64.b64decode(PICKLED_PROVIDER)
     used = CredentialProvider()
-    used.configure(ConfigureRequest(SimpleNamespace(get=lambda _: "pt-canary-0123456789")))
+    used.configure(ConfigureRequest(Config({"qoder:apiToken": "pt-canary-0123456789"}, "project")))
 
     assert CredentialProvider is type(pickle.loads(data)) is type(dill.loads(data))
     named = (CredentialProvider.__module__, CredentialProvider.__qualname__)
@@ -105,7 +104,7 @@ def test_what_was_declared_is_registered_with_a_secret_token() -> None:
 
 
 @pytest.mark.parametrize("options", [{"import_": "vault_1/vcred_1"}, {"id": "vault_1/vcred_1"}])
-def test_an_import_is_refused_in_the_constructor(options: dict[str, str]) -> None:
+def test_an_import_is_refused_in_the_constructor(options: dict[str, Any]) -> None:
     """With one line that names what can."""
     with pytest.raises(pulumi.RunError, match="use qoder:index:Credential of the plugin"):
         Credential("docs", pulumi.ResourceOptions(**options), vault_id=VAULT_ID)

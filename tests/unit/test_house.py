@@ -107,7 +107,7 @@ def names_of_revisions(file: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text())):
         is_member = isinstance(node, ast.Attribute) and node.attr.startswith("R20")
         is_value = isinstance(node, ast.Constant) and node.value in ("2026-05", "2026-07")
-        if is_member or is_value:
+        if isinstance(node, ast.expr) and (is_member or is_value):
             yield f"{file.relative_to(PACKAGE)}:{node.lineno}"
 
 

@@ -294,12 +294,17 @@ def test_everything_else_is_one_line_with_its_path_and_kind(make: Callable[[], A
 
 def test_a_mark_counts_on_the_url_itself_only() -> None:
     """One inherited from a list, an element or an Output around it (`config.require_secret_object`) does not."""
-    for make in (
+    makes: tuple[Callable[[], Any], ...] = (
         lambda: pulumi.Output.secret([GOOD]),
         lambda: [pulumi.Output.secret(GOOD)],
         lambda: pulumi.Output.secret({"servers": [GOOD]}).apply(lambda value: value["servers"]),
-    ):
-        assert [] == said(lambda make=make: {"display_name": "v", "credentials": make()})
+    )
+    for make in makes:
+
+        def program(make: Callable[[], Any] = make) -> dict[str, Any]:
+            return {"display_name": "v", "credentials": make()}
+
+        assert [] == said(program)
 
 
 @pytest.mark.parametrize("field", ["vault_id", "mcp_server_url", "access_token", "protocol", "type"])

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from records import bearer, desired_vault, observed, recorded_vault
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
@@ -23,6 +22,7 @@ from pulumi_qoder_vault.resources import vault
 from pulumi_qoder_vault.resources.calls import Calls
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import force_destroy, load
+from unit.lifecycle.records import bearer, desired_vault, observed, recorded_vault
 
 URL, THEIRS = "https://example.com/mcp", "https://theirs.example/mcp"
 TOKEN = "mcp-canary-one-1111"
@@ -310,7 +310,7 @@ def test_an_import_makes_ours_what_a_vault_can_declare(qoder: Emulator, api: Cli
     """The rest is of others."""
     vault = qoder.add_vault("theirs")
     ours = qoder.add_credential(vault.id, URL, "a-token")
-    items = [
+    items: list[dict[str, Any]] = [
         {"id": ours.id, "mcp_server_url": URL},
         {"id": "vcred_00000000000000000000000000000002", "auth": {"type": "mcp_oauth", "mcp_server_url": THEIRS}},
         {

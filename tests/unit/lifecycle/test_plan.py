@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import R05, R07, bearer, observed, recorded_vault, with_protocol
 
 from pulumi_qoder_vault.lifecycle.differences import Change, Difference
 from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN
@@ -22,6 +22,7 @@ from pulumi_qoder_vault.lifecycle.model import (
 from pulumi_qoder_vault.lifecycle.plan import Op, Step, plan
 from pulumi_qoder_vault.lifecycle.vault.diff import diff
 from pulumi_qoder_vault.secret import Secret
+from unit.lifecycle.records import R05, R07, bearer, observed, recorded_vault, with_protocol
 
 URLS = [f"https://{letter}.example/mcp" for letter in "abcd"]
 
@@ -168,7 +169,7 @@ def test_what_is_unknown_counts_as_changed(items: tuple[Credential, ...], what: 
         (("display_name", "status"), {"display_name": UNKNOWN}, {"status": "archived"}),
     ],
 )
-def test_what_forces_another_vault(expected: tuple[str, ...], fields: dict, recorded: dict) -> None:
+def test_what_forces_another_vault(expected: tuple[str, ...], fields: dict[str, Any], recorded: dict[str, Any]) -> None:
     """The API has no vault update, and there is no way back from an archive."""
     assert expected == diff(recorded_with((), **recorded), inputs_of((), **fields)).replaces
 

@@ -10,13 +10,13 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from engine_side import CREDENTIAL, VAULT, LoggingEngine, Plugin, Props
 from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
 
 from pulumi_qoder_vault import connection
 from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin.servicer import Servicer
+from unit.plugin.engine_side import CREDENTIAL, VAULT, LoggingEngine, Plugin, Props
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,22 @@ from typing import Any
 
 import grpc
 import pytest
-from engine_side import CREDENTIAL, NONE, SOME, UNKNOWN, Failed, Plugin, Resource, in_plain, plain, received, secret
 
 from pulumi_qoder_vault.api import revisions
 from pulumi_qoder_vault.emulator import Emulator, Fault
+from unit.plugin.engine_side import (
+    CREDENTIAL,
+    NONE,
+    SOME,
+    UNKNOWN,
+    Failed,
+    Plugin,
+    Resource,
+    in_plain,
+    plain,
+    received,
+    secret,
+)
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN, NEW_TOKEN = "mcp-canary-one-1111", "mcp-canary-next-3333"

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from engine_side import CREDENTIAL, NONE, Failed, LoggingEngine, Plugin, Resource
 from pulumi.runtime.proto import engine_pb2, provider_pb2
 
 from pulumi_qoder_vault import connection
@@ -17,6 +16,7 @@ from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.lifecycle.model import Place
 from pulumi_qoder_vault.resources import elsewhere
 from pulumi_qoder_vault.settings import Owner, load
+from unit.plugin.engine_side import CREDENTIAL, NONE, Failed, LoggingEngine, Plugin, Resource
 
 URL, TOKEN, NEXT = "https://example.com/mcp", "mcp-canary-one-1111", "mcp-canary-one-next"
 OLD = "https://old.example/api/v1/cloud"

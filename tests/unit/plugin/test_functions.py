@@ -7,9 +7,9 @@ from typing import Any
 
 import grpc
 import pytest
-from engine_side import UNKNOWN, Failed, Plugin, in_plain, secret
 
 from pulumi_qoder_vault.emulator import Emulator, Fault
+from unit.plugin.engine_side import UNKNOWN, Failed, Plugin, in_plain, secret
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN = "mcp-canary-one-1111"

@@ -7,11 +7,11 @@ from typing import Any
 
 import grpc
 import pytest
-from engine_side import CREDENTIAL, UNKNOWN, VAULT, Failed, Plugin, Resource, secret
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pulumi_qoder_vault.plugin import names
+from unit.plugin.engine_side import CREDENTIAL, UNKNOWN, VAULT, Failed, Plugin, Resource, secret
 
 URL, TOKEN = "https://example.com/mcp", "mcp-canary-one-1111"
 VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
@@ -72,7 +72,7 @@ VALUES = st.recursive(
 @st.composite
 def broken(draw: st.DrawFn, type_: str) -> dict[str, Any]:
     """Sound inputs with up to three values that are anything, at any depth, and any other ones beside them."""
-    news = copy.deepcopy(draw(st.sampled_from(SOUND[type_])))
+    news: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(SOUND[type_])))
     for _ in range(draw(st.integers(0, 3))):
         at: Any = news
         while True:
@@ -129,7 +129,7 @@ def test_anything_is_answered(plugin: Plugin, qoder: Any, type_: str) -> None:
 def test_no_value_at_all_is_answered(plugin: Plugin, type_: str) -> None:
     """A number that is none, a null, an empty map, a secret of nothing: each in the place of each input."""
     of_type = plugin.of(type_)
-    odd = [
+    odd: list[Any] = [
         None,
         float("nan"),
         float("inf"),

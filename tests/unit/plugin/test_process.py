@@ -11,12 +11,12 @@ from typing import Any
 
 import grpc
 import pytest
-from engine_side import Plugin, in_time, struct
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.error_reporting import engine_address
+from unit.plugin.engine_side import Plugin, in_time, struct
 
 URL = "https://example.com/mcp"
 VAULT = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": "mcp-canary-one-1111"}]}

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
 import grpc
 import pytest
-from engine_side import (
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2
+
+from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.connection import Connections
+from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.lifecycle.model import PartialState
+from pulumi_qoder_vault.plugin import servicer
+from unit.plugin.engine_side import (
     NONE,
     SOME,
     UNKNOWN,
@@ -26,14 +34,6 @@ from engine_side import (
     received,
     secret,
 )
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2
-
-from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.connection import Connections
-from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
-from pulumi_qoder_vault.lifecycle.model import PartialState
-from pulumi_qoder_vault.plugin import servicer
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN, OTHER_TOKEN, NEW_TOKEN = "mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-next-3333"
@@ -396,9 +396,17 @@ def test_an_unknown_function_is_refused_by_name(plugin: Plugin) -> None:
 # Codes and lines
 
 
+def every_kind(error: type[errors.QoderError]) -> Iterator[type[errors.QoderError]]:
+    """Yield an error of the package and all that derive from it, wherever they are defined."""
+    yield from [error] if error.__module__.startswith("pulumi_qoder_vault.") else []
+    for kind in error.__subclasses__():
+        yield from every_kind(kind)
+
+
 def test_every_error_of_ours_has_a_code() -> None:
     """The engine keeps an operation as pending for UNKNOWN: only for a response that nobody knows."""
-    kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.QoderError)}
+    kinds = set(every_kind(errors.QoderError))
+    assert PartialState in kinds
     found = {kind: next(servicer.CODES[base] for base in kind.__mro__ if base in servicer.CODES) for kind in kinds}
 
     assert {errors.OutcomeUnknown, PartialState} == {kind for kind, code in found.items() if code is Code.UNKNOWN}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from engine_side import CREDENTIAL, VAULT, Plugin
 from pulumi.runtime.proto import provider_pb2
 
 from pulumi_qoder_vault.lifecycle.credential import check as credential
@@ -18,6 +17,7 @@ from pulumi_qoder_vault.lifecycle.vault import check as vault
 from pulumi_qoder_vault.plugin import functions, names
 from pulumi_qoder_vault.plugin.schema import schema
 from pulumi_qoder_vault.settings import SETTINGS
+from unit.plugin.engine_side import CREDENTIAL, VAULT, Plugin
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN = "mcp-canary-one-1111"
@@ -26,7 +26,7 @@ RESOURCES, TYPES, FUNCTIONS = SCHEMA["resources"], SCHEMA["types"], SCHEMA["func
 
 
 def camel(keys: Any) -> set[str]:
-    return set(names.to_schema(dict.fromkeys(keys)))
+    return {names.camel(key) for key in keys}
 
 
 def every_property(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from engine_side import NONE, SOME, UNKNOWN, Failed, Plugin, Resource, in_plain, plain, secret
 
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
 from pulumi_qoder_vault.emulator import Emulator, Fault
+from unit.plugin.engine_side import NONE, SOME, UNKNOWN, Failed, Plugin, Resource, in_plain, plain, secret
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN, OTHER_TOKEN, NEW_TOKEN = "mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-next-3333"

@@ -12,18 +12,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from records import R05, R07, bearer, desired_vault, with_protocol
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
-from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Ending, Fault
+from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Ending, Fault, RevisionName
 from pulumi_qoder_vault.errors import ErrorResponse
 from pulumi_qoder_vault.lifecycle import recovery
 from pulumi_qoder_vault.lifecycle.capabilities import RevisionInUse, refuses_credentials_key
-from pulumi_qoder_vault.lifecycle.model import Credential, DesiredVault, PartialState, Place, RecordedVault
+from pulumi_qoder_vault.lifecycle.model import (
+    Credential,
+    CredentialSet,
+    DesiredVault,
+    PartialState,
+    Place,
+    RecordedVault,
+    Revision,
+)
 from pulumi_qoder_vault.lifecycle.vault import operations
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
+from unit.lifecycle.records import R05, R07, bearer, desired_vault, with_protocol
 
 URL, OTHER_URL, THIRD_URL = (f"https://example.com/{name}" for name in ("mcp", "other", "third"))
 TOKENS = ("mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-three-3333")
@@ -58,7 +66,9 @@ class World:
     def create(self, wanted: DesiredVault) -> RecordedVault:
         return operations.create(self.api, wanted, self.in_use)
 
-    def update(self, recorded: RecordedVault, wanted: DesiredVault) -> RecordedVault:
+    def update(self, recorded: CredentialSet, wanted: DesiredVault) -> RecordedVault:
+        """Update what a state or a partial state holds."""
+        assert isinstance(recorded, RecordedVault)
         return operations.update(self.api, recorded, wanted, self.in_use)
 
     def look_up(self, vault_id: str) -> RecordedVault:
@@ -92,7 +102,7 @@ def tokens_of(*credentials: Credential) -> dict[str, str]:
 
 @pytest.fixture
 def world_of(start: Callable[..., Emulator], client_of: Callable[..., Client]) -> Callable[..., World]:
-    def make(revision: str = "2026-05", setting: str = "auto", **switches: Any) -> World:
+    def make(revision: RevisionName = "2026-05", setting: str = "auto", **switches: Any) -> World:
         qoder = start(revision, **switches)
         return World(qoder, client_of(qoder, *EVERY_TOKEN), setting)
 
@@ -169,7 +179,7 @@ def test_what_is_recorded(world: World) -> None:
         rotations={URL: 0, OTHER_URL: 3},
         created_at=recorded.created_at,
         updated_at=recorded.updated_at,
-        api_revision=world.qoder.revision,
+        api_revision=Revision(world.qoder.revision),
     )
     assert recorded.created_at.startswith("20")
 
@@ -411,7 +421,7 @@ def test_a_twin_of_another_stack_is_neither_adopted_nor_deleted(
     world.qoder.fail_next("POST", "/vaults", fault)
 
     try:
-        recorded = world.create(desired_vault(ONE))
+        recorded: CredentialSet = world.create(desired_vault(ONE))
     except PartialState as failure:
         assert (revision, True) == ("2026-05", twin.id in str(failure))  # noqa: PT017 the others do not fail
         recorded = failure.recorded
@@ -521,7 +531,7 @@ def test_a_create_still_in_work_is_waited_for(
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER)
 
     try:
-        recorded = world.create(desired_vault(ONE))
+        recorded: CredentialSet = world.create(desired_vault(ONE))
     except PartialState as failure:
         assert ("2026-05", False) == (revision, idempotency)
         recorded = failure.recorded
@@ -903,7 +913,7 @@ def test_a_declared_credential_that_is_gone_is_drift(world: World, how: str) -> 
 
     assert is_drift
     assert found is not None
-    assert ({OTHER_URL}, (TWO,)) == (found.credential_ids.keys(), found.credentials)
+    assert ({OTHER_URL}, (TWO,)) == (set(found.credential_ids), found.credentials)
 
 
 def test_another_protocol_is_drift(founding: World) -> None:
@@ -1311,7 +1321,7 @@ def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) ->
     failure = failure_of(founding.update, recorded, desired_vault(NEW_ONE, TWO))
 
     assert isinstance(failure, PartialState)
-    assert ((TWO,), {OTHER_URL}) == (failure.recorded.credentials, failure.recorded.credential_ids.keys())
+    assert ((TWO,), {OTHER_URL}) == (failure.recorded.credentials, set(failure.recorded.credential_ids))
     assert (
         f"; done before: deleted {recorded.credential_ids[URL]}; the former access token for {URL} could not be put "
         f"back (POST /vaults/{recorded.vault_id}/credentials: The API token has no permission for this operation (403 "
