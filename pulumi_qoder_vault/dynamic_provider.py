@@ -37,7 +37,8 @@ from .resources.calls import Calls
 from .resources.ignored_paths import POSITION_IGNORED, is_position
 from .resources.resource import Found, check_all
 from .resources.states import read_inputs
-from .settings import KEYS, Owner, Settings, load
+from .setting_sources import Owner
+from .settings import KEYS, Settings, load
 
 if TYPE_CHECKING:
     import grpc

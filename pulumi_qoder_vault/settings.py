@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from .lifecycle import allowed_values
 from .lifecycle.model import Revision
 from .secret import SHORTEST_PART, Secret, one_line
 from .setting_keys import meant
+from .setting_sources import STACK, Owner, Source
 
 DEFAULT_BASE_URL = "https://openapi.qoder.sh/api/v1/cloud"  # Qoder, Create Vault (read 2026-05-18)
 REVISIONS = ("auto", *Revision)
@@ -33,74 +33,6 @@ _DURATION = re.compile(r"(?=.)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(
 
 FORCE_DESTROY = "QODER_FORCE_DESTROY"  # a run's, not a stack's: there is no configuration of it
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose configuration a front was handed: what a user must do to change it depends on that.
-
-    Attributes:
-        provider: the name of an explicit provider, whose arguments these are; empty for the stack's configuration.
-        is_of_last_up: True where refresh and destroy are handed the configuration of the last ``up``.
-        recorded: keys that only the last ``up`` had, where the configuration of this run is known.
-    """
-
-    provider: str = ""
-    is_of_last_up: bool = False
-    recorded: frozenset[str] = frozenset()
-
-
-STACK = Owner()
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a setting came from.
-
-    Attributes:
-        key: ``qoder:baseUrl``.
-        variable: the environment variable that holds the value; empty if it is configured, or set nowhere.
-    """
-
-    key: str
-    variable: str = ""
-    owner: Owner = STACK
-
-    def __str__(self) -> str:
-        if self.variable:
-            return self.variable
-        if self.owner.provider:
-            return f"{self._argument} of the provider '{one_line(self.owner.provider, limit=80)}'"
-        if self.key in self.owner.recorded:
-            return f"{self.key} as recorded at the last pulumi up"
-        if self.owner.is_of_last_up:
-            return (
-                f"{self.key} (refresh and destroy use the one recorded at the last up, unless --run-program is given)"
-            )
-        return self.key
-
-    @property
-    def lags(self) -> bool:
-        """True if refresh and destroy see a change of it only after an ``up``, or with ``--run-program``."""
-        return self.owner.is_of_last_up and not self.variable
-
-    def change(self, value: str | None) -> str:
-        """Return what to do to give it this value, or none, so that every later command sees it."""
-        if self.variable:
-            return (
-                f"set {self.variable}, which stands for {self.key}, to {value}" if value else f"unset {self.variable}"
-            )
-        if self.owner.provider:
-            what = f"set {self} to {value}" if value else f"remove {self}"
-            return f"{what}, then pulumi up"
-        if not value and self.key in self.owner.recorded:
-            return f"pulumi up, or add --run-program: only the last up had {self.key}"
-        command = f"set {self.key} {shlex.quote(value)}" if value else f"rm {self.key}"
-        return f"pulumi config {command}{', then pulumi up, or add --run-program' if self.lags else ''}"
-
-    @property
-    def _argument(self) -> str:
-        return self.key.removeprefix("qoder:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +67,6 @@ class Settings:
     def host(self) -> str:
         """Where requests go, as errors name it: the host, and the port if the base URL has one."""
         return urlsplit(self.base_url).netloc
-
-    @property
-    def if_refused(self) -> str:
-        """What a 401 says: whence the API token came, and a change that helps."""
-        source = self.api_token_source
-        line = f"it refused the API token in {source}"
-        if source.variable:
-            rest = f", or unset it: then {self.next_api_token} is used" if self.next_api_token else ""
-            return f"{line}; set {source} to a valid one{rest}"
-        if source.owner.provider:
-            return f"{line}; set a valid one there, then pulumi up: refresh and destroy use the one recorded there"
-        if source.lags:
-            return f"{line}; set a valid one: pulumi config set --secret {source.key}, or in the program's own provider"
-        return f"{line}; set a valid one: pulumi config set --secret {source.key}"
-
-    @property
-    def if_missing(self) -> str:
-        """What is said where no API token is set anywhere."""
-        source = self.api_token_source
-        if source.owner.provider:
-            return f"set {source} (then pulumi up), or QODER_PAT"
-        note = "; refresh and destroy see it after the next up, or with --run-program" if source.lags else ""
-        return f"set {source.key} (pulumi config set --secret {source.key}{note}) or QODER_PAT"
 
     @property
     def is_loopback(self) -> bool:
@@ -358,7 +267,6 @@ class Setting:
         parse: reads a text; is given the name to show in an error.
         description: for the schema.
         is_secret: True for one that Pulumi encrypts.
-        is_number: True for one that is a number in the schema.
     """
 
     key: str
@@ -367,10 +275,16 @@ class Setting:
     parse: Callable[[str, str], Any]
     description: str
     is_secret: bool = False
-    is_number: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """True for one that is a number in the schema."""
+        return self.parse is _rate
 
 
 DEFAULTS = Settings()
+
+_LIFTS = "as Qoder recommends; 0 lifts the limit"
 
 SETTINGS = (
     Setting(
@@ -407,16 +321,14 @@ SETTINGS = (
         "max_writes_per_second",
         ("QODER_MAX_WRITES_PER_SECOND",),
         _rate,
-        f"{DEFAULTS.max_writes_per_second:g} if absent, as Qoder recommends; 0 lifts the limit.",
-        is_number=True,
+        f"{DEFAULTS.max_writes_per_second:g} if absent, {_LIFTS}.",
     ),
     Setting(
         "maxReadsPerSecond",
         "max_reads_per_second",
         ("QODER_MAX_READS_PER_SECOND",),
         _rate,
-        f"{DEFAULTS.max_reads_per_second:g} if absent, as Qoder recommends; 0 lifts the limit.",
-        is_number=True,
+        f"{DEFAULTS.max_reads_per_second:g} if absent, {_LIFTS}.",
     ),
     Setting(
         "timeout",

@@ -238,6 +238,18 @@ class Client:
         path, body = _credential_path(vault_id, credential_id), revisions.update_body(before, after, is_sure=is_sure)
         return self._ask(Request("POST", path, body=body, is_repeatable=True), revisions.read_credential)
 
+    def archive_credential(self, vault_id: str, credential_id: str) -> None:
+        """Archive a credential, for good: its secrets are gone. One write.
+
+        Raises:
+            NotFound: see its ``genuine``.
+            Conflict: it is archived already.
+
+        Source: Qoder, Archive Vault Credential (read 2026-08).
+        """
+        path = f"{_credential_path(vault_id, credential_id)}/archive"
+        self._ask(Request("POST", path, body={}, is_repeatable=True), revisions.read_credential)
+
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write.
 

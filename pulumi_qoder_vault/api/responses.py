@@ -98,7 +98,7 @@ def read_error(status: int, body: bytes, host: str, secrets: Collection[Secret] 
 def _advice(request: Request, response: errors.ErrorResponse, settings: Settings) -> str:
     """Return advice that depends on the settings; nothing where the error's own advice serves."""
     if response.status == 401:
-        return settings.if_refused
+        return settings.api_token_source.if_refused(settings.next_api_token)
     # Every Qoder lists vaults. A server that does not, or that is not the API, was asked by mistake.
     lacks_vaults = response.status == 404 and request.path == "/vaults"
     is_elsewhere = response.status < 500 and response.status not in (408, 429) and not response.error_type

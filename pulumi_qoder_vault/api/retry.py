@@ -191,7 +191,7 @@ class Transport:
         """
         token = self.settings.api_token
         if token is None:
-            raise _not_sent(request, f"no API token is set; {self.settings.if_missing}").error
+            raise _not_sent(request, f"no API token is set; {self.settings.api_token_source.if_missing}").error
         budget = Budget.of(request, self.settings.timeout_s, self.clock)
         is_told = request.tell is None or self._has_told
         tell = None if is_told else partial(self._tell_unreachable, request, budget)

@@ -69,6 +69,12 @@ def update(
     return settled(replace(changes.recorded(), unfinished=None, api_revision=revision), desired)
 
 
+def remove(api: VaultsApi, vault_id: str, credential_id: str, revision: Revision) -> None:
+    """Delete a credential, or archive it where it cannot be deleted. One write."""
+    is_deleted = BY_REVISION[revision].credential_deletion
+    (api.delete_credential if is_deleted else api.archive_credential)(vault_id, credential_id)
+
+
 def settled(recorded: S, desired: DesiredSet) -> S:
     """Return what is recorded once all that was asked for is there: order, protocols and rotations included."""
     return replace(recorded, credentials=desired.credentials, rotations=desired.rotations)
@@ -218,7 +224,7 @@ class CredentialChanges(Generic[S]):
     def _delete(self, step: Step) -> None:
         credential_id = step.credential_id or ""
         try:
-            send_again_if_lost(self._api, lambda api: api.delete_credential(self._set.vault_id, credential_id))
+            send_again_if_lost(self._api, lambda api: remove(api, self._set.vault_id, credential_id, self._revision))
         except NotFound as absent:
             if not absent.genuine:
                 raise

@@ -36,6 +36,8 @@ class Capabilities:
         types: the credential types.
         second_credential_per_url: a vault may hold two for one URL while one takes the place of the other. UNVERIFIED
             on both revisions: a 409 says otherwise.
+        vault_deletion: a vault can be deleted; else it is archived.
+        credential_deletion: likewise. UNVERIFIED on ``2026-05``: no flat page has the route, only that of archiving.
     """
 
     inline_credentials: bool
@@ -43,6 +45,8 @@ class Capabilities:
     metadata: bool
     types: frozenset[str]
     second_credential_per_url: bool = True
+    vault_deletion: bool = True
+    credential_deletion: bool = True
 
 
 BY_REVISION: Mapping[Revision, Capabilities] = {

@@ -48,7 +48,7 @@ class Field:
     judge: Judge = allowed_values.one_line_text
     caution: Judge | None = None
     choices: tuple[str, ...] = ()
-    default: str | None = None
+    default: str | bool | None = None
     most: int = 0
     is_required: bool = False
     if_missing: str = "is required"

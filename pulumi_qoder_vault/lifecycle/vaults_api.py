@@ -83,5 +83,8 @@ class VaultsApi(Protocol):
         ``is_sure`` is False where nobody knows if Qoder has what is recorded.
         """
 
+    def archive_credential(self, vault_id: str, credential_id: str) -> None:
+        """Archive a credential, for good: its secrets are gone. One write."""
+
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write."""

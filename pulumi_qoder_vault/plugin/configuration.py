@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from ..lifecycle.inputs import UNKNOWN, Inputs
-from ..settings import KEYS, SETTINGS, STACK, Owner, Settings, load, load_base_url
+from ..setting_sources import STACK, Owner
+from ..settings import KEYS, SETTINGS, Settings, load, load_base_url
 from . import wire
 
 if TYPE_CHECKING:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..connection import Qoder
 from ..errors import NotFound
 from ..lifecycle.absence import no_vault
-from ..lifecycle.inputs import Inputs
+from ..lifecycle.fields import Field, Fields
+from ..lifecycle.inputs import Inputs, Unknown
 from ..lifecycle.model import ObservedCredential, ObservedVault, active_by_age, newest_by_url
-from ..lifecycle.problems import check_keys
+from ..lifecycle.problems import Known, Problem, check_fields
 from ..pulumi_values import without_none
-from .schema import GET_CREDENTIALS, GET_VAULT, LIST_VAULTS
+
+GET_VAULT = "qoder:index:getVault"
+LIST_VAULTS = "qoder:index:listVaults"
+GET_CREDENTIALS = "qoder:index:getCredentials"
 
 Outputs = dict[str, Any]
 
@@ -52,26 +56,23 @@ FUNCTIONS: Mapping[str, Callable[[Qoder, Inputs], Outputs]] = {
     GET_CREDENTIALS: _get_credentials,
 }
 
-# What each argument must be; those without a question mark are required.
-ARGUMENTS: Mapping[str, Mapping[str, type]] = {
-    GET_VAULT: {"id": str},
-    LIST_VAULTS: {"name?": str, "include_archived?": bool},
-    GET_CREDENTIALS: {"vault_id": str},
+_ID = Field(description="`vault_…`.", is_required=True)
+ARGUMENTS: Mapping[str, Fields] = {
+    GET_VAULT: {"id": _ID},
+    LIST_VAULTS: {
+        "name": Field(description="Only vaults whose `displayName` contains this, in upper or lower case."),
+        "include_archived": Field(kind="boolean", description="Archived vaults, too.", default=False),
+    },
+    GET_CREDENTIALS: {"vault_id": _ID},
 }
 
 
-def problems(token: str, arguments: Inputs) -> Iterator[tuple[str, str]]:
-    """Find what is wrong with the arguments of a function: names, and what to do."""
-    kinds = {name.rstrip("?"): kind for name, kind in ARGUMENTS[token].items()}
-    meant, unknown = check_keys("", arguments, kinds, ())
-    yield from ((problem.path, problem.reason) for problem in unknown)
-    for name, kind in kinds.items():
-        value = arguments.get(name)
-        if value is None:
-            if name in ARGUMENTS[token] and name not in meant:
-                yield name, "is required"
-        elif not isinstance(value, kind):
-            yield name, f"must be {'true or false' if kind is bool else 'a string'}"
+def check(token: str, arguments: Inputs) -> list[Problem]:
+    """Find what is wrong with the arguments of a function."""
+    unknown = [name for name, value in arguments.items() if isinstance(value, Unknown)]
+    if unknown:
+        return [Problem(name, "is not known yet") for name in unknown]
+    return list(check_fields("", arguments, ARGUMENTS[token], recorded={}, held={}, known=Known()))
 
 
 def _vault(vault: ObservedVault) -> Outputs:

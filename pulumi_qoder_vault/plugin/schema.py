@@ -19,12 +19,10 @@ from ..lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.vault import check as vault
 from ..settings import SETTINGS, Setting
+from .functions import ARGUMENTS, GET_CREDENTIALS, GET_VAULT, LIST_VAULTS
 
 VAULT = "qoder:index:Vault"
 CREDENTIAL = "qoder:index:Credential"
-GET_VAULT = "qoder:index:getVault"
-LIST_VAULTS = "qoder:index:listVaults"
-GET_CREDENTIALS = "qoder:index:getCredentials"
 DYNAMIC_VAULT = "pulumi-python:dynamic/qoder:Vault"
 DYNAMIC_CREDENTIAL = "pulumi-python:dynamic/qoder:Credential"
 
@@ -185,6 +183,15 @@ _CREDENTIAL_OUTPUTS: Properties = {
     "apiRevision": _REVISION,
 }
 
+_SUMMARY: Properties = {
+    "id": _text("`vault_…`."),
+    "displayName": _text("Its name."),
+    "metadata": {**_STRINGS, "description": "What was stored with it; empty on API revision `2026-05`."},
+    "status": _STATUS,
+    "createdAt": _CREATED,
+    "updatedAt": _UPDATED,
+}
+
 TYPES: Mapping[str, Any] = {
     "VaultCredential": _object(
         "One credential of a vault.",
@@ -195,23 +202,10 @@ TYPES: Mapping[str, Any] = {
         _required(vault.CREDENTIAL_FIELDS),
     ),
     **dict(_objects(ALL_FIELDS)),
-    "VaultSummary": {
-        "type": "object",
-        "description": "A vault in a list.",
-        "properties": {
-            "id": _text("`vault_…`."),
-            "displayName": _text("Its name."),
-            "metadata": {**_STRINGS, "description": "What was stored with it; empty on API revision `2026-05`."},
-            "status": _STATUS,
-            "createdAt": _CREATED,
-            "updatedAt": _UPDATED,
-        },
-        "required": ["createdAt", "displayName", "id", "metadata", "status", "updatedAt"],
-    },
-    "CredentialSummary": {
-        "type": "object",
-        "description": "An active credential of a vault. Qoder shows no secret of it.",
-        "properties": {
+    "VaultSummary": _object("A vault in a list.", _SUMMARY, _SUMMARY),
+    "CredentialSummary": _object(
+        "An active credential of a vault. Qoder shows no secret of it.",
+        {
             "id": _text("`vcred_…`."),
             "type": _text("`static_bearer`, `mcp_oauth` or `environment_variable`."),
             "mcpServerUrl": _text("The URL of its MCP server; absent for an `environment_variable`."),
@@ -219,8 +213,8 @@ TYPES: Mapping[str, Any] = {
             "secretName": _text("The name of an `environment_variable`."),
             "createdAt": _CREATED,
         },
-        "required": ["createdAt", "id", "type"],
-    },
+        ["id", "type", "createdAt"],
+    ),
 }
 
 RESOURCES: Mapping[str, Any] = {
@@ -243,68 +237,44 @@ RESOURCES: Mapping[str, Any] = {
     },
 }
 
-FUNCTIONS: Mapping[str, Any] = {
-    GET_VAULT: {
-        "description": "Read a vault that exists, archived or not. Needs the API token in a preview, too.",
-        "inputs": {"type": "object", "properties": {"id": _text("`vault_…`.")}, "required": ["id"]},
-        "outputs": {
-            "type": "object",
-            "description": "A vault.",
-            "properties": {
-                "id": _text("`vault_…`."),
-                "displayName": _text("Its name."),
-                "metadata": {**_STRINGS, "description": "What was stored with it; empty on API revision `2026-05`."},
-                "status": _STATUS,
-                "credentials": _list_of("CredentialSummary", "Its active credentials, of all types."),
-                "credentialIds": {
-                    **_STRINGS,
-                    "description": "Credential ids by URL, of those that have one; of two with one URL, the newest.",
-                },
-                "createdAt": _CREATED,
-                "updatedAt": _UPDATED,
-                "apiRevision": _REVISION,
-            },
-            "required": [
-                "apiRevision",
-                "createdAt",
-                "credentialIds",
-                "credentials",
-                "displayName",
-                "id",
-                "metadata",
-                "status",
-                "updatedAt",
-            ],
-        },
-    },
-    LIST_VAULTS: {
-        "description": "List vaults. Needs the API token in a preview, too.",
-        "inputs": {
-            "type": "object",
-            "properties": {
-                "name": _text("Only vaults whose `displayName` contains this, in upper or lower case."),
-                "includeArchived": {"type": "boolean", "description": "Archived vaults, too.", "default": False},
-            },
-        },
-        "outputs": {
-            "type": "object",
-            "description": "Vaults.",
-            "properties": {"vaults": _list_of("VaultSummary", "The oldest first.")},
-            "required": ["vaults"],
-        },
-    },
-    GET_CREDENTIALS: {
-        "description": "List the active credentials of a vault. Needs the API token in a preview, too.",
-        "inputs": {"type": "object", "properties": {"vaultId": _text("`vault_…`.")}, "required": ["vaultId"]},
-        "outputs": {
-            "type": "object",
-            "description": "Credentials.",
-            "properties": {"credentials": _list_of("CredentialSummary", "The oldest first.")},
-            "required": ["credentials"],
-        },
-    },
-}
 
+def _function(token: str, description: str, result: str, outputs: Properties) -> Property:
+    """Return a function, whose outputs are all there; it reads Qoder in a preview, too."""
+    arguments = ARGUMENTS[token]
+    inputs: Property = {"type": "object", "properties": _plain(arguments)}
+    required = _required(arguments)
+    return {
+        "description": f"{description} Needs the API token in a preview, too.",
+        "inputs": inputs | ({"required": required} if required else {}),
+        "outputs": _object(result, outputs, outputs),
+    }
+
+
+FUNCTIONS: Mapping[str, Any] = {
+    GET_VAULT: _function(
+        GET_VAULT,
+        "Read a vault that exists, archived or not.",
+        "A vault.",
+        {
+            **_SUMMARY,
+            "credentials": _list_of("CredentialSummary", "Its active credentials, of all types."),
+            "credentialIds": {
+                **_STRINGS,
+                "description": "Credential ids by URL, of those that have one; of two with one URL, the newest.",
+            },
+            "apiRevision": _REVISION,
+        },
+    ),
+    LIST_VAULTS: _function(
+        LIST_VAULTS, "List vaults.", "Vaults.", {"vaults": _list_of("VaultSummary", "The oldest first.")}
+    ),
+    GET_CREDENTIALS: _function(
+        GET_CREDENTIALS,
+        "List the active credentials of a vault.",
+        "Credentials.",
+        {"credentials": _list_of("CredentialSummary", "The oldest first.")},
+    ),
+}
 
 CONFIGURATION: Properties = {setting.key: _configuration(setting) for setting in SETTINGS}
 

@@ -1,4 +1,4 @@
-"""Pulumi's provider protocol: requests of the engine -> handlers, and their results and failures back.
+"""Pulumi's provider protocol: requests of the engine -> resources, and their results and failures back.
 
 Knows gRPC, the wire form of properties, and which resources there are; knows nothing of vaults.
 
@@ -15,9 +15,10 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import TypeVar
 
-import grpc
 from google.protobuf import empty_pb2, struct_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from grpc import ServicerContext, StatusCode
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2 as pb
 
 from .. import connection, errors
 from ..connection import Qoder
@@ -35,56 +36,46 @@ from ..resources.vault import VaultResource
 from ..settings import Settings
 from . import names, wire
 from .configuration import SECRET_KEYS, Configuration, received
-from .functions import FUNCTIONS, problems
+from .functions import FUNCTIONS, check
 from .schema import CREDENTIAL, VAULT, schema
 
 AT_A_TIME = 64  # operations on resources
-OfResource = (
-    provider_pb2.CheckRequest
-    | provider_pb2.DiffRequest
-    | provider_pb2.CreateRequest
-    | provider_pb2.ReadRequest
-    | provider_pb2.UpdateRequest
-    | provider_pb2.DeleteRequest
-)
+OfResource = pb.CheckRequest | pb.DiffRequest | pb.CreateRequest | pb.ReadRequest | pb.UpdateRequest | pb.DeleteRequest
 R = TypeVar("R")
 Q = TypeVar("Q")
-_Kind = provider_pb2.PropertyDiff
 
 RESOURCES: Mapping[str, Resource] = {VAULT: VaultResource(), CREDENTIAL: CredentialResource()}
 
 # For a change in place, and for one that forces a replacement.
-KINDS: Mapping[Change, tuple[provider_pb2.PropertyDiff.Kind.ValueType, provider_pb2.PropertyDiff.Kind.ValueType]] = {
-    Change.ADD: (_Kind.ADD, _Kind.ADD_REPLACE),
-    Change.UPDATE: (_Kind.UPDATE, _Kind.UPDATE_REPLACE),
-    Change.DELETE: (_Kind.DELETE, _Kind.DELETE_REPLACE),
+KINDS: Mapping[Change, tuple[pb.PropertyDiff.Kind.ValueType, ...]] = {
+    Change.ADD: (pb.PropertyDiff.ADD, pb.PropertyDiff.ADD_REPLACE),
+    Change.UPDATE: (pb.PropertyDiff.UPDATE, pb.PropertyDiff.UPDATE_REPLACE),
+    Change.DELETE: (pb.PropertyDiff.DELETE, pb.PropertyDiff.DELETE_REPLACE),
 }
 
 # UNKNOWN makes the engine keep the operation as pending: only for an outcome that is unknown.
-CODES: Mapping[type[errors.QoderError], grpc.StatusCode] = {
-    errors.SettingsError: grpc.StatusCode.INVALID_ARGUMENT,
-    errors.NotSent: grpc.StatusCode.UNAVAILABLE,
-    errors.OutcomeUnknown: grpc.StatusCode.UNKNOWN,
-    PartialState: grpc.StatusCode.UNKNOWN,
-    errors.BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
-    errors.Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
-    errors.Forbidden: grpc.StatusCode.PERMISSION_DENIED,
-    errors.NotFound: grpc.StatusCode.NOT_FOUND,
-    errors.Conflict: grpc.StatusCode.ALREADY_EXISTS,
-    errors.RateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.ServerError: grpc.StatusCode.UNAVAILABLE,
-    errors.VaultNotFound: grpc.StatusCode.NOT_FOUND,
-    errors.QoderError: grpc.StatusCode.FAILED_PRECONDITION,
+CODES: Mapping[type[errors.QoderError], StatusCode] = {
+    errors.SettingsError: StatusCode.INVALID_ARGUMENT,
+    errors.NotSent: StatusCode.UNAVAILABLE,
+    errors.OutcomeUnknown: StatusCode.UNKNOWN,
+    PartialState: StatusCode.UNKNOWN,
+    errors.BadRequest: StatusCode.INVALID_ARGUMENT,
+    errors.Unauthorized: StatusCode.UNAUTHENTICATED,
+    errors.Forbidden: StatusCode.PERMISSION_DENIED,
+    errors.NotFound: StatusCode.NOT_FOUND,
+    errors.Conflict: StatusCode.ALREADY_EXISTS,
+    errors.RateLimited: StatusCode.RESOURCE_EXHAUSTED,
+    errors.ServerError: StatusCode.UNAVAILABLE,
+    errors.VaultNotFound: StatusCode.NOT_FOUND,
+    errors.QoderError: StatusCode.FAILED_PRECONDITION,
 }
 
 
-def one_clean_line(
-    method: Callable[[Servicer, Q, grpc.ServicerContext], R],
-) -> Callable[[Servicer, Q, grpc.ServicerContext], R]:
+def one_clean_line(method: Callable[[Servicer, Q, ServicerContext], R]) -> Callable[[Servicer, Q, ServicerContext], R]:
     """Let a call fail with one line and a code that says what it is; an unforeseen error fails without its text."""
 
     @functools.wraps(method)
-    def reporting(self: Servicer, request: Q, context: grpc.ServicerContext) -> R:
+    def reporting(self: Servicer, request: Q, context: ServicerContext) -> R:
         try:
             return method(self, request, context)
         except errors.QoderError as failure:
@@ -94,7 +85,7 @@ def one_clean_line(
             if isinstance(failure, PartialState):
                 context.set_trailing_metadata(status_details(line, _partial_state(failure, request)))
         except Exception as failure:  # noqa: BLE001 the text of an unforeseen error may hold a secret
-            code, line = grpc.StatusCode.INTERNAL, internal_error(failure)
+            code, line = StatusCode.INTERNAL, internal_error(failure)
         context.abort(code, line)
         raise AssertionError("abort raises")
 
@@ -115,34 +106,30 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     # The protocol's own affairs
 
     @one_clean_line
-    def Handshake(
-        self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.ProviderHandshakeResponse:
+    def Handshake(self, request: pb.ProviderHandshakeRequest, context: ServicerContext) -> pb.ProviderHandshakeResponse:
         connection.CONNECTIONS.start_waiting()
         if request.engine_address:
             self._engine = EngineLog(request.engine_address)
-        return provider_pb2.ProviderHandshakeResponse(
+        return pb.ProviderHandshakeResponse(
             accept_secrets=True, accept_resources=False, accept_outputs=False, supports_autonaming_configuration=False
         )
 
     @one_clean_line
-    def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
+    def Attach(self, request: plugin_pb2.PluginAttach, context: ServicerContext) -> empty_pb2.Empty:
         connection.CONNECTIONS.start_waiting()
         self._engine = EngineLog(request.address)
         return empty_pb2.Empty()
 
     @one_clean_line
-    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: ServicerContext) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=version("pulumi-qoder-vault"))
 
     @one_clean_line
-    def GetSchema(
-        self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.GetSchemaResponse:
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema()))
+    def GetSchema(self, request: pb.GetSchemaRequest, context: ServicerContext) -> pb.GetSchemaResponse:
+        return pb.GetSchemaResponse(schema=json.dumps(schema()))
 
     @one_clean_line
-    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
+    def Cancel(self, request: empty_pb2.Empty, context: ServicerContext) -> empty_pb2.Empty:
         """End all waits. It comes at the end of every command, too."""
         connection.CONNECTIONS.stop_waiting()
         return empty_pb2.Empty()
@@ -150,37 +137,33 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     # Configuration
 
     @one_clean_line
-    def CheckConfig(
-        self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.CheckResponse:
+    def CheckConfig(self, request: pb.CheckRequest, context: ServicerContext) -> pb.CheckResponse:
         given = received(request.news)
         failures = []
         try:
             _ = Configuration(given).settings
         except errors.SettingsError as failure:
-            failures.append(provider_pb2.CheckFailure(property="", reason=str(failure)))
+            failures.append(pb.CheckFailure(property="", reason=str(failure)))
         inputs = wire.write_configuration(given, SECRET_KEYS, request.news)
-        return provider_pb2.CheckResponse(inputs=inputs, failures=failures)
+        return pb.CheckResponse(inputs=inputs, failures=failures)
 
     @one_clean_line
-    def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+    def DiffConfig(self, request: pb.DiffRequest, context: ServicerContext) -> pb.DiffResponse:
         """No setting forces another provider, and with it other vaults."""
         olds, news = (received(item) for item in (request.old_inputs or request.olds, request.news))
         changed = sorted(key for key in {**olds, **news} if olds.get(key) != news.get(key))
-        response = provider_pb2.DiffResponse
+        response = pb.DiffResponse
         return response(changes=response.DIFF_SOME if changed else response.DIFF_NONE, diffs=changed)
 
     @one_clean_line
-    def Configure(
-        self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.ConfigureResponse:
+    def Configure(self, request: pb.ConfigureRequest, context: ServicerContext) -> pb.ConfigureResponse:
         """Keep the settings; what is wrong with one is said by the call that needs it."""
         configuration = Configuration.of(request.name or request.urn.rpartition("::")[2], request.args)
         with self._configuring:
             self._refuse_another_base_url(configuration)
             self._configuration = configuration
         self._calls = Calls()  # another engine, or the next command of one
-        return provider_pb2.ConfigureResponse(
+        return pb.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
 
@@ -192,34 +175,34 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         before = self._configuration
         if self._is_of_one_engine and before is not None and before.base_url != configuration.base_url:
             raise errors.SettingsError(
-                f"qoder:baseUrl: this plugin process was configured for {before.base_url}, and keeps it; the engine "
+                "qoder:baseUrl: this plugin process was configured with another base URL, and keeps it; the engine "
                 "starts a process for each provider"
             )
 
     # Resources
 
     @one_clean_line
-    def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
+    def Check(self, request: pb.CheckRequest, context: ServicerContext) -> pb.CheckResponse:
         resource = _resource_of(request)
         inputs, recorded = wire.read_inputs(request.news), read_inputs(wire.read_inputs(request.olds))
         try:
             replaced = self._calls.note_check(request.urn, recorded)
-            problems_ = check_all(resource, inputs, recorded, replaced, self._settings)
-            found = [names.in_text(str(problem)) for problem in problems_ if not problem.is_warning]
-            for problem in problems_:
+            problems = check_all(resource, inputs, recorded, replaced, self._settings)
+            found = [names.in_text(str(problem)) for problem in problems if not problem.is_warning]
+            for problem in problems:
                 if problem.is_warning:
                     self._engine.warn(request.urn, names.in_text(str(problem)))
         except errors.SettingsError as failure:
             found = [str(failure)]
         if found:
             # The property stays empty: the engine would print its value.
-            failures = [provider_pb2.CheckFailure(property="", reason=problem) for problem in found]
-            return provider_pb2.CheckResponse(inputs=wire.write(inputs, request.news), failures=failures)
+            failures = [pb.CheckFailure(property="", reason=problem) for problem in found]
+            return pb.CheckResponse(inputs=wire.write(inputs, request.news), failures=failures)
         completed = resource.complete(inputs, recorded)
-        return provider_pb2.CheckResponse(inputs=wire.write(completed, request.news))
+        return pb.CheckResponse(inputs=wire.write(completed, request.news))
 
     @one_clean_line
-    def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
+    def Diff(self, request: pb.DiffRequest, context: ServicerContext) -> pb.DiffResponse:
         # A refresh sends the ignoreChanges of the last up with its Diff, and must go on: it checks nothing before.
         if self._calls.is_declared(request.urn):
             _refuse_positions(request)
@@ -236,11 +219,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return _diff_response(difference, is_dynamic=PROVIDER_KEY in request.olds.fields)
 
     @one_clean_line
-    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
+    def Create(self, request: pb.CreateRequest, context: ServicerContext) -> pb.CreateResponse:
         resource, inputs = _resource_of(request), wire.read_inputs(request.properties)
         if request.preview:
             outputs = resource.preview_create(self._settings, inputs)
-            return provider_pb2.CreateResponse(properties=wire.write(outputs, request.properties))
+            return pb.CreateResponse(properties=wire.write(outputs, request.properties))
         with self._operating:
             connection.CONNECTIONS.refuse_if_over()
             try:
@@ -249,24 +232,22 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 self._calls.note_made(request.urn, resource.state_of(failure.recorded).id)
                 raise
         self._calls.note_made(request.urn, id_)
-        return provider_pb2.CreateResponse(id=id_, properties=wire.write(outputs, request.properties))
+        return pb.CreateResponse(id=id_, properties=wire.write(outputs, request.properties))
 
     @one_clean_line
-    def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+    def Read(self, request: pb.ReadRequest, context: ServicerContext) -> pb.ReadResponse:
         resource, outputs = _resource_of(request), wire.read_inputs(request.properties)
         is_recorded = "base_url" in outputs
         with self._operating:
             qoder = self._qoder(request)
             found = resource.read(qoder, request.id, outputs) if is_recorded else resource.find(qoder, request.id)
         if found is None:
-            return provider_pb2.ReadResponse()
+            return pb.ReadResponse()
         inputs = request.inputs if found.inputs is None else wire.write(found.inputs, request.inputs)
-        return provider_pb2.ReadResponse(
-            id=found.id, properties=wire.write(found.outputs, request.properties), inputs=inputs
-        )
+        return pb.ReadResponse(id=found.id, properties=wire.write(found.outputs, request.properties), inputs=inputs)
 
     @one_clean_line
-    def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
+    def Update(self, request: pb.UpdateRequest, context: ServicerContext) -> pb.UpdateResponse:
         _refuse_positions(request)
         resource, inputs = _resource_of(request), wire.read_inputs(request.news)
         recorded = wire.read_inputs(request.olds)
@@ -276,10 +257,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             with self._operating:
                 connection.CONNECTIONS.refuse_if_over()
                 outputs = resource.update(self._qoder(request), request.id, recorded, inputs)
-        return provider_pb2.UpdateResponse(properties=wire.write(outputs, request.news))
+        return pb.UpdateResponse(properties=wire.write(outputs, request.news))
 
     @one_clean_line
-    def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+    def Delete(self, request: pb.DeleteRequest, context: ServicerContext) -> empty_pb2.Empty:
         deletion = Deletion(
             request.urn, self._calls.is_replaced(request.urn, request.id), "forceDestroy: true", "retainOnDelete: true"
         )
@@ -293,15 +274,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     # Functions
 
     @one_clean_line
-    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
+    def Invoke(self, request: pb.InvokeRequest, context: ServicerContext) -> pb.InvokeResponse:
         if request.tok not in FUNCTIONS:
             raise errors.SettingsError(f"{request.tok}: there is no such function; there are {', '.join(FUNCTIONS)}")
         arguments = wire.read_inputs(request.args)
         failures = [
-            provider_pb2.CheckFailure(property=names.camel(name), reason=names.in_text(reason))
-            for name, reason in problems(request.tok, arguments)
+            pb.CheckFailure(property=names.camel(problem.path), reason=names.in_text(problem.reason))
+            for problem in check(request.tok, arguments)
         ]
-        response = provider_pb2.InvokeResponse(failures=failures)
+        response = pb.InvokeResponse(failures=failures)
         if not failures:
             result = FUNCTIONS[request.tok](Qoder(self._settings), arguments)
             getattr(response, "return").CopyFrom(wire.write(result))
@@ -328,7 +309,7 @@ def _resource_of(request: OfResource) -> Resource:
     return RESOURCES[type_]
 
 
-def _refuse_positions(request: provider_pb2.DiffRequest | provider_pb2.UpdateRequest) -> None:
+def _refuse_positions(request: pb.DiffRequest | pb.UpdateRequest) -> None:
     """Refuse ``ignoreChanges`` that the engine has applied by position: the inputs may hold another one's access token.
 
     Raises:
@@ -338,11 +319,9 @@ def _refuse_positions(request: provider_pb2.DiffRequest | provider_pb2.UpdateReq
         raise errors.SettingsError(POSITION_IGNORED.replace("ignore_changes", "ignoreChanges"))
 
 
-def _diff_response(difference: Difference, *, is_dynamic: bool) -> provider_pb2.DiffResponse:
-    response = provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME
-        if difference.is_change or is_dynamic
-        else provider_pb2.DiffResponse.DIFF_NONE,
+def _diff_response(difference: Difference, *, is_dynamic: bool) -> pb.DiffResponse:
+    response = pb.DiffResponse(
+        changes=pb.DiffResponse.DIFF_SOME if difference.is_change or is_dynamic else pb.DiffResponse.DIFF_NONE,
         replaces=[names.camel(name) for name in difference.replaces],
         deleteBeforeReplace=difference.deletes_first,
         hasDetailedDiff=True,
@@ -358,7 +337,7 @@ def _diff_response(difference: Difference, *, is_dynamic: bool) -> provider_pb2.
 
 def _partial_state(failure: PartialState, request: object) -> tuple[str, struct_pb2.Struct]:
     """Return what the engine is to record of work that was done in part. Create has the inputs as properties."""
-    assert isinstance(request, provider_pb2.CreateRequest | provider_pb2.UpdateRequest)  # noqa: S101 no other call works
-    given = request.properties if isinstance(request, provider_pb2.CreateRequest) else request.news
+    assert isinstance(request, pb.CreateRequest | pb.UpdateRequest)  # noqa: S101 no other call works
+    given = request.properties if isinstance(request, pb.CreateRequest) else request.news
     id_, outputs = _resource_of(request).state_of(failure.recorded)
     return id_, wire.write(outputs, given)

@@ -15,14 +15,15 @@ PACKAGE = Path(__file__).parent.parent.parent / "pulumi_qoder_vault"
 # `dynamic*, plugin -> resources -> lifecycle -> (a Protocol) <- api`: a room, and the rooms that it may import from.
 GROUND = {"errors", "secret"}
 CORE = GROUND | {"lifecycle"}
-SHARED = CORE | {"settings", "connection", "pulumi_values"}
+SHARED = CORE | {"setting_sources", "settings", "connection", "pulumi_values"}
 MAY_IMPORT = {
     "errors": set(),
     "secret": set(),
     "error_reporting": set(),
     "setting_keys": set(),
+    "setting_sources": GROUND,
     "lifecycle": GROUND,
-    "settings": CORE | {"setting_keys"},
+    "settings": CORE | {"setting_keys", "setting_sources"},
     "pulumi_values": CORE,
     "api": CORE | {"settings"},
     "connection": CORE | {"settings", "api"},

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
+from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
 import pytest
 
 from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.settings import DEFAULT_BASE_URL, KEYS, Owner, Settings, load
+from pulumi_qoder_vault import settings as settings_module
+from pulumi_qoder_vault.setting_sources import Owner
+from pulumi_qoder_vault.settings import DEFAULT_BASE_URL, KEYS, SETTINGS, Settings, load
 
 API_TOKEN = "pt-canary-0123456789"
 
@@ -284,7 +288,9 @@ def test_a_refusal_names_the_source_and_a_change_that_helps(
     configured: dict[str, str], environment: dict[str, str], owner: Owner, expected: str
 ) -> None:
     """To set a variable that another source comes before would change nothing."""
-    assert f"it refused the API token in {expected}" == load(configured, environment, owner).if_refused
+    settings = load(configured, environment, owner)
+    line = settings.api_token_source.if_refused(settings.next_api_token)
+    assert f"it refused the API token in {expected}" == line
 
 
 @pytest.mark.parametrize(
@@ -293,12 +299,30 @@ def test_a_refusal_names_the_source_and_a_change_that_helps(
         (Owner(), "set qoder:apiToken (pulumi config set --secret qoder:apiToken) or QODER_PAT"),
         (
             Owner(is_of_last_up=True),
-            "set qoder:apiToken (pulumi config set --secret qoder:apiToken; refresh and destroy see it after the next "
-            "up, or with --run-program) or QODER_PAT",
+            "set qoder:apiToken (pulumi config set --secret qoder:apiToken, then pulumi up, or add --run-program) or "
+            "QODER_PAT",
         ),
         (Owner(provider="a"), "set apiToken of the provider 'a' (then pulumi up), or QODER_PAT"),
     ],
 )
 def test_none_at_all_names_where_it_can_be_set(owner: Owner, expected: str) -> None:
     """The environment serves every command; configuration is recorded on one front."""
-    assert expected == load({}, {}, owner).if_missing
+    assert expected == load({}, {}, owner).api_token_source.if_missing
+
+
+def test_a_default_stands_once() -> None:
+    """In `Settings`: what is read without any configuration, and what the schema says, are taken from there."""
+    defaults = {item.attribute: getattr(Settings(), item.attribute) for item in SETTINGS}
+    assert defaults == {name: getattr(load({}, {}), name) for name in defaults}
+    sentences = {item.attribute: item.description for item in SETTINGS}
+    assert "20 if absent" in sentences["max_writes_per_second"]
+    assert "`2m` if absent" in sentences["timeout_s"]
+    package = Path(settings_module.__file__).parent
+    literals = [
+        node.value
+        for file in package.rglob("*.py")
+        if "emulator" not in file.parts
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, float | str)
+    ]
+    assert [1, 1, 1, 1] == [literals.count(value) for value in (DEFAULT_BASE_URL, 20.0, 50.0, 120.0)]

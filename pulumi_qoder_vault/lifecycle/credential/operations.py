@@ -11,7 +11,7 @@ from dataclasses import replace
 from ...errors import NotFound, QoderError, RolledBack, VaultNotFound
 from .. import apply
 from ..absence import is_gone, no_vault, not_found
-from ..apply import CredentialChanges, observe
+from ..apply import CredentialChanges, observe, remove
 from ..capabilities import UNRECORDED, RevisionInUse, lacking
 from ..credential_types import fields_of
 from ..drift import as_seen
@@ -145,7 +145,7 @@ def delete(api: VaultsApi, recorded: CredentialSet) -> None:
     """
     for credential_id in recorded.our_ids:
         try:
-            api.delete_credential(recorded.vault_id, credential_id)
+            remove(api, recorded.vault_id, credential_id, recorded.api_revision)
         except NotFound as failure:  # one that is gone does not keep the others
             if not is_gone(api, recorded, failure):
                 raise not_found(api, recorded, failure, "the credential in vault") from None

@@ -12,7 +12,15 @@ from ...errors import BadRequest, Conflict, NotFound, QoderError, RolledBack
 from .. import apply
 from ..absence import is_gone, no_vault, not_found
 from ..apply import CredentialChanges, settled
-from ..capabilities import FIRST_TRIED, NEWEST, THEN_TRIED, RevisionInUse, refuses_credentials_key, shown_by
+from ..capabilities import (
+    BY_REVISION,
+    FIRST_TRIED,
+    NEWEST,
+    THEN_TRIED,
+    RevisionInUse,
+    refuses_credentials_key,
+    shown_by,
+)
 from ..credential_types import DEFAULT_TYPE, TYPES
 from ..drift import as_seen
 from ..fields import with_defaults
@@ -118,7 +126,7 @@ def _recorded(api: VaultsApi, desired: DesiredVault, vault: ObservedVault) -> Re
 def roll_back(api: VaultsApi, recorded: RecordedVault, failure: QoderError, candidates: tuple[str, ...]) -> QoderError:
     """Delete a vault that could not be completed. Return the error that says what is left."""
     try:
-        api.recovering().delete_vault(recorded.vault_id)
+        _remove(api.recovering(), recorded.vault_id, archives=_must_archive(recorded))
     except NotFound as absent:
         if not absent.genuine:
             return _left_over(recorded, failure, absent, candidates)
@@ -292,19 +300,26 @@ def delete(
         VaultNotFound: it is not to be found, and that does not prove that it is gone.
         QoderError: it holds credentials of others; nothing was done.
     """
+    archives = recorded.on_delete == "archive" or _must_archive(recorded)
     try:
         if not (is_forced or recorded.force_destroy):
             _refuse_to_take_others_along(api, recorded, deletion)
-        if recorded.on_delete == "archive":
-            api.archive_vault(recorded.vault_id)
-        else:
-            api.delete_vault(recorded.vault_id)
+        _remove(api, recorded.vault_id, archives=archives)
     except Conflict:
-        if recorded.on_delete != "archive" or api.get_vault(recorded.vault_id).status == ACTIVE:
+        if not archives or api.get_vault(recorded.vault_id).status == ACTIVE:
             raise
     except NotFound as failure:
         if not is_gone(api, recorded, failure):
             raise not_found(api, recorded, failure) from None
+
+
+def _remove(api: VaultsApi, vault_id: str, *, archives: bool) -> None:
+    (api.archive_vault if archives else api.delete_vault)(vault_id)
+
+
+def _must_archive(recorded: RecordedVault) -> bool:
+    """Return True if this Qoder cannot delete the vault."""
+    return not BY_REVISION[recorded.api_revision].vault_deletion
 
 
 def _refuse_to_take_others_along(api: VaultsApi, recorded: RecordedVault, deletion: Deletion) -> None:

@@ -15,7 +15,8 @@ from pulumi_qoder_vault.connection import Qoder
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.lifecycle.model import Place
 from pulumi_qoder_vault.resources import elsewhere
-from pulumi_qoder_vault.settings import Owner, load
+from pulumi_qoder_vault.setting_sources import Owner
+from pulumi_qoder_vault.settings import load
 from unit.plugin.engine_side import CREDENTIAL, NONE, Failed, LoggingEngine, Plugin, Resource
 
 URL, TOKEN, NEXT = "https://example.com/mcp", "mcp-canary-one-1111", "mcp-canary-one-next"

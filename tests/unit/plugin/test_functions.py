@@ -157,18 +157,22 @@ def test_list_vaults_in_any_order_of_qoder(vault_plugin: Callable[..., Any]) -> 
     ("function", "arguments", "failures"),
     [
         ("getVault", {}, [("id", "is required")]),
-        ("getVault", {"id": 7}, [("id", "must be a string")]),
-        ("getVault", {"id": UNKNOWN}, [("id", "must be a string")]),
+        ("getVault", {"id": ["x"]}, [("id", "must be a string, not a list")]),
+        ("getVault", {"id": UNKNOWN}, [("id", "is not known yet")]),
         ("getVault", {"id": VAULT_ID, "vaultId": "x"}, [("vaultId", "is not a known key; known keys are id")]),
         ("getCredentials", {"vaultId": None}, [("vaultId", "is required")]),
-        ("getCredentials", {"vaultId": ["x"]}, [("vaultId", "must be a string")]),
+        ("getCredentials", {"vaultId": ["x"]}, [("vaultId", "must be a string, not a list")]),
         (
             "getCredentials",
             {"id": "x"},
             [("id", "is not a known key; known keys are vaultId"), ("vaultId", "is required")],
         ),
-        ("listVaults", {"includeArchived": "yes"}, [("includeArchived", "must be true or false")]),
-        ("listVaults", {"name": False}, [("name", "must be a string")]),
+        (
+            "listVaults",
+            {"includeArchived": "yes"},
+            [("includeArchived", "must be a boolean, true or false, not a string")],
+        ),
+        ("listVaults", {"name": False}, [("name", "must be a string, not a boolean")]),
         ("listVaults", {"nam": "x"}, [("nam", "is not a known key; did you mean name?")]),
     ],
 )

@@ -348,7 +348,9 @@ def test_one_engine_gives_one_base_url(serve: Callable[..., Plugin], qoder: Emul
             with pytest.raises(Failed) as caught:
                 plugin.configure(qoder, name=name, baseUrl=base_url)
             assert Code.INVALID_ARGUMENT == caught.value.code
-            assert caught.value.line.startswith("qoder:baseUrl: this plugin process was configured for ")
+            assert caught.value.line.startswith(
+                "qoder:baseUrl: this plugin process was configured with another base URL"
+            )
 
     plugin.create(vault())
     assert (1, []) == (len(qoder.vaults), elsewhere.requests)
