@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 import pytest
 
-from pulumi_qoder_vault.api import revisions
 from pulumi_qoder_vault.emulator import Emulator, Fault
 from unit.plugin.engine_side import (
     CREDENTIAL,
@@ -1154,12 +1153,9 @@ def test_a_variable_may_be_a_key_of_many_lines_or_an_ordinary_word(shared: Calla
     assert "networking: a secret value stands in plain text here; it belongs in secretValue only" == line
 
 
-def test_metadata_that_is_not_stored_takes_the_credential_back(
-    shared: Callable[..., Shared], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_metadata_that_is_not_stored_takes_the_credential_back(shared: Callable[..., Shared]) -> None:
     """As with a vault: nothing that was asked for is dropped in silence."""
-    there = shared()
-    monkeypatch.setattr(revisions, "_metadata", lambda _: {})
+    there = shared(store_metadata=False)
 
     with pytest.raises(Failed) as failed:
         there.create(BEARER, metadata={"team": "tools"})
@@ -1183,11 +1179,10 @@ def test_a_service_that_moved_on_since_takes_what_it_can_take_now(shared: Callab
 
 @pytest.mark.parametrize("is_deleted", [True, False])
 def test_no_answer_loses_a_credential_whose_metadata_was_not_stored(
-    shared: Callable[..., Shared], monkeypatch: pytest.MonkeyPatch, is_deleted: bool
+    shared: Callable[..., Shared], is_deleted: bool
 ) -> None:
     """It is taken back without a look that could fail; where it cannot be deleted, the state has it."""
-    there = shared()
-    monkeypatch.setattr(revisions, "_metadata", lambda _: {})
+    there = shared(store_metadata=False)
     there.qoder.fail_next("GET", "/vaults/*/credentials/*", Fault.FORBIDDEN, times=None)
     if not is_deleted:
         there.qoder.fail_next("DELETE", "/**", Fault.FORBIDDEN, times=None)
