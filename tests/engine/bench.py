@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.stacks import HERE, Stack
-from faults.one_process import FRONTS
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 
 JUDGED, AT_LEAST = "up, one write", 2.0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faults.one_process import FRONTS
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin import names
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.stacks import URL, Stack, assert_no_traceback, credential, problem_of, vault
-from faults.one_process import FRONTS
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 OTHER = "https://other.example/mcp"

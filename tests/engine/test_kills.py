@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from engine.stacks import Stack, assert_no_traceback, credential, vault
-from faults.one_process import FRONTS
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in Linux' /proc")

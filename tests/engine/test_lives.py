@@ -13,7 +13,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from engine.stacks import Run, Stack, assert_no_traceback, hidden
 from faults.lives import Lives
-from faults.one_process import Props, Resource
+from in_process.provider import Resource
+from in_process.wire import Props
 
 
 class CommandLine:

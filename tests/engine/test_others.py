@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.stacks import Stack, credential, problem_of, vault
-from faults.one_process import FRONTS
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 THEIRS = "https://theirs.example/mcp"

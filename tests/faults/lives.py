@@ -12,8 +12,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from faults.one_process import Engine, Killed, MovableTime, Props
 from faults.table import FAULTS, REFUSED, TOO_LATE, URLS
+from in_process.engine import Engine, Killed, MovableTime
+from in_process.wire import Props
 from pulumi_qoder_vault.emulator import Emulator, Fault, RevisionName
 
 LETTERS = st.sampled_from(sorted(URLS))

@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from faults.one_process import Engine, MovableTime, Props
+from in_process.engine import Engine, MovableTime
+from in_process.wire import Props
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "faults.md"

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from faults.one_process import FRONTS, Engine, MovableTime
 from faults.table import program
+from in_process.engine import Engine, MovableTime
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 
 SWITCHES: dict[str, dict[str, Any]] = {"2026-05": {}, "2026-05, two per URL": {"unique_url": False}, "2026-07": {}}

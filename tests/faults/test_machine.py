@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from faults.lives import Lives
-from faults.one_process import FRONTS
+from in_process.provider import FRONTS
 
 CASES = {
     "2026-05": ("2026-05", {}),

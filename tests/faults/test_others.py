@@ -7,8 +7,9 @@ import itertools
 import pytest
 
 from faults.lives import FOREIGN, QUICK
-from faults.one_process import FRONTS, Engine, MovableTime
 from faults.table import FAULTS, program
+from in_process.engine import Engine, MovableTime
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 RENAMED = program("a1", name="renamed")

@@ -8,8 +8,8 @@ import random
 import pytest
 
 from faults import document, table
-from faults.one_process import FRONTS
 from faults.table import AT_WORK, DOCUMENT, TOO_LATE, Row
+from in_process.provider import FRONTS
 
 # Another sample each day in CI; the seed is in the test's name, and QODER_SEED repeats it.
 SEED = int(os.environ.get("QODER_SEED", "1"))

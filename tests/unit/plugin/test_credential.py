@@ -9,20 +9,9 @@ from typing import Any
 import grpc
 import pytest
 
+from in_process.provider import CREDENTIAL, NONE, SOME, Failed, Provider, Resource
+from in_process.wire import UNKNOWN, in_plain, plain, received, secret
 from pulumi_qoder_vault.emulator import Emulator, Fault
-from unit.plugin.engine_side import (
-    CREDENTIAL,
-    NONE,
-    SOME,
-    UNKNOWN,
-    Failed,
-    Plugin,
-    Resource,
-    in_plain,
-    plain,
-    received,
-    secret,
-)
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN, NEW_TOKEN = "mcp-canary-one-1111", "mcp-canary-next-3333"
@@ -74,7 +63,7 @@ def changed(given: Given, *path: str, to: Any) -> Given:
 class Shared:
     """A vault of somebody else, and a plugin that adds credentials to it."""
 
-    def __init__(self, qoder: Emulator, plugin: Plugin) -> None:
+    def __init__(self, qoder: Emulator, plugin: Provider) -> None:
         self.qoder, self.plugin = qoder, plugin
         self.vault_id = qoder.add_vault("shared").id
 
@@ -132,7 +121,7 @@ def test_check_fills_in_and_marks(shared: Callable[..., Shared]) -> None:
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_every_type_passes_whole(credentials: Plugin, type_: str) -> None:
+def test_every_type_passes_whole(credentials: Provider, type_: str) -> None:
     """Whatever is given is kept, and each secret is marked at its leaf."""
     given = {"vaultId": VAULT_ID, **TYPES[type_], "metadata": {"team": "tools"}}
 
@@ -157,7 +146,7 @@ def test_every_type_passes_whole(credentials: Plugin, type_: str) -> None:
         {"refresh": {**OAUTH["refresh"], "tokenEndpointAuth": {"type": "client_secret_post", "clientSecret": UNKNOWN}}},
     ],
 )
-def test_what_is_unknown_passes_and_stays_unknown(credentials: Plugin, unknown: Given) -> None:
+def test_what_is_unknown_passes_and_stays_unknown(credentials: Provider, unknown: Given) -> None:
     """It is not missing."""
     checked = plain(credentials.checked({"vaultId": VAULT_ID, **OAUTH, **unknown}))
 
@@ -250,7 +239,7 @@ PROBLEMS: list[tuple[Given, str]] = [
 
 
 @pytest.mark.parametrize(("given", "line"), PROBLEMS, ids=[line[:60] for _, line in PROBLEMS])
-def test_what_is_wrong_is_one_line_with_its_path(serve: Callable[..., Plugin], given: Given, line: str) -> None:
+def test_what_is_wrong_is_one_line_with_its_path(serve: Callable[..., Provider], given: Given, line: str) -> None:
     """At preview, in the names of the schema, and without any secret."""
     plugin = serve().of(CREDENTIAL)
     plugin.call("Configure", args={})
@@ -259,7 +248,7 @@ def test_what_is_wrong_is_one_line_with_its_path(serve: Callable[..., Plugin], g
 
 
 @pytest.mark.parametrize("place", ["mcpServerUrl", "metadata", "refresh", "expiresAt", "type", "vaultId"])
-def test_a_secret_in_the_wrong_place_is_refused_and_not_shown(credentials: Plugin, place: str) -> None:
+def test_a_secret_in_the_wrong_place_is_refused_and_not_shown(credentials: Provider, place: str) -> None:
     """What is stored and shown in plain text must not hold one."""
     wrong = {
         "mcpServerUrl": f"https://example.com/{TOKEN}",
@@ -1039,7 +1028,7 @@ def test_dropping_a_secret_of_what_was_made_here_is_a_problem(
 
 
 @pytest.mark.parametrize("id_", ["", VAULT_ID, CREDENTIAL_ID, f"{VAULT_ID}/{CREDENTIAL_ID}/x", "a/b", f"{VAULT_ID}/.."])
-def test_an_import_says_what_an_id_is_like(credentials: Plugin, qoder: Emulator, id_: str) -> None:
+def test_an_import_says_what_an_id_is_like(credentials: Provider, qoder: Emulator, id_: str) -> None:
     """Both ids, with a slash; anything else asks nobody."""
     with pytest.raises(Failed) as caught:
         credentials.find(id_)
@@ -1048,7 +1037,7 @@ def test_an_import_says_what_an_id_is_like(credentials: Plugin, qoder: Emulator,
     assert [] == qoder.requests
 
 
-def test_an_import_of_what_there_is_not_finds_nothing(credentials: Plugin, qoder: Emulator) -> None:
+def test_an_import_of_what_there_is_not_finds_nothing(credentials: Provider, qoder: Emulator) -> None:
     """No such vault, or none such in it."""
     made = qoder.add_vault("there")
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from in_process.provider import CREDENTIAL, VAULT, Failed, Provider, Resource
+from in_process.wire import UNKNOWN, secret
 from pulumi_qoder_vault.plugin import names
-from unit.plugin.engine_side import CREDENTIAL, UNKNOWN, VAULT, Failed, Plugin, Resource, secret
 
 URL, TOKEN = "https://example.com/mcp", "mcp-canary-one-1111"
 VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
@@ -88,7 +89,7 @@ def broken(draw: st.DrawFn, type_: str) -> dict[str, Any]:
     return news | draw(st.dictionaries(KEYS | TEXTS, VALUES, max_size=2))
 
 
-def look_at(plugin: Plugin, recorded: Resource, news: dict[str, Any]) -> None:
+def look_at(plugin: Provider, recorded: Resource, news: dict[str, Any]) -> None:
     """Check, and what comes after it in a preview; none of them may fail but as is foreseen."""
     for olds in ({}, recorded.inputs):
         answer = plugin.call("Check", urn=plugin.urn, olds=olds, news=news)
@@ -108,7 +109,7 @@ def look_at(plugin: Plugin, recorded: Resource, news: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("qoder", ["2026-07"], indirect=True)
 @pytest.mark.parametrize("type_", [VAULT, CREDENTIAL])
-def test_anything_is_answered(plugin: Plugin, qoder: Any, type_: str) -> None:
+def test_anything_is_answered(plugin: Provider, qoder: Any, type_: str) -> None:
     """No input makes the plugin stumble: it has problems, or passes, and what passes can be shown."""
     of_type = plugin.of(type_)
     vault_id = qoder.add_vault("shared").id
@@ -126,7 +127,7 @@ def test_anything_is_answered(plugin: Plugin, qoder: Any, type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", [VAULT, CREDENTIAL])
-def test_no_value_at_all_is_answered(plugin: Plugin, type_: str) -> None:
+def test_no_value_at_all_is_answered(plugin: Provider, type_: str) -> None:
     """A number that is none, a null, an empty map, a secret of nothing: each in the place of each input."""
     of_type = plugin.of(type_)
     odd: list[Any] = [
@@ -150,7 +151,7 @@ def test_no_value_at_all_is_answered(plugin: Plugin, type_: str) -> None:
                 of_type.problems({**sound, name: value})
 
 
-def test_what_is_not_foreseen_would_be_seen(plugin: Plugin) -> None:
+def test_what_is_not_foreseen_would_be_seen(plugin: Provider) -> None:
     """A test that finds nothing proves something only if it can find: a URN that is none is not foreseen."""
     with pytest.raises(Failed) as caught:
         plugin.call("Check", urn="no urn", olds={}, news={})
