@@ -7,7 +7,7 @@ module, of `VaultProvider`, and the type of the resource: none of them ever chan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
 import pulumi
 from pulumi.dynamic import ReadResult, Resource
@@ -16,6 +16,8 @@ from .dynamic_provider import QoderProvider, one_clean_line, read_result, receiv
 from .pulumi_values import PROVIDER_KEY, to_plain
 
 if TYPE_CHECKING:
+    from .lifecycle.credential_types import Protocol
+    from .lifecycle.model import OnDelete
     from .resources.vault import VaultResource
 
 VAULT_TYPE = "pulumi-python:dynamic/qoder:Vault"
@@ -37,8 +39,8 @@ class CredentialArgs(TypedDict, total=False):
 
     mcp_server_url: Required[pulumi.Input[str]]
     access_token: Required[pulumi.Input[str]]
-    protocol: pulumi.Input[str]
-    type: pulumi.Input[str]
+    protocol: pulumi.Input[Protocol]
+    type: pulumi.Input[Literal["static_bearer"]]
 
 
 class Vault(Resource, module="qoder", name="Vault"):
@@ -85,7 +87,7 @@ class Vault(Resource, module="qoder", name="Vault"):
         display_name: pulumi.Input[str] | None = None,
         credentials: pulumi.Input[Sequence[pulumi.Input[CredentialArgs]]] | None = None,
         metadata: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
-        on_delete: pulumi.Input[str] = "delete",
+        on_delete: pulumi.Input[OnDelete] = "delete",
         force_destroy: pulumi.Input[bool] = False,
     ) -> None:
         """Declare a vault.

@@ -16,6 +16,7 @@ from .dynamic_provider import QoderProvider, refuse_options, warn_of_options
 from .pulumi_values import PROVIDER_KEY, to_plain
 
 if TYPE_CHECKING:
+    from .lifecycle.credential_types import NetworkingType, Protocol, TokenEndpointAuthType, TypeName
     from .resources.credential import CredentialResource
 
 CREDENTIAL_TYPE = "pulumi-python:dynamic/qoder:Credential"
@@ -34,7 +35,7 @@ class TokenEndpointAuthArgs(TypedDict, total=False):
         client_secret: the client's secret; required unless the type is ``"none"``. Secret, whatever the program says.
     """
 
-    type: Required[pulumi.Input[str]]
+    type: Required[pulumi.Input[TokenEndpointAuthType]]
     client_secret: pulumi.Input[str]
 
 
@@ -66,7 +67,7 @@ class NetworkingArgs(TypedDict, total=False):
         allowed_hosts: the hosts, for ``"limited"``.
     """
 
-    type: Required[pulumi.Input[str]]
+    type: Required[pulumi.Input[NetworkingType]]
     allowed_hosts: pulumi.Input[Sequence[pulumi.Input[str]]]
 
 
@@ -133,10 +134,10 @@ class Credential(Resource, module="qoder", name="Credential"):
         opts: pulumi.ResourceOptions | None = None,
         *,
         vault_id: pulumi.Input[str] | None = None,
-        type: pulumi.Input[str] | None = None,  # noqa: A002 the API's own name for it
+        type: pulumi.Input[TypeName] | None = None,  # noqa: A002 the API's own name for it
         mcp_server_url: pulumi.Input[str] | None = None,
         access_token: pulumi.Input[str] | None = None,
-        protocol: pulumi.Input[str] | None = None,
+        protocol: pulumi.Input[Protocol] | None = None,
         expires_at: pulumi.Input[str] | None = None,
         refresh: pulumi.Input[OAuthRefreshArgs] | None = None,
         secret_name: pulumi.Input[str] | None = None,

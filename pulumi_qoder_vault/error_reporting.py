@@ -74,7 +74,7 @@ class EngineLog:
 
 
 def internal_error(failure: Exception) -> str:
-    """Say where an error came up that nobody foresaw, without its text: that may hold a secret."""
+    """Return the line for an error that nobody foresaw: where it came up, without its text, which may hold a secret."""
     traceback: TracebackType | None = failure.__traceback__
     place = "?"
     while traceback is not None:

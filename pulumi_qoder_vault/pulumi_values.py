@@ -75,19 +75,24 @@ def _from_pulumi(value: Any, name: str) -> Any:
     if isinstance(value, pulumi.output.Unknown) or value == pulumi.runtime.rpc.UNKNOWN:
         return UNKNOWN
     if isinstance(value, Mapping):
-        if is_marked_secret(value):
-            inner = _from_pulumi(value.get("value"), name)
-            return SecretUrl(inner) if name == "mcp_server_url" and isinstance(inner, str) else inner
-        if _SIGNATURE_KEY in value:
-            return Unfit(_KINDS.get(str(value[_SIGNATURE_KEY]), "an object of Pulumi's"))
-        if _UNFIT in value:
-            return Unfit(str(value[_UNFIT]))
-        if _SECRET_URL in value:
-            return SecretUrl(value[_SECRET_URL])
-        return {key: _from_pulumi(item, name if name in MAPS_OF_DATA else key) for key, item in value.items()}
+        return _from_map(value, name)
     if isinstance(value, list | tuple):
         return [_from_pulumi(item, name) for item in value]
     return Secret(value) if name in SECRET_NAMES and isinstance(value, str) else value
+
+
+def _from_map(value: Mapping[str, Any], name: str) -> Any:
+    """Read a map, or the mark that it is."""
+    if is_marked_secret(value):
+        inner = _from_pulumi(value.get("value"), name)
+        return SecretUrl(inner) if name == "mcp_server_url" and isinstance(inner, str) else inner
+    if _SIGNATURE_KEY in value:
+        return Unfit(_KINDS.get(str(value[_SIGNATURE_KEY]), "an object of Pulumi's"))
+    if _UNFIT in value:
+        return Unfit(str(value[_UNFIT]))
+    if _SECRET_URL in value:
+        return SecretUrl(value[_SECRET_URL])
+    return {key: _from_pulumi(item, name if name in MAPS_OF_DATA else key) for key, item in value.items()}
 
 
 def to_pulumi(values: Inputs) -> PulumiProperties:

@@ -43,7 +43,7 @@ class Secret:
     _value: str
 
     def reveal(self) -> str:
-        """Give the value itself."""
+        """Return the value itself."""
         return self._value
 
     def __repr__(self) -> str:
@@ -117,7 +117,7 @@ def _visible(units: Iterable[_Unit]) -> list[_Unit]:
 
 
 def _readings(units: list[_Unit]) -> Iterator[list[_Unit]]:
-    """Give a text as it is, and decoded again and again, until nothing in it looks like an escape any more."""
+    """Yield a text as it is, and decoded again and again, until nothing in it looks like an escape any more."""
     for _ in range(DEEPEST):
         yield units
         decoded = _decoded(units)
@@ -143,7 +143,7 @@ def _read(units: Iterable[_Unit]) -> str:
 
 
 def _meant(escape: re.Match[str]) -> str:
-    """Give the character that an escape stands for; the escape itself for an entity that HTML does not know."""
+    """Return the character that an escape stands for; the escape itself for an entity that HTML does not know."""
     byte, code, itself, entity = escape.groups()
     if byte or code:
         return chr(int(byte or code, 16))
@@ -151,7 +151,7 @@ def _meant(escape: re.Match[str]) -> str:
 
 
 def _hidden(units: list[_Unit], forms: Collection[str]) -> set[int]:
-    """Give the positions in the text at which, read in these units, one of these forms stands, or begins and is cut."""
+    """Return the positions in the text where, read in these units, one of these forms stands, or begins and is cut."""
     folded = _read(units).translate(_LOWER)
     cuts = [cut.start() for cut in _CUT.finditer(folded)]
     hidden: set[int] = set()
@@ -173,7 +173,7 @@ def _hidden(units: list[_Unit], forms: Collection[str]) -> set[int]:
 
 
 def _forms(value: str) -> set[str]:
-    """Give the spellings, in lower case, in which a server may hand a secret back."""
+    """Return the spellings, in lower case, in which a server may hand a secret back."""
     units = _units(value)
     value = _read(units)
     raw = value.encode()

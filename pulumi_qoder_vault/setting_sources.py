@@ -73,9 +73,7 @@ class Source:
     def change(self, value: str | None) -> str:
         """Return what to do to give it this value, or none, so that every later command sees it."""
         if self.variable:
-            return (
-                f"set {self.variable}, which stands for {self.key}, to {value}" if value else f"unset {self.variable}"
-            )
+            return f"set {self.variable}, the source of {self.key}, to {value}" if value else f"unset {self.variable}"
         if self.owner.provider:
             return f"{f'set {self} to {value}' if value else f'remove {self}'}{self.then}"
         if not value and self.key in self.owner.recorded:
@@ -88,7 +86,7 @@ class Source:
         Args:
             next_variable: the environment variable that is used once this source has none; empty if there is none.
         """
-        line = f"it refused the API token in {self}"
+        line = f"the API token is from {self}"
         if self.variable:
             rest = f", or unset it: then {next_variable} is used" if next_variable else ""
             return f"{line}; set {self} to a valid one{rest}"

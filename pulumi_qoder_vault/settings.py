@@ -28,6 +28,8 @@ REVISIONS = ("auto", *Revision)
 # proxy may have the word in its own path: `https://proxy.example/vaults/api/v1/cloud`.
 _ENDPOINT = re.compile(r"/vaults(/+(vault_[^/]*(/.*)?|search))?/*$|/api/v1/cloud/+[^/]", re.ASCII | re.IGNORECASE)
 
+_NOT_IN_BASE_URL = frozenset(" \\?#")
+
 _DURATION = re.compile(r"(?=.)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 
 
@@ -194,15 +196,13 @@ def _base_url(key: str, value: str) -> str:
         raise SettingsError(f"{key}: {form}") from None
     if "@" in url.netloc:
         raise SettingsError(f"{key}: must hold no user name or password; the API token goes into qoder:apiToken")
-    readable = value.isascii() and value.isprintable() and " " not in value and "\\" not in value
-    if not readable or not can_be_asked or url.query or url.fragment or "?" in value or "#" in value:
+    is_readable = value.isascii() and value.isprintable() and not _NOT_IN_BASE_URL & set(value)
+    if not is_readable or not can_be_asked:
         raise SettingsError(f"{key}: {form}, without query or fragment")
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
         raise SettingsError(f"{key}: {form}")
     if _ENDPOINT.search(url.path):
-        raise SettingsError(
-            f"{key}: ends in an endpoint of the API; it must be the base of all, such as {DEFAULT_BASE_URL}"
-        )
+        raise SettingsError(f"{key}: ends in an endpoint of the API; use the base URL, such as {DEFAULT_BASE_URL}")
     return value.rstrip("/")
 
 

@@ -12,7 +12,16 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from .. import errors
-from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, ObservedCredential, ObservedVault, Place, Revision
+from ..lifecycle.model import (
+    ACTIVE,
+    ARCHIVED,
+    Credential,
+    DesiredVault,
+    ObservedCredential,
+    ObservedVault,
+    Place,
+    Revision,
+)
 from ..secret import SHORTEST_PART, Secret, one_line, one_line_each
 from . import revisions
 from .request import JsonValue, Request, Tell
@@ -96,15 +105,7 @@ class Client:
             wait_s = max(0.0, min(wait_s, left_s - LOOK_S))
         self._transport.wait(wait_s, "a response was lost; checking whether Qoder handled the request", self._tell)
 
-    def create_vault(
-        self,
-        display_name: str,
-        metadata: Mapping[str, str] | None,
-        credentials: Sequence[Credential],
-        *,
-        sending: Revision,
-        key: str,
-    ) -> ObservedVault:
+    def create_vault(self, desired: DesiredVault, *, sending: Revision, key: str) -> ObservedVault:
         """Create a vault, on ``2026-05`` with its credentials. One write, with an ``Idempotency-Key``.
 
         Raises:
@@ -113,7 +114,7 @@ class Client:
 
         Source: Qoder, Create Vault (read 2026-05-18, and 2026-08).
         """
-        body = revisions.VAULT_BODY[sending](display_name, metadata, credentials, key)
+        body = revisions.VAULT_BODY[sending](desired, key)
         request = Request("POST", "/vaults", body=body, idempotency_key=key, begins=True)
         return self._ask(request, revisions.read_vault)
 
@@ -334,13 +335,11 @@ def _ids(seen: object) -> Sequence[str]:
 def _vault_path(vault_id: str) -> str:
     """Return a vault's path. An id comes from a program (`Vault.get`) too, and must not lead to another path."""
     if not _ID.fullmatch(vault_id):
-        raise errors.NotSent("the id is not one of a vault: it must be like vault_019e3bb940277f0db05ab74291acf6ef")
+        raise errors.NotSent("the id is not a vault id: it must be like vault_019e3bb940277f0db05ab74291acf6ef")
     return f"/vaults/{vault_id}"
 
 
 def _credential_path(vault_id: str, credential_id: str) -> str:
     if not _ID.fullmatch(credential_id):
-        raise errors.NotSent(
-            "the id is not one of a credential: it must be like vcred_019e3bb940277f0db05ab74291acf6ef"
-        )
+        raise errors.NotSent("the id is not a credential id: it must be like vcred_019e3bb940277f0db05ab74291acf6ef")
     return f"{_vault_path(vault_id)}/credentials/{credential_id}"

@@ -15,6 +15,7 @@ from ..lifecycle.model import (
     ARCHIVED,
     MARK_KEY,
     Credential,
+    DesiredVault,
     ObservedCredential,
     ObservedVault,
     Revision,
@@ -95,20 +96,17 @@ CREDENTIAL_BODY: Mapping[Revision, Callable[[Credential], Json]] = {
 }
 
 
-def _founding_vault(
-    display_name: str, metadata: Mapping[str, str] | None, credentials: Sequence[Credential], _key: str
-) -> Json:
-    body: Json = {"display_name": display_name, "credentials": [_flat_credential(item) for item in credentials]}
-    return body if metadata is None else {**body, "metadata": dict(metadata)}
+def _founding_vault(desired: DesiredVault, _key: str) -> Json:
+    credentials = [_flat_credential(item) for item in desired.credentials]
+    body: Json = {"display_name": desired.display_name, "credentials": credentials}
+    return body if desired.metadata is None else {**body, "metadata": dict(desired.metadata)}
 
 
-def _marked_vault(
-    display_name: str, metadata: Mapping[str, str] | None, _credentials: Sequence[Credential], key: str
-) -> Json:
-    return {"display_name": display_name, "metadata": {**(metadata or {}), MARK_KEY: key}}
+def _marked_vault(desired: DesiredVault, key: str) -> Json:
+    return {"display_name": desired.display_name, "metadata": {**(desired.metadata or {}), MARK_KEY: key}}
 
 
-VAULT_BODY: Mapping[Revision, Callable[[str, Mapping[str, str] | None, Sequence[Credential], str], Json]] = {
+VAULT_BODY: Mapping[Revision, Callable[[DesiredVault, str], Json]] = {
     Revision.R2026_05: _founding_vault,
     Revision.R2026_07: _marked_vault,
 }

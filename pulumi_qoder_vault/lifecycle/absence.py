@@ -16,11 +16,11 @@ def not_found(api: VaultsApi, recorded: CredentialSet, failure: NotFound, what: 
     """Return the error that says what a 404 proves of a vault, or of what is in it."""
     if is_gone(api, recorded, failure):
         return VaultNotFound(
-            f"{failure}: {what} {recorded.vault_id} is gone; run pulumi refresh, then pulumi up makes it anew"
+            f"{failure}: {what} {recorded.vault_id} is gone: run pulumi refresh, then pulumi up, which creates it again"
         )
     return VaultNotFound(
-        f"{failure}; nothing proves that {what} {recorded.vault_id} is gone; it was made at {recorded.place}, and this "
-        f"run asked {api.place}"
+        f"{failure}; this does not prove that {what} {recorded.vault_id} is gone: it was created at {recorded.place}, "
+        f"but this run asked {api.place}"
     )
 
 
@@ -28,4 +28,4 @@ def no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:
     """Return the error that says what a 404 proves of a vault that no state of ours holds."""
     if failure.genuine:
         return VaultNotFound(f"{failure}: there is no vault {vault_id} at {api.place}", is_absent=True)
-    return VaultNotFound(f"{failure}; nothing proves that there is no vault {vault_id} at {api.place}")
+    return VaultNotFound(f"{failure}; this does not prove that there is no vault {vault_id} at {api.place}")

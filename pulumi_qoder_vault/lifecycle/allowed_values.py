@@ -144,12 +144,12 @@ def _moment(value: str) -> datetime | None:
 
 
 def is_output_in_text(value: str) -> bool:
-    """Tell if an Output was put into this text."""
+    """Return True if an Output was put into this text."""
     return _OUTPUT_IN_TEXT.search(value) is not None
 
 
 def is_unicode(value: str) -> bool:
-    """Tell if a text can be written as UTF-8."""
+    """Return True if a text can be written as UTF-8."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 

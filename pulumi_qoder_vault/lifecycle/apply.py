@@ -155,9 +155,11 @@ class CredentialChanges(Generic[S]):
         )
 
     def summary(self) -> str:
-        """Say what was done, for an error."""
+        """Return what was done, for an error."""
         done = f"done before: {', '.join(self.done)}; " if self.done else ""
-        return f"{done}{self._not_put_back}vault {self._set.vault_id} stays, and the next pulumi up does the rest"
+        return (
+            f"{done}{self._not_put_back}vault {self._set.vault_id} stays, and the next pulumi up completes the change"
+        )
 
     def _create(self, step: Step, pending: list[Step]) -> None:
         credential = _credential_of(step)
@@ -276,7 +278,7 @@ class CredentialChanges(Generic[S]):
 
 
 def _secret_missing(credential: Credential, existing_id: str | None) -> str:
-    """Say that a credential cannot be made, since nobody knows its secret."""
+    """Return why a credential cannot be made: nobody knows its secret."""
     what = TYPES[credential.type].secret.replace("_", " ") if credential.type in TYPES else "secret"
     if existing_id is not None:
         return (
@@ -287,7 +289,7 @@ def _secret_missing(credential: Credential, existing_id: str | None) -> str:
 
 
 def _already_there(conflict: Conflict, credential_id: str, key: str) -> str:
-    """Say whose a credential can be that this resource did not make, and what to do in each case."""
+    """Return whose a credential can be that this resource did not make, and what to do in each case."""
     return (
         f"{conflict}: credential {credential_id} for {key} is in the vault, and this resource did not make it. If it "
         "is of another stack or person, take it out of this program; if a run of this program was killed, delete it at "

@@ -82,7 +82,7 @@ def shown_by(vault: ObservedVault) -> Revision:
 
 
 def lacking(credential: Credential, revision: Revision) -> str:
-    """Say what a revision lacks to hold a credential; return nothing if it can."""
+    """Return what a revision lacks to hold a credential; an empty text if it lacks nothing."""
     can = BY_REVISION[revision]
     if credential.type not in can.types:
         return f"type: {credential.type} needs a Qoder of API revision {NEWEST.value}"

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from . import allowed_values
 from .fields import Field, Fields, secret_names
 
 TypeName = Literal["static_bearer", "mcp_oauth", "environment_variable"]
+Protocol = Literal["sse", "streamable_http"]
+TokenEndpointAuthType = Literal["none", "client_secret_basic", "client_secret_post"]
+NetworkingType = Literal["unrestricted", "limited"]
 
 DEFAULT_TYPE: Final = "static_bearer"
 # The API's own sentence: Qoder, Create Vault, error responses (read 2026-05-18).
@@ -66,7 +69,7 @@ def _access_token(*, auth_name: str = "", if_missing: str = "is required") -> Fi
 _TOKEN_ENDPOINT_AUTH: Fields = {
     "type": Field(
         description="`none`, `client_secret_basic` or `client_secret_post`.",
-        choices=("none", "client_secret_basic", "client_secret_post"),
+        choices=get_args(TokenEndpointAuthType),
         is_required=True,
         is_mutable=True,
     ),
@@ -118,7 +121,7 @@ TYPES: Mapping[str, CredentialType] = {
             "protocol": Field(
                 description="`streamable_http` or `sse`. On API revision `2026-07` it is recorded and not sent, since "
                 "the API has no such field.",
-                choices=("sse", "streamable_http"),
+                choices=get_args(Protocol),
                 default="streamable_http",
                 is_mutable=True,
                 is_in_auth=False,
@@ -170,7 +173,7 @@ TYPES: Mapping[str, CredentialType] = {
                 fields={
                     "type": Field(
                         description="`unrestricted` or `limited`.",
-                        choices=("unrestricted", "limited"),
+                        choices=get_args(NetworkingType),
                         is_required=True,
                     ),
                     "allowed_hosts": Field(
@@ -193,6 +196,8 @@ TYPES: Mapping[str, CredentialType] = {
 
 # The fields of all types together. Where two types have one, its row may differ in what is said, not in what it is.
 ALL_FIELDS: Fields = {name: row for type_ in TYPES.values() for name, row in type_.fields.items()}
+
+TYPE_NAMES = f"{', '.join(f'`{name}`' for name in [*TYPES][:-1])} or `{[*TYPES][-1]}`"
 
 SECRET_NAMES = frozenset(secret_names(ALL_FIELDS))
 

@@ -63,39 +63,39 @@ def named(
 
 
 def refusal(recorded: RecordedVault, credentials: Mapping[str, str], deletion: Deletion) -> str:
-    """Say why a vault is kept: whom it would hurt, and every way out that is open to it."""
+    """Return why a vault is kept: whom it would hurt, and every way out that is open to it."""
     done = "archived" if recorded.on_delete == "archive" else "deleted"
     line, them = f"vault {recorded.vault_id} is not {done}: it holds {_listed(credentials)}", _them(credentials)
     if deletion.is_replaced:
         return (
             f"{line}; it is the old vault of a replacement: delete {them} and run pulumi up again, or run {FORCE} "
-            f"pulumi up, which takes {them} along"
+            f"pulumi up, which deletes {them} too"
         )
     urn = shlex.quote(one_line(deletion.urn, limit=1000)) if deletion.urn else "<urn>"
     condition = "" if deletion.is_replaced is False else ", if the vault is not pending deletion after a replacement,"
     return (
-        f"{line}; delete {them}, or set {FORCE} for this run, which takes {them} along; or{condition} set "
+        f"{line}; delete {them}, or set {FORCE} for this run, which deletes {them} too; or{condition} set "
         f"{deletion.force_destroy} in the program and run pulumi up first, with no other change, or keep the vault: "
         f"set {deletion.retain_on_delete} in the program and run pulumi up first, or run pulumi state delete {urn}"
     )
 
 
 def unlisted(recorded: RecordedVault, why: str) -> str:
-    """Say why a vault is kept of which nobody knows what is in it."""
+    """Return why a vault is kept of which nobody knows what is in it."""
     return (
         f"{why}; vault {recorded.vault_id} is kept, since credentials of others may be in it: {FORCE} for this run "
-        "deletes it without a look"
+        "deletes it without this check"
     )
 
 
 def replacement_warning(recorded: RecordedVault) -> str:
-    """Say what a replacement does to the credentials of others that the state knows of."""
+    """Return what a replacement does to the credentials of others that the state knows of."""
     credentials = recorded.other_credentials or {}
     them = _them(credentials)
     return (
         f"vault {recorded.vault_id} is to be replaced, and it holds {_listed(credentials)}; the new vault will lack "
-        f"{them}, and the old one stays until nobody else has a credential in it, or {FORCE} is set (a Credential "
-        "resource of this program is made anew in the new vault, and is no hindrance)"
+        f"{them}, and the old vault stays until they are deleted, or {FORCE} is set (a Credential resource of this "
+        "program does not count: it is created again in the new vault)"
     )
 
 

@@ -6,7 +6,7 @@ has no step. What makes stands before what deletes, so that no URL is without an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -55,26 +55,20 @@ def plan(
         revision: the revision that the requests are written for.
     """
     active = {item.id for item in observed if item.is_active}
-    before = {item.key: item for item in recorded.credentials}
-    wanted = {item.key for item in desired.credentials}
     ours = {key: id_ for key, id_ in recorded.credential_ids.items() if id_ in active}
-
-    steps: list[Step] = []
-    for credential in desired.credentials:
-        key = credential.key
-        if key not in ours or key not in before:
-            steps.append(Step(Op.CREATE, credential))
-        else:
-            ops = _ops(before[key], credential, revision)
-            steps += [Step(op, credential, ours[key]) for op in ops if op is not Op.DELETE]
-            steps += [Step(op, before[key], ours[key]) for op in ops if op is Op.DELETE]
-    removed = [
-        Step(Op.DELETE, item, ours[key], is_removal=True)
-        for key, item in before.items()
-        if key in ours and key not in wanted
-    ]
+    there = {item.key: item for item in recorded.credentials if item.key in ours}
+    wanted = {item.key for item in desired.credentials}
+    changes = [step for item in desired.credentials for step in _steps(there.get(item.key), item, ours, revision)]
+    removed = [Step(Op.DELETE, item, ours[key], is_removal=True) for key, item in there.items() if key not in wanted]
     leftovers = [Step(Op.DELETE, None, id_, is_removal=True) for id_ in recorded.unfinished or () if id_ in active]
-    return (*steps, *removed, *leftovers)
+    return (*changes, *removed, *leftovers)
+
+
+def _steps(before: Credential | None, after: Credential, ids: Mapping[str, str], revision: Revision) -> list[Step]:
+    if before is None:
+        return [Step(Op.CREATE, after)]
+    ops = _ops(before, after, revision)
+    return [Step(op, before if op is Op.DELETE else after, ids[after.key]) for op in ops]
 
 
 def _ops(before: Credential, after: Credential, revision: Revision) -> tuple[Op, ...]:
@@ -82,22 +76,24 @@ def _ops(before: Credential, after: Credential, revision: Revision) -> tuple[Op,
 
     Without an update in place the new credential exists before the old one goes.
     """
-    if before.type != after.type:
+    changed = _changed(before, after)
+    if not changed:
+        return ()
+    if not BY_REVISION[revision].in_place_update or "type" in changed:
         return (Op.CREATE, Op.DELETE)
     fields = fields_of(after.type)
-    changed = [
-        name
-        for name in {**before.properties, **after.properties}
-        if before.properties.get(name) != after.properties.get(name)
-        # A secret that is not given, as after an import, stays what it is.
-        and not (fields[name].is_secret and name not in after.properties)
-    ]
-    has_new_metadata = (before.metadata or {}) != (after.metadata or {})
-    if not changed and not has_new_metadata:
-        return ()
-    if not BY_REVISION[revision].in_place_update:
-        return (Op.CREATE, Op.DELETE)
-    return (Op.UPDATE,) if has_new_metadata or any(fields[name].is_in_auth for name in changed) else ()
+    return (Op.UPDATE,) if any(name == "metadata" or fields[name].is_in_auth for name in changed) else ()
+
+
+def _changed(before: Credential, after: Credential) -> set[str]:
+    """Return what differs. A secret that is not given, as after an import, stays what it is."""
+    if before.type != after.type:
+        return {"type"}
+    fields = fields_of(after.type)
+    names = {*before.properties, *after.properties}
+    left_alone = {name for name in names if fields[name].is_secret and name not in after.properties}
+    changed = {name for name in names - left_alone if before.properties.get(name) != after.properties.get(name)}
+    return changed | ({"metadata"} if (before.metadata or {}) != (after.metadata or {}) else set())
 
 
 def preview_ids(recorded: CredentialSet, desired: Sequence[Inputs | Unknown], revision: Revision) -> Inputs | Unknown:

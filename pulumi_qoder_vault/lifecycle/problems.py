@@ -160,12 +160,16 @@ def _check_object(
 
 
 def _check_value(path: str, value: object, row: Field, given: Inputs, known: Known) -> Iterator[Problem]:
-    if row.only_with is not None:
-        sibling, values = row.only_with
-        other = given.get(sibling)
-        if isinstance(other, str) and is_given(other) and other not in values:
-            yield Problem(path, f"is for {' or '.join(values)} only")
-            return
+    sibling, values = row.only_with or ("", ())
+    if values and isinstance(other := given.get(sibling), str) and is_given(other) and other not in values:
+        yield Problem(path, f"is for {' or '.join(values)} only")
+        return
+    yield from _check_kind(path, value, row)
+    if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
+        yield Problem(path, "is the API token, which only Qoder may receive: use the access token of this MCP server")
+
+
+def _check_kind(path: str, value: object, row: Field) -> Iterator[Problem]:
     match row.kind:
         case "boolean":
             yield from check_boolean(path, value)
@@ -181,8 +185,6 @@ def _check_value(path: str, value: object, row: Field, given: Inputs, known: Kno
             yield from check_text(path, value, row.judge)
             if row.caution is not None and isinstance(value, str) and (reason := row.caution(value)) is not None:
                 yield Problem(path, reason, is_warning=True)
-    if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
-        yield Problem(path, "is the API token, which is for Qoder alone: give the token that this MCP server takes")
 
 
 def check_text(path: str, value: object, judge: Judge) -> Iterator[Problem]:
@@ -200,8 +202,8 @@ def check_url(path: str, url: object, judge: Judge) -> Iterator[Problem]:
     if isinstance(url, SecretUrl):
         yield Problem(
             path,
-            "is marked as a secret, and a URL is not one: it is a key of plain outputs and stands in errors; take the "
-            "mark off (unsecret), or use a URL that holds no secret",
+            "is marked as a secret, but a URL is shown in plain outputs and errors: remove the mark (unsecret), or "
+            "use a URL without a secret",
         )
     yield from check_text(path, url, judge)
 
@@ -253,7 +255,7 @@ def _check_pair(path: str, key: str, value: object, secrets: Collection[Secret])
     if (reason := allowed_values.metadata_key(key)) is not None:
         yield Problem(path, f"a key {reason}")
     if key == MARK_KEY:
-        yield Problem(shown, "is kept for the provider; choose another key")
+        yield Problem(shown, "is reserved for the provider; choose another key")
     for problem in check_text(shown, value, allowed_values.metadata_value):
         yield problem if shown else Problem(path, f"a value {problem.reason}")
 
@@ -297,7 +299,7 @@ def _host(url: str) -> str | None:
 
 
 def not_a_string(value: object) -> str:
-    """Say that a value is no string, and how digits stay one."""
+    """Return the reason for a value that is no string, and how digits stay one."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     hint = "; put it in quotation marks, or, where YAML drops them, in fn::toJSON" if is_number else ""
     return f"must be a string, not {kind_of(value)}{hint}"

@@ -51,7 +51,6 @@ from datetime import UTC, datetime
 
 from ..errors import BadRequest, Conflict, NotFound, OutcomeUnknown, QoderError
 from ..secret import one_line, secrets_in
-from .capabilities import BY_REVISION
 from .model import Credential, DesiredVault, ObservedCredential, ObservedVault, Revision
 from .vaults_api import VaultsApi
 
@@ -111,7 +110,7 @@ class VaultCreation:
         """Make the vault, once, also where the response is lost.
 
         Raises:
-            OutcomeUnknown: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made is not known.
         """
         try:
             return MadeVault(self.send(api), self.sending)
@@ -123,16 +122,13 @@ class VaultCreation:
 
     def send(self, api: VaultsApi) -> ObservedVault:
         """Send it. One write."""
-        credentials = self.desired.credentials if BY_REVISION[self.sending].inline_credentials else ()
-        return api.create_vault(
-            self.desired.display_name, self.desired.metadata, credentials, sending=self.sending, key=self.key
-        )
+        return api.create_vault(self.desired, sending=self.sending, key=self.key)
 
     def recover(self, api: VaultsApi, lost: QoderError) -> MadeVault:
         """Find the vault of a create whose response was lost; where nothing is ours, send it once more.
 
         Raises:
-            OutcomeUnknown: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made is not known.
         """
         candidates: dict[str, str] = {}
         try:
@@ -193,8 +189,8 @@ class VaultCreation:
         why = "" if second is lost else f" ({second})"
         alike = f", such as {', '.join(candidates)}," if candidates else ""
         return OutcomeUnknown(
-            f"{lost}; whether it was done could not be found out{why}: a vault named '{name}'{alike} may exist at "
-            f"{api.place}: look for it, and delete it, before the next pulumi up makes another one"
+            f"{lost}; the outcome is unknown{why}: a vault named '{name}'{alike} may exist at "
+            f"{api.place}: look for it, and delete it, before the next pulumi up creates another one"
         )
 
 
@@ -218,7 +214,7 @@ class CredentialCreation:
 
         Raises:
             Conflict: the URL is taken, or, of the first sending, there is no room.
-            OutcomeUnknown: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made is not known.
         """
         try:
             return self.send(api)
@@ -236,7 +232,7 @@ class CredentialCreation:
         Raises:
             QoderError: the failure itself, if it proves that nothing was made.
             Conflict: the URL is taken.
-            OutcomeUnknown: whether it was made could not be found out.
+            OutcomeUnknown: whether it was made is not known.
         """
         if not lost.may_be_done:
             raise lost
@@ -262,7 +258,7 @@ class CredentialCreation:
         if conflict is not None and is_about_key(conflict):
             raise conflict  # of the credential that was there before; any other leaves the first sending in work
         raise OutcomeUnknown(
-            f"{lost}; whether it was done could not be found out{why}: vault {self.vault_id} may hold a credential "
+            f"{lost}; the outcome is unknown{why}: vault {self.vault_id} may hold a credential "
             f"for {self.credential.key} that is in no state: look for it, and delete it"
         ) from None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from .model import Credential, ObservedCredential, ObservedVault, Place, Revision
+from .model import Credential, DesiredVault, ObservedCredential, ObservedVault, Place, Revision
 
 
 class VaultsApi(Protocol):
@@ -31,23 +31,15 @@ class VaultsApi(Protocol):
         """Return texts of Qoder's on one line each, cut to so many characters, without a secret of this process."""
 
     def recovering(self) -> VaultsApi:
-        """Give the same API with 30 s of its own for all that is asked of it, whatever was used up before."""
+        """Return the same API with a time budget of 30 s for recovery, however much was used up before."""
 
     def now_s(self) -> float:
-        """Tell the time, in seconds since the epoch, by this machine's clock."""
+        """Return the time, in seconds since the epoch, by this machine's clock."""
 
     def wait(self, wait_s: float) -> None:
         """Let time pass."""
 
-    def create_vault(
-        self,
-        display_name: str,
-        metadata: Mapping[str, str] | None,
-        credentials: Sequence[Credential],
-        *,
-        sending: Revision,
-        key: str,
-    ) -> ObservedVault:
+    def create_vault(self, desired: DesiredVault, *, sending: Revision, key: str) -> ObservedVault:
         """Create a vault, on ``2026-05`` with its credentials. One write."""
 
     def get_vault(self, vault_id: str) -> ObservedVault:

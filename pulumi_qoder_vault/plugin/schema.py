@@ -14,7 +14,7 @@ from typing import Any
 
 from ..lifecycle.allowed_values import MAX_METADATA_KEY, MAX_METADATA_VALUE
 from ..lifecycle.credential import check as credential
-from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE
+from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE, TYPE_NAMES
 from ..lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.vault import check as vault
@@ -98,6 +98,15 @@ def _plain(fields: Fields) -> Properties:
 def _required(fields: Fields) -> list[str]:
     """Return what is required. A secret may be missing after an import: Qoder never returns one."""
     return [_name(name) for name, row in fields.items() if row.is_required and not row.is_secret]
+
+
+def _may_be_absent(fields: Fields) -> set[str]:
+    """Return the outputs that a program need not give, and that have no default; a map and a list are empty then."""
+    return {
+        _name(name)
+        for name, row in fields.items()
+        if not row.is_required and row.default is None and row.kind not in ("map", "credentials")
+    }
 
 
 def _objects(fields: Fields) -> Iterator[tuple[str, Property]]:
@@ -207,7 +216,7 @@ TYPES: Mapping[str, Any] = {
         "An active credential of a vault. Qoder shows no secret of it.",
         {
             "id": _text("`vcred_…`."),
-            "type": _text("`static_bearer`, `mcp_oauth` or `environment_variable`."),
+            "type": _text(f"{TYPE_NAMES}."),
             "mcpServerUrl": _text("The URL of its MCP server; absent for an `environment_variable`."),
             "protocol": _text("`streamable_http` or `sse`; absent on API revision `2026-07`."),
             "secretName": _text("The name of an `environment_variable`."),
@@ -224,7 +233,7 @@ RESOURCES: Mapping[str, Any] = {
         "inputProperties": _VAULT_INPUTS,
         "requiredInputs": _required(vault.ARGUMENTS),
         "properties": _VAULT_OUTPUTS,
-        "required": sorted(set(_VAULT_OUTPUTS) - {"forceDestroy", "otherCredentials", "workspaceId"}),
+        "required": sorted(set(_VAULT_OUTPUTS) - _may_be_absent(vault.ARGUMENTS) - {"otherCredentials", "workspaceId"}),
         "aliases": [{"type": DYNAMIC_VAULT}],
     },
     CREDENTIAL: {

@@ -59,7 +59,7 @@ class CredentialResource:
         ids = _ID.fullmatch(id_)
         if ids is None:
             raise NotSent(
-                "the id is not one of a credential: it must be like "
+                "the id is not a credential id: it must be like "
                 "vault_019e3bb940277f0db05ab74291acf6ef/vcred_019e3bb940277f0db05ab74291acf6ef"
             )
         try:

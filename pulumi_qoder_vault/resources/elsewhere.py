@@ -37,7 +37,7 @@ def warnings(recorded: Place, settings: Settings | None) -> tuple[str, ...]:
 
 @contextmanager
 def ways_out(qoder: Qoder, api: VaultsApi, recorded: Place) -> Iterator[None]:
-    """End an error with the ways out, where it may come of asking another place than the state was made at."""
+    """End an error with the ways out, where it may come of asking another place than the state was created at."""
     try:
         yield
     except QoderError as failure:
@@ -54,7 +54,7 @@ def _is_elsewhere(recorded: Place, settings: Settings) -> bool:
 
 def _places(recorded: Place, settings: Settings) -> str:
     asked = Place(settings.base_url, settings.workspace_id)
-    return f"the state was made at {one_line(str(recorded))}, and this run asks {asked}"
+    return f"the state was created at {one_line(str(recorded))}, but this run asks {asked}"
 
 
 def _ways_out(recorded: Place, settings: Settings, urn: str) -> str:
@@ -69,6 +69,6 @@ def _ways_out(recorded: Place, settings: Settings, urn: str) -> str:
     refresh = "pulumi refresh --run-program" if lags else "pulumi refresh"
     named = shlex.quote(one_line(urn, limit=1000)) if urn != "<urn>" else urn
     return (
-        f"if that is the wrong place: {' and '.join(changes)}; if both are one Qoder: {refresh}; if not: use "
-        f"another stack, or pulumi state delete {named}, which forgets what is there"
+        f"if this run asks the wrong place: {' and '.join(changes)}; if both are the same Qoder: {refresh}; otherwise: "
+        f"use another stack, or run pulumi state delete {named}, which only drops it from the state"
     )

@@ -19,16 +19,16 @@ def test_a_vault_that_is_gone_is_made_anew(stack: Stack, qoder: Emulator) -> Non
     for fault in (Fault.HTML_404, Fault.FOREIGN_404):
         qoder.fail_next("GET", "/vaults/*", fault, times=1)
         error = problem_of(stack.refresh(fails=True))
-        assert f"nothing proves that vault {first} is gone" in error
+        assert f"this does not prove that vault {first} is gone" in error
         qoder.fail_next("DELETE", "/vaults/*", fault, times=1)
-        assert "nothing proves that" in problem_of(stack.destroy(fails=True))
+        assert "this does not prove that" in problem_of(stack.destroy(fails=True))
     with Emulator(revision=qoder.revision) as elsewhere:
         for error in (
             problem_of(stack.refresh(fails=True, QODER_BASE_URL=elsewhere.base_url)),
             problem_of(stack.destroy(fails=True, QODER_BASE_URL=elsewhere.base_url)),
             problem_of(stack.refresh(fails=True, QODER_WORKSPACE_ID="ws_other", QODER_BASE_URL=elsewhere.base_url)),
         ):
-            assert f"it was made at {qoder.base_url}, and this run asked {elsewhere.base_url}" in error
+            assert f"it was created at {qoder.base_url}, but this run asked {elsewhere.base_url}" in error
     assert [first] == [item["id"] for item in stack.resources()]
 
     qoder.delete_vault(first)

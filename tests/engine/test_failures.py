@@ -79,7 +79,7 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
     wrong = problem_of(stack.up(fails=True, QODER_PAT="pt-wrong"))
     assert "(401 TOKEN_INVALID, request_id req_" in wrong
     host = qoder.base_url.split("/")[2]
-    assert wrong.endswith(f", host {host}): it refused the API token in QODER_PAT; set QODER_PAT to a valid one")
+    assert wrong.endswith(f", host {host}): the API token is from QODER_PAT; set QODER_PAT to a valid one")
 
     qoder.fail_next("POST", "/vaults", Fault.HTML_404)
     elsewhere = (
@@ -95,7 +95,7 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
     qoder.fail_next("POST", "/vaults", Fault.ECHO_HTML)
     qoder.fail_next("GET", "/vaults", Fault.FORBIDDEN)
     lost = problem_of(stack.up(fails=True))
-    assert "whether it was done could not be found out (GET /vaults: " in lost
+    assert "whether it was done the outcome is unknown (GET /vaults: " in lost
     assert "a vault named 'my-mcp-vault' may exist at http://127.0.0.1:" in lost
     assert [] == qoder.vaults
 
@@ -129,7 +129,7 @@ def test_an_update_that_stops_half_way_is_finished_by_the_next_up(tmp_path: Path
         qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.FORBIDDEN, skip=1)
         stopped = problem_of(stack.up(fails=True))
         assert f"for {URL}; vault " in stopped
-        assert "the next pulumi up does the rest" in stopped
+        assert "the next pulumi up completes the change" in stopped
 
         qoder.clear_requests()
         assert f"~ {OTHER}: 0 => 1" in stack.preview().text

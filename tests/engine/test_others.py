@@ -43,7 +43,7 @@ def refused(stack: Stack, vault_id: str, credential_id: str, on_delete: str) -> 
     force_destroy, retain_on_delete = SPELLED[stack.front]
     return (
         f"vault {vault_id} is not {on_delete}d: it holds 1 credential that is not in the state of this resource: "
-        f"{credential_id} ({THEIRS}); delete it, or set QODER_FORCE_DESTROY=true for this run, which takes it along; "
+        f"{credential_id} ({THEIRS}); delete it, or set QODER_FORCE_DESTROY=true for this run, which deletes it too; "
         f"or, if the vault is not pending deletion after a replacement, set {force_destroy} in the program and run "
         f"pulumi up first, with no other change, or keep the vault: set {retain_on_delete} in the program and run "
         f"pulumi up first, or run pulumi state delete {urn(stack)}"
@@ -114,7 +114,7 @@ def test_a_replacement_keeps_the_old_vault_for_others(
     assert f"warning: vault {vault_id} is to be replaced, and {holds}" in preview.text
     line = (
         f"vault {vault_id} is not {on_delete}d: {holds}; it is the old vault of a replacement: delete it and run "
-        "pulumi up again, or run QODER_FORCE_DESTROY=true pulumi up, which takes it along"
+        "pulumi up again, or run QODER_FORCE_DESTROY=true pulumi up, which deletes it too"
     )
     for _ in ("the replacement", "the next `up`, another process"):
         assert line == problem_of(stack.up(fails=True))

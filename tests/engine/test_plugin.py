@@ -106,7 +106,7 @@ def test_a_credential_is_imported_by_the_ids_of_its_vault_and_itself(tmp_path: P
     assert [] == qoder.writes
 
     wrong = problem_of(stack.run("import", "qoder:index:Credential", "d", made.id, "--yes", fails=True))
-    assert "the id is not one of a credential: it must be like vault_" in wrong
+    assert "the id is not a credential id: it must be like vault_" in wrong
     stack.destroy()
     assert [] == qoder.vaults[0].credentials
 

@@ -69,12 +69,12 @@ LIVES = {
     "2026-05, late": (
         Row("create", Fault.DROP_COMMIT_LATER, 0),
         Row("add", Fault.CONFLICT, 1, "409"),
-        Row("destroy", Fault.HTML_404, 0, "nothing proves that"),
+        Row("destroy", Fault.HTML_404, 0, "this does not prove that"),
     ),
     "2026-05, a page of a proxy": (
         Row("create", Fault.HTML_200_AFTER_COMMIT, 0),
         Row("remove", Fault.FORBIDDEN, 1, "403 permission_error"),
-        Row("refresh", Fault.HTML_404, 0, "nothing proves that"),
+        Row("refresh", Fault.HTML_404, 0, "this does not prove that"),
     ),
     "2026-07, after the commit": (
         Row("create", Fault.ERROR_AFTER_COMMIT, 3),
@@ -162,8 +162,8 @@ def test_where_the_key_is_ignored_a_second_vault_is_named(tmp_path: Path) -> Non
         assert ours == stack.resources()[0]["id"]
         assert (
             f"POST /vaults: its first response was lost; it was sent once more and made vault {ours}, which is "
-            f"recorded and whole; {orphan}, of the same name and time, is left alone: possibly an orphan, so delete "
-            "what nobody else made; the next pulumi up goes on"
+            f"recorded and complete; {orphan}, of the same name and time, is left alone: delete it if nobody else "
+            "created it; the next pulumi up continues"
         ) == problem_of(up)
         assert_is_clean(up)
         assert_is_clean(stack.up())

@@ -13,7 +13,8 @@ from engine.stacks import URL, Run, Stack, credential, problem_of, vault
 from pulumi_qoder_vault.emulator import Emulator
 
 SAID = re.compile(
-    r"if that is the wrong place: (.*?); if both are one Qoder: (.*?); if not: use another stack, or (.*?), which"
+    r"if this run asks the wrong place: (.*?); if both are the same Qoder: (.*?); if not: use another stack, or "
+    "(.*?), which"
 )
 FRONTS = ["dynamic", "plugin"]
 
@@ -54,7 +55,7 @@ def own(request: pytest.FixtureRequest, tmp_path: Path, qoder: Emulator) -> Conf
 def warnings_of(run: Run) -> list[str]:
     """The warnings of a run, as its summary has them; a preview with `--diff` has none, and shows each once."""
     lines = run.text.rpartition("Diagnostics:")[2].splitlines()
-    return [line.strip() for line in lines if "warning: the state was made at" in line]
+    return [line.strip() for line in lines if "warning: the state was created at" in line]
 
 
 def test_a_misspelt_setting_sends_nothing_and_a_key_of_the_project_is_its_own(own: Configured, qoder: Emulator) -> None:
@@ -94,7 +95,7 @@ def test_a_stale_variable_that_comes_first_is_named(tmp_path: Path, qoder: Emula
     line = problem_of(stack.up(fails=True, QODER_ACCESS_TOKEN="pt-stale-0123456789"))
 
     assert line.endswith(
-        "it refused the API token in QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: then "
+        "the API token is from QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: then "
         "QODER_PAT is used"
     )
     assert qoder.base_url.split("/")[2] in line
@@ -166,5 +167,5 @@ def test_where_no_emulator_runs_a_refresh_ends_soon_with_the_ways_out(
         assert "no connection to 127.0.0.1:1 (" in line
         ways = SAID.search(line)
         assert ways, line
-        assert f"set QODER_BASE_URL, which stands for qoder:baseUrl, to {qoder.base_url}" == ways[1]
+        assert f"set QODER_BASE_URL, the source of qoder:baseUrl, to {qoder.base_url}" == ways[1]
     stack.destroy()

@@ -79,6 +79,14 @@ def test_every_argument_and_output_is_in_the_readme() -> None:
     assert set(TYPES) <= own
 
 
+def test_every_file_of_the_package_has_a_place_in_the_tree() -> None:
+    """And the tree of CONTRIBUTING names no file that is gone."""
+    tree = (REPOSITORY / "CONTRIBUTING.md").read_text().split("```")[3]
+    named = set(re.findall(r"\b(\w+\.py)\b", tree))
+    there = {file.name for file in (REPOSITORY / "pulumi_qoder_vault").rglob("*.py")}
+    assert named == (there | {"__init__.py"})
+
+
 @each_document
 def test_links_lead_somewhere(document: Path) -> None:
     """Files that are linked exist, and so do headings."""

@@ -466,12 +466,12 @@ def test_a_refused_api_token_is_named_by_where_it_came_from(qoder: Emulator, mon
 
     host = f"host {qoder.base_url.split('/')[2]})"
     assert (
-        f"{host}: it refused the API token in qoder:apiToken (refresh and destroy use the one recorded at the last up, "
+        f"{host}: the API token is from qoder:apiToken (refresh and destroy use the one recorded at the last up, "
         "unless --run-program is given); set a valid one: pulumi config set --secret qoder:apiToken, or in the "
         "program's own provider"
     ) in str(recorded.value)
     assert (
-        f"{host}: it refused the API token in QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: "
+        f"{host}: the API token is from QODER_ACCESS_TOKEN; set QODER_ACCESS_TOKEN to a valid one, or unset it: "
         "then QODER_PAT is used"
     ) in str(variable.value)
     assert "canary" not in f"{recorded.value}{variable.value}"

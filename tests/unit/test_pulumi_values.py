@@ -260,8 +260,8 @@ BAD_SHAPES: dict[str, tuple[Callable[[], Any], str]] = {
     "awaitable of a dataclass": (lambda: later([DataClass()]), f"credentials[0]: {A_MAP} a dataclass"),
     "secret URL": (
         lambda: [{**GOOD, "mcp_server_url": pulumi.Output.secret(URL)}],
-        "credentials[0].mcp_server_url: is marked as a secret, and a URL is not one: it is a key of plain outputs and "
-        "stands in errors; take the mark off (unsecret), or use a URL that holds no secret",
+        "credentials[0].mcp_server_url: is marked as a secret, but a URL is shown in plain outputs and errors: "
+        "remove the mark (unsecret), or use a URL without a secret",
     ),
 }
 

@@ -112,9 +112,9 @@ def test_an_endpoint_is_no_base_url(path: str, name: str) -> None:
     """A URL that was copied with its path would be asked for `/vaults/vaults`."""
     given = {name: f"https://qoder.example{path}"}
 
-    assert (
-        f"{name}: ends in an endpoint of the API; it must be the base of all, such as {DEFAULT_BASE_URL}"
-    ) == line_of(given, given)
+    assert (f"{name}: ends in an endpoint of the API; use the base URL, such as {DEFAULT_BASE_URL}") == line_of(
+        given, given
+    )
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/v1/cloud/", "/vaults/api/v1/cloud", "/my-vaults", "/vaultspace/api"])
@@ -290,7 +290,7 @@ def test_a_refusal_names_the_source_and_a_change_that_helps(
     """To set a variable that another source comes before would change nothing."""
     settings = load(configured, environment, owner)
     line = settings.api_token_source.if_refused(settings.next_api_token)
-    assert f"it refused the API token in {expected}" == line
+    assert f"the API token is from {expected}" == line
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...secret import secrets_in
 from .. import allowed_values
-from ..credential_types import DEFAULT_TYPE, TYPES
+from ..credential_types import DEFAULT_TYPE, TYPE_NAMES, TYPES
 from ..exposure import Exposed, check_exposure, exposed
 from ..fields import Field, Fields, with_defaults
 from ..inputs import Inputs, Unknown, is_given, only_given, secrets_by_path, texts_by_path
@@ -26,7 +26,7 @@ ARGUMENTS: Fields = {
         if_missing="is required: the id of the vault that holds the credential",
     ),
     "type": Field(
-        description="`static_bearer`, `mcp_oauth` or `environment_variable`; the last two need API revision `2026-07`.",
+        description=f"{TYPE_NAMES}; all but `{DEFAULT_TYPE}` need API revision `2026-07`.",
         choices=tuple(TYPES),
         default=DEFAULT_TYPE,
     ),

@@ -13,6 +13,7 @@ from .check import ARGUMENTS
 
 _KEYS = tuple(dict.fromkeys(item.key for item in TYPES.values()))
 _PLACE = {name: row for name, row in ARGUMENTS.items() if not row.is_mutable}  # its vault, and its type
+_REST = {name: row for name, row in ARGUMENTS.items() if row.is_mutable}
 
 
 def diff(recorded: CredentialSet, outputs: Inputs, desired: Inputs) -> Difference:
@@ -26,8 +27,7 @@ def diff(recorded: CredentialSet, outputs: Inputs, desired: Inputs) -> Differenc
     (credential,) = recorded.credentials
     found = list(compare_fields((), _PLACE, outputs, desired))
     # Another vault or type makes another credential: then it does not matter what else differs, but for metadata.
-    rest = ARGUMENTS if found else {**ARGUMENTS, **fields_of(credential.type)}
-    found += compare_fields((), {name: row for name, row in rest.items() if name not in _PLACE}, outputs, desired)
+    found += compare_fields((), _REST if found else {**_REST, **fields_of(credential.type)}, outputs, desired)
     details: dict[ChangePath, Change] = {path: change for path, change, _ in found}
     replaces = dict.fromkeys(str(path[0]) for path, _, is_mutable in found if not is_mutable)
     if recorded.status != (desired.get("status") or ACTIVE):

@@ -29,7 +29,7 @@ def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: RevisionI
         PartialState: likewise, and it could not be deleted again.
         VaultNotFound: there is no such vault.
         Conflict: the vault is archived, or full.
-        OutcomeUnknown: whether it was made could not be found out.
+        OutcomeUnknown: whether it was made is not known.
     """
     empty = _set_of(api, vault_id, None, desired)
     try:
@@ -55,7 +55,7 @@ def _roll_back(api: VaultsApi, made: CredentialSet) -> QoderError:
     except QoderError as second:
         return PartialState(
             f"{line}; credential {credential_id} could not be deleted again ({second}), so it is recorded: the next "
-            "pulumi up goes on, pulumi destroy removes it",
+            "pulumi up continues, pulumi destroy removes it",
             replace(made, unfinished=()),
         )
     return RolledBack(f"{line}; credential {credential_id} was deleted again, nothing is left")

@@ -148,7 +148,7 @@ def changed_for_deletion(recorded: Inputs, inputs: Inputs) -> list[str]:
 
 
 def must_come_first(changed: Collection[str], replacement: str) -> str:
-    """Say why a change of how the old vault would be deleted must not come together with its replacement."""
+    """Return why a change of how the old vault would be deleted must not come together with its replacement."""
     them = "it" if len(changed) == 1 else "them"
     return (
         f"must not change {replacement}: the old one is deleted by what the state holds of {them}; run pulumi up with "

@@ -62,7 +62,7 @@ def touches_credentials(recorded: RecordedVault, desired: Inputs) -> bool:
 def _refusal(
     desired: Inputs, changed: Collection[str], replaces: Collection[str], details: Mapping[ChangePath, Change]
 ) -> str:
-    """Say why a replacement must wait: the old vault is deleted as the state says, and not as the program does.
+    """Return why a replacement must wait: the old vault is deleted as the state says, and not as the program does.
 
     An archived vault is replaced by every `up`, so that no change can come before it: there it is a warning.
     """

@@ -67,7 +67,7 @@ def create(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> Reco
     if made.candidates:
         raise PartialState(
             f"POST /vaults: its first response was lost; it was sent once more and made vault {recorded.vault_id}, "
-            f"which is recorded and whole{_orphans(made.candidates)}; the next pulumi up goes on",
+            f"which is recorded and complete{_orphans(made.candidates)}; the next pulumi up continues",
             replace(recorded, unfinished=()),
         )
     return recorded
@@ -77,7 +77,7 @@ def _make(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> MadeV
     """Send the create in the form that this Qoder takes; the first create of a process finds out which.
 
     Raises:
-        OutcomeUnknown: whether a vault was made could not be found out.
+        OutcomeUnknown: whether a vault was made is not known.
     """
     with in_use.known() as known:
         if known is not None:
@@ -150,10 +150,10 @@ def _orphans(candidates: tuple[str, ...]) -> str:
     """Name the vaults that may be orphans. They are not touched: another stack may have made them."""
     if not candidates:
         return ""
-    names, are = ", ".join(candidates), "is" if len(candidates) == 1 else "are"
-    return (
-        f"; {names}, of the same name and time, {are} left alone: possibly an orphan, so delete what nobody else made"
+    are, them = (
+        ("is", "it if nobody else created it") if len(candidates) == 1 else ("are", "those that nobody else created")
     )
+    return f"; {', '.join(candidates)}, of the same name and time, {are} left alone: delete {them}"
 
 
 def find(api: VaultsApi, vault_id: str) -> RecordedVault:

@@ -31,7 +31,8 @@ for name, arguments in json.loads(Path("vaults.json").read_text()).items():
     if "alias_name" in given:
         given["aliases"] = [pulumi.Alias(name=given.pop("alias_name"))]
     elif "aliases" in given:
-        given["aliases"] = [pulumi.Alias(type_="pulumi-python:dynamic/qoder:Vault")]
+        kind = "Credential" if {"vault_id", "in_vault"} & arguments.keys() else "Vault"
+        given["aliases"] = [pulumi.Alias(type_=f"pulumi-python:dynamic/qoder:{kind}")]
     options = pulumi.ResourceOptions(**given)
     if "in_vault" in arguments:
         arguments["vault_id"] = vaults[arguments.pop("in_vault")].id

@@ -19,7 +19,7 @@ from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.lifecycle.model import Credential, Revision
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
-from unit.lifecycle.records import bearer
+from unit.lifecycle.records import bearer, desired_vault
 
 JSON = (("Content-Type", "application/json"),)
 API_TOKEN = "pt-canary-0123456789"
@@ -88,7 +88,9 @@ KEY = "7d1c7a3e-3f4e-4b8e-9d61-3a8d5f0c2b11"
 
 
 def make(client: Client, *credentials: Credential, sending: Revision = R05, **metadata: str) -> Any:
-    return client.create_vault("my-mcp-vault", metadata or None, credentials, sending=sending, key=str(uuid.uuid4()))
+    return client.create_vault(
+        desired_vault(*credentials, metadata=metadata or None), sending=sending, key=str(uuid.uuid4())
+    )
 
 
 def filled(client: Client, revision: Revision) -> tuple[str, str]:

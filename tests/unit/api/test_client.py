@@ -17,7 +17,7 @@ from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.lifecycle.model import Place, Revision
 from pulumi_qoder_vault.secret import Secret
 from unit.api.sending import KEY, R05, R07, REVISIONS, SSE, URL, Connect, filled, make
-from unit.lifecycle.records import bearer
+from unit.lifecycle.records import bearer, desired_vault
 
 OTHER_TOKEN = bearer(URL, Secret("former-access-token"), "sse")
 OTHER = bearer("https://example.com/other", Secret("mcp-canary-2"))
@@ -95,7 +95,9 @@ def test_a_name_of_any_script_goes_as_it_is(client_of: Connect, start: Callable[
     qoder = start(store_metadata=True)
     credential = bearer(URL, Secret('p"ss\\wörd 🔑'))
 
-    client_of(qoder).create_vault("保管庫 🔐", {"チーム": "é"}, [credential], sending=R05, key=KEY)
+    client_of(qoder).create_vault(
+        desired_vault(credential, display_name="保管庫 🔐", metadata={"チーム": "é"}), sending=R05, key=KEY
+    )
 
     (vault,) = qoder.vaults
     assert ("保管庫 🔐", {"チーム": "é"}) == (vault.display_name, vault.metadata)

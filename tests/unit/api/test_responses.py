@@ -18,7 +18,7 @@ from pulumi_qoder_vault.secret import Secret
 from unit.api.sending import ACCESS_TOKEN, CREATE, GET, JSON, elsewhere, envelope, failure_of, host_of, line_of
 
 PAGE = b"<!DOCTYPE html><html><body>\n<h1>503 <b>Service Unavailable</b></h1></body></html>"
-ADVICE_401 = "it refused the API token in qoder:apiToken; set a valid one: pulumi config set --secret qoder:apiToken"
+ADVICE_401 = "the API token is from qoder:apiToken; set a valid one: pulumi config set --secret qoder:apiToken"
 RESPONSES = {
     400: (
         envelope("invalid_request_error", "Field 'display_name' is required.", param="display_name"),

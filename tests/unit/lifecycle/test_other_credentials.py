@@ -227,11 +227,12 @@ def test_the_lines_of_an_old_vault_and_of_any_other() -> None:
     holds = f"it holds 1 credential that is not in the state of this resource: vcred_1 ({THEIRS})"
     assert (
         f"vault vault_1 is not deleted: {holds}; it is the old vault of a replacement: delete it and run pulumi up "
-        "again, or run QODER_FORCE_DESTROY=true pulumi up, which takes it along"
+        "again, or run QODER_FORCE_DESTROY=true pulumi up, which deletes it too"
     ) == old
     assert (
-        f"vault vault_1 is not deleted: {holds}; delete it, or set QODER_FORCE_DESTROY=true for this run, which takes "
-        "it along; or, if the vault is not pending deletion after a replacement, set force_destroy=True in the program "
+        f"vault vault_1 is not deleted: {holds}; delete it, or set QODER_FORCE_DESTROY=true for this run, which "
+        "deletes it too; or, if the vault is not pending deletion after a replacement, set force_destroy=True in the "
+        "program "
         "and run pulumi up first, with no other change, or keep the vault: set retain_on_delete=True in the program "
         "and run pulumi up first, or run pulumi state delete 'urn:a$b::v'"
     ) == either
@@ -264,7 +265,7 @@ def test_a_list_that_fails_keeps_the_vault_and_names_the_way_out(qoder: Emulator
         qoder.fail_next("GET", "/vaults/*/credentials", Effect("a refusal", status=status, headers=JSON, body=body))
         line = line_of(operations.delete, api, recorded)
         assert f"vault {recorded.vault_id} is kept, since credentials of others may be in it" in line
-        assert "QODER_FORCE_DESTROY=true for this run deletes it without a look" in line
+        assert "QODER_FORCE_DESTROY=true for this run deletes it without this check" in line
         assert {"GET"} == {request.method for request in qoder.requests}
     assert ["active"] == [vault.status for vault in qoder.vaults]
     operations.delete(api, recorded, is_forced=True)

@@ -388,7 +388,7 @@ def test_a_vault_that_does_not_exist_is_said(shared: Callable[..., Shared], revi
     there.qoder.fail_next("GET", "/vaults/**", Fault.HTML_404)
     with pytest.raises(Failed) as caught:
         there.create(BEARER)
-    assert "nothing proves that there is no vault" in caught.value.line
+    assert "this does not prove that there is no vault" in caught.value.line
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -871,7 +871,7 @@ def test_what_is_gone_is_gone_from_the_state(shared: Callable[..., Shared], revi
     there.qoder.fail_next("GET", "/vaults/**", Fault.HTML_404)
     with pytest.raises(Failed) as caught:
         there.plugin.refresh(made)
-    assert "nothing proves that the credential in vault" in caught.value.line
+    assert "this does not prove that the credential in vault" in caught.value.line
 
     there.qoder.delete_vault(there.vault_id)
     assert there.plugin.refresh(made) is None
@@ -1033,7 +1033,7 @@ def test_an_import_says_what_an_id_is_like(credentials: Provider, qoder: Emulato
     with pytest.raises(Failed) as caught:
         credentials.find(id_)
 
-    assert f"the id is not one of a credential: it must be like {VAULT_ID}/{CREDENTIAL_ID}" == caught.value.line
+    assert f"the id is not a credential id: it must be like {VAULT_ID}/{CREDENTIAL_ID}" == caught.value.line
     assert [] == qoder.requests
 
 

@@ -48,8 +48,10 @@ def line_of(call: Callable[[], Any]) -> str:
 
 def ways_out(plugin: Provider, recorded: str = OLD) -> str:
     return (
-        f"; if that is the wrong place: pulumi config set qoder:baseUrl {recorded}; if both are one Qoder: pulumi "
-        f"refresh; if not: use another stack, or pulumi state delete '{plugin.urn}', which forgets what is there"
+        f"; if this run asks the wrong place: pulumi config set qoder:baseUrl {recorded}; if both are the same "
+        f"Qoder: pulumi refresh; otherwise: use another stack, or run pulumi state delete '{plugin.urn}', which only "
+        "drops it "
+        "from the state"
     )
 
 
@@ -74,9 +76,10 @@ def test_a_preview_warns_once(
         (line.severity, line.urn.rpartition("::")[2]) for line in lines
     ]
     said = (
-        f"the state was made at {OLD}, and this run asks {qoder.base_url}; if that is the wrong place: pulumi config "
-        f"set qoder:baseUrl {OLD}; if both are one Qoder: pulumi refresh; if not: use another stack, or pulumi state "
-        "delete <urn>, which forgets what is there"
+        f"the state was created at {OLD}, but this run asks {qoder.base_url}; if this run asks the wrong place: "
+        f"pulumi config set qoder:baseUrl {OLD}; if both are the same Qoder: pulumi refresh; otherwise: use another "
+        "stack, or run "
+        "pulumi state delete <urn>, which only drops it from the state"
     )
     assert {said} == {line.message for line in lines}
     assert [] == qoder.requests
@@ -153,7 +156,7 @@ def test_every_error_that_may_come_of_it_ends_with_the_ways_out(
     line = line_of(lambda: CALLS[call](plugin, resource))
 
     assert line.endswith(ways_out(plugin)), line
-    assert f"made at {OLD}, and this run ask" in line
+    assert f"created at {OLD}, but this run ask" in line
     assert qoder.base_url in line
     assert "canary" not in line
 
@@ -168,7 +171,7 @@ def test_where_nobody_listens_the_ways_out_are_named_too(plugin: Provider, qoder
 
     assert "no connection to 127.0.0.1:1 (" in line
     assert line.endswith(
-        f"; the state was made at {qoder.base_url}, and this run asks http://127.0.0.1:1/api/v1/cloud"
+        f"; the state was created at {qoder.base_url}, but this run asks http://127.0.0.1:1/api/v1/cloud"
         f"{ways_out(plugin, qoder.base_url)}"
     ), line
 
@@ -217,7 +220,7 @@ def test_an_update_without_a_request_proves_nothing(plugin: Provider, qoder: Emu
 
 def ways_out_of(recorded: Place, configured: dict[str, str], environment: dict[str, str], owner: Owner) -> str:
     (line,) = elsewhere.warnings(recorded, load(configured, environment, owner))
-    return line.partition("; ")[2].partition("; if not: ")[0]
+    return line.partition("; ")[2].partition("; otherwise: ")[0]
 
 
 NEW = "https://new.example/api"
@@ -231,7 +234,7 @@ NEW = "https://new.example/api"
             {"qoder:baseUrl": NEW},
             {},
             Owner(is_of_last_up=True),
-            f"pulumi config set qoder:baseUrl {OLD}, then pulumi up, or add --run-program; if both are one Qoder: "
+            f"pulumi config set qoder:baseUrl {OLD}, then pulumi up, or add --run-program; if both are the same Qoder: "
             "pulumi refresh --run-program",
         ),
         (
@@ -239,7 +242,7 @@ NEW = "https://new.example/api"
             {},
             {},
             Owner(is_of_last_up=True),
-            f"pulumi config set qoder:baseUrl {OLD}, then pulumi up, or add --run-program; if both are one Qoder: "
+            f"pulumi config set qoder:baseUrl {OLD}, then pulumi up, or add --run-program; if both are the same Qoder: "
             "pulumi refresh --run-program",
         ),
         (
@@ -247,28 +250,28 @@ NEW = "https://new.example/api"
             {},
             {"QODER_BASE_URL": NEW},
             Owner(is_of_last_up=True),
-            f"set QODER_BASE_URL, which stands for qoder:baseUrl, to {OLD}; if both are one Qoder: pulumi refresh",
+            f"set QODER_BASE_URL, the source of qoder:baseUrl, to {OLD}; if both are the same Qoder: pulumi refresh",
         ),
         (
             Place(OLD, None),
             {"qoder:baseUrl": NEW},
             {},
             Owner(provider="a"),
-            f"set baseUrl of the provider 'a' to {OLD}, then pulumi up; if both are one Qoder: pulumi refresh",
+            f"set baseUrl of the provider 'a' to {OLD}, then pulumi up; if both are the same Qoder: pulumi refresh",
         ),
         (
             Place(NEW, "ws;1"),
             {"qoder:baseUrl": NEW},
             {},
             Owner(),
-            "pulumi config set qoder:workspaceId 'ws;1'; if both are one Qoder: pulumi refresh",
+            "pulumi config set qoder:workspaceId 'ws;1'; if both are the same Qoder: pulumi refresh",
         ),
         (
             Place(OLD, None),
             {"qoder:baseUrl": NEW},
             {"QODER_WORKSPACE_ID": "ws"},
             Owner(),
-            f"pulumi config set qoder:baseUrl {OLD} and unset QODER_WORKSPACE_ID; if both are one Qoder: pulumi "
+            f"pulumi config set qoder:baseUrl {OLD} and unset QODER_WORKSPACE_ID; if both are the same Qoder: pulumi "
             "refresh",
         ),
         (
@@ -276,16 +279,16 @@ NEW = "https://new.example/api"
             {"qoder:workspaceId": "ws"},
             {"QODER_BASE_URL": NEW},
             Owner(is_of_last_up=True),
-            "pulumi config rm qoder:workspaceId, then pulumi up, or add --run-program; if both are one Qoder: pulumi "
-            "refresh --run-program",
+            "pulumi config rm qoder:workspaceId, then pulumi up, or add --run-program; if both are the same Qoder: "
+            "pulumi refresh --run-program",
         ),
         (
             Place(NEW, None),
             {"qoder:workspaceId": "ws", "qoder:baseUrl": NEW},
             {},
             Owner(recorded=frozenset({"qoder:workspaceId"})),
-            "pulumi up, or add --run-program: only the last up had qoder:workspaceId; if both are one Qoder: pulumi "
-            "refresh",
+            "pulumi up, or add --run-program: only the last up had qoder:workspaceId; if both are the same Qoder: "
+            "pulumi refresh",
         ),
     ],
 )
@@ -293,7 +296,7 @@ def test_each_way_out_is_one_that_works(
     recorded: Place, configured: dict[str, str], environment: dict[str, str], owner: Owner, expected: str
 ) -> None:
     """A setting is changed where it is set; where refresh has the configuration of the last `up`, that is said."""
-    assert f"if that is the wrong place: {expected}" == ways_out_of(recorded, configured, environment, owner)
+    assert f"if this run asks the wrong place: {expected}" == ways_out_of(recorded, configured, environment, owner)
 
 
 def test_a_state_that_does_not_say_where_it_was_made_is_no_case() -> None:

@@ -198,7 +198,7 @@ def test_a_vault_that_does_not_exist_is_an_error(plugin: Provider, qoder: Emulat
     qoder.fail_next("GET", "/vaults/**", Fault.HTML_404)
     with pytest.raises(Failed) as caught:
         plugin.invoke(function, **{name: VAULT_ID})
-    assert f"nothing proves that there is no vault {VAULT_ID}" in caught.value.line
+    assert f"this does not prove that there is no vault {VAULT_ID}" in caught.value.line
 
 
 @pytest.mark.parametrize(("function", "name"), [("getVault", "id"), ("getCredentials", "vaultId")])
@@ -207,5 +207,5 @@ def test_what_is_no_id_leads_to_no_other_path(plugin: Provider, qoder: Emulator,
     with pytest.raises(Failed) as caught:
         plugin.invoke(function, **{name: "../vaults?x=1"})
 
-    assert caught.value.line.startswith("the id is not one of a vault")
+    assert caught.value.line.startswith("the id is not a vault id")
     assert [] == qoder.requests

@@ -319,7 +319,7 @@ def test_a_refused_api_token_is_named_by_where_it_came_from(
     with pytest.raises(Failed) as caught:
         plugin.find("vault_1")
 
-    assert f"): it refused the API token in {source}" in caught.value.line
+    assert f"): the API token is from {source}" in caught.value.line
     assert f"host {qoder.base_url.split('/')[2]}" in caught.value.line
     assert "canary" not in caught.value.line
 
@@ -441,7 +441,7 @@ def test_a_wrong_api_token_is_unauthenticated(serve: Callable[..., Provider], qo
 
     assert Code.UNAUTHENTICATED == caught.value.code
     host = qoder.base_url.split("/")[2]
-    refused = "it refused the API token in qoder:apiToken; set a valid one: pulumi config set --secret qoder:apiToken"
+    refused = "the API token is from qoder:apiToken; set a valid one: pulumi config set --secret qoder:apiToken"
     assert caught.value.line.endswith(f", host {host}): {refused}")
     assert "canary" not in caught.value.line
 

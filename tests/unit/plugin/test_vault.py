@@ -362,7 +362,9 @@ def test_a_404_of_a_proxy_drops_nothing(plugin: Provider, qoder: Emulator) -> No
     with pytest.raises(Failed) as caught:
         plugin.refresh(resource)
 
-    assert f"nothing proves that vault {resource.id} is gone; it was made at {qoder.base_url}" in caught.value.line
+    assert (
+        f"this does not prove that vault {resource.id} is gone: it was created at {qoder.base_url}" in caught.value.line
+    )
 
 
 def test_a_refresh_shows_a_credential_that_is_gone(plugin: Provider, qoder: Emulator) -> None:
@@ -414,7 +416,7 @@ def test_an_import_of_what_there_is_not_finds_nothing(plugin: Provider, qoder: E
     qoder.fail_next("GET", "/vaults/*", Fault.HTML_404)
     with pytest.raises(Failed) as caught:
         plugin.find("vault_019e3bb940277f0db05ab74291acf6ef")
-    assert "nothing proves that there is no vault" in caught.value.line
+    assert "this does not prove that there is no vault" in caught.value.line
 
 
 @pytest.mark.parametrize("id_", ["", "vault_1/../x", "my-vault?x=1", "vault 1"])
@@ -423,7 +425,7 @@ def test_an_import_of_what_is_no_id_asks_nobody(plugin: Provider, qoder: Emulato
     with pytest.raises(Failed) as caught:
         plugin.find(id_)
 
-    assert caught.value.line.startswith("the id is not one of a vault: it must be like vault_")
+    assert caught.value.line.startswith("the id is not a vault id: it must be like vault_")
     assert [] == qoder.requests
 
 

@@ -94,7 +94,7 @@ BAD_INPUTS = {
     ),
     "reserved metadata key": (
         vault(metadata={"pulumi_create_id": "x"}),
-        'metadata["pulumi_create_id"]: is kept for the provider; choose another key',
+        'metadata["pulumi_create_id"]: is reserved for the provider; choose another key',
     ),
     "metadata key that is not plain": (
         vault(metadata={"te\u200dam of two": 7}),

@@ -397,7 +397,7 @@ def test_a_lost_answer_where_the_key_is_ignored(world_of: Callable[..., World], 
         failure.recorded.credentials,
         failure.recorded.unfinished,
     )
-    assert f"made vault {second}, which is recorded and whole; {first}, of the same name and time, is left" in str(
+    assert f"made vault {second}, which is recorded and complete; {first}, of the same name and time, is left" in str(
         failure
     )
     world.qoder.clear_requests()
@@ -468,7 +468,7 @@ def test_a_404_that_is_not_genuine_is_no_proof_that_a_vault_vanished(world_of: C
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
     world.qoder.fail_next("GET", "/vaults/*/credentials", Fault.HTML_404)
 
-    assert "could not be found out" in str(failure_of(world.create, desired_vault(ONE)))
+    assert "the outcome is unknown" in str(failure_of(world.create, desired_vault(ONE)))
 
 
 def slow_clock() -> datetime:
@@ -561,10 +561,10 @@ def test_what_cannot_be_found_out_is_said(world_of: Callable[..., World], revisi
     failure = failure_of(world.create, desired_vault(ONE))
 
     assert isinstance(failure, errors.OutcomeUnknown)
-    assert "; whether it was done could not be found out (GET /vaults: " in str(failure)
+    assert "; the outcome is unknown (GET /vaults: " in str(failure)
     assert str(failure).endswith(
-        f"): a vault named 'my-mcp-vault' may exist at {world.qoder.base_url}: look for it, and delete it, before the "
-        "next pulumi up makes another one"
+        f"): a vault named 'my-mcp-vault' may exist at {world.qoder.base_url}: look for it, and delete it, before "
+        "the next pulumi up creates another one"
     )
 
 
@@ -837,7 +837,8 @@ def test_a_404_of_a_proxy_is_no_proof(world: World, fault: Fault) -> None:
         assert (
             f"{call} /vaults/vault_1: the response is not from the Qoder API (404, host {host_of(world.qoder)}): "
             f"check the proxy and qoder:baseUrl, which is {base_url}; the API's is like {DEFAULT_BASE_URL}; "
-            f"nothing proves that vault vault_1 is gone; it was made at {base_url}, and this run asked {base_url}"
+            f"this does not prove that vault vault_1 is gone: it was created at {base_url}, but this run asked "
+            f"{base_url}"
         ) == line_of(act, recorded)
     assert 1 == len(world.qoder.vaults)
 
@@ -859,7 +860,7 @@ def test_a_404_elsewhere_is_no_proof(world: World, place: Any, act: str) -> None
     failure = failure_of(world.read if act == "read" else world.delete, recorded)
 
     assert isinstance(failure, errors.VaultNotFound)
-    assert f"it was made at {made_at}, and this run asked {world.qoder.base_url}" in str(failure)
+    assert f"it was created at {made_at}, but this run asked {world.qoder.base_url}" in str(failure)
 
 
 def test_a_success_elsewhere_updates_the_record(world: World) -> None:
@@ -1230,7 +1231,7 @@ def test_a_later_step_that_fails_says_what_was_done(current: World) -> None:
     )
     assert str(failure).endswith(
         f"; done before: rotated {recorded.credential_ids[URL]} for {URL}; vault {recorded.vault_id} stays, and the "
-        "next pulumi up does the rest"
+        "next pulumi up completes the change"
     )
 
     current.qoder.clear_requests()
@@ -1326,7 +1327,7 @@ def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) ->
         f"; done before: deleted {recorded.credential_ids[URL]}; the former access token for {URL} could not be put "
         f"back (POST /vaults/{recorded.vault_id}/credentials: The API token has no permission for this operation (403 "
     ) in str(failure)
-    assert f"); vault {recorded.vault_id} stays, and the next pulumi up does the rest" in str(failure)
+    assert f"); vault {recorded.vault_id} stays, and the next pulumi up completes the change" in str(failure)
 
     founding.update(failure.recorded, desired_vault(NEW_ONE, TWO))
     assert tokens_of(NEW_ONE, TWO) == founding.active
@@ -1391,7 +1392,8 @@ def test_a_vault_that_is_gone_is_said_to_be(world: World) -> None:
 
     assert (
         "GET /vaults/vault_1/credentials: Vault 'vault_1' was not found (404 not_found_error, request_id req_1, "
-        f"host {host_of(world.qoder)}): vault vault_1 is gone; run pulumi refresh, then pulumi up makes it anew"
+        f"host {host_of(world.qoder)}): vault vault_1 is gone: run pulumi refresh, then pulumi up, which creates it "
+        "again"
     ) == line_of(world.update, recorded, desired_vault(NEW_ONE))
 
 
@@ -1516,7 +1518,7 @@ def test_look_up_through_a_proxy_proves_nothing(world: World) -> None:
     vault = world.qoder.add_vault("theirs")
     world.qoder.fail_next("GET", "/vaults/*", Fault.HTML_404)
 
-    assert "nothing proves that there is no vault vault_1 at" in line_of(operations.look_up, world.api, vault.id)
+    assert "this does not prove that there is no vault vault_1 at" in line_of(operations.look_up, world.api, vault.id)
 
 
 def test_a_refresh_of_a_vault_of_another_stack(world: World) -> None:
@@ -1530,7 +1532,7 @@ def test_a_refresh_of_a_vault_of_another_stack(world: World) -> None:
     assert {URL: made.id} == again.credential_ids
 
     world.qoder.fail_next("GET", "/vaults/*", Fault.HTML_404)
-    assert "nothing proves that vault vault_1 is gone" in line_of(operations.look_up, world.api, vault.id, found)
+    assert "this does not prove that vault vault_1 is gone" in line_of(operations.look_up, world.api, vault.id, found)
     world.qoder.delete_vault(vault.id)
     assert operations.look_up(world.api, vault.id, found) is None
 
