@@ -272,6 +272,18 @@ def test_a_list_that_fails_keeps_the_vault_and_names_the_way_out(qoder: Emulator
     assert [] == [vault for vault in qoder.vaults if vault.status == "active"]
 
 
+def test_a_list_that_is_gone_with_an_archived_vault_does_not_keep_it(qoder: Emulator, api: Client) -> None:
+    """An archived vault serves nobody: where its list is missing, it is deleted all the same."""
+    recorded = made(api)
+    qoder.archive_vault(recorded.vault_id)
+    absent = {"type": "error", "error": {"type": "not_found_error", "message": "no such route"}}
+    qoder.fail_next("GET", "/vaults/*/credentials", Effect("a refusal", status=404, headers=JSON, body=absent))
+
+    operations.delete(api, recorded)
+
+    assert [] == qoder.vaults
+
+
 def test_no_secret_of_the_process_is_recorded(qoder: Emulator) -> None:
     """One that another resource of the stack was handed stands in a URL that somebody put into the vault."""
     settings = load({"qoder:apiToken": qoder.api_token, "qoder:baseUrl": qoder.base_url}, {})

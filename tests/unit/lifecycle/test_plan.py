@@ -226,3 +226,11 @@ def test_an_access_token_that_is_not_given_is_no_change() -> None:
     assert {("credentials", 0, "access_token"): Change.ADD} == diff(imported, inputs_of(filled)).details
     steps = plan(imported, DesiredSet(credentials=tuple(filled)), observed_of(imported, R07), R07)
     assert [Op.UPDATE] == [step.op for step in steps]
+
+
+def test_a_credential_of_another_type_is_a_change() -> None:
+    """A state may hold a type that a vault does not declare, such as one that was imported."""
+    recorded = recorded_with([Credential("mcp_oauth", {"mcp_server_url": URLS[0], "access_token": Secret("one")})])
+    wanted = inputs_of([bearer(URLS[0], Secret("one"))])
+
+    assert Change.UPDATE == diff(recorded, wanted).details["credentials", 0, "type"]

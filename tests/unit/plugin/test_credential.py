@@ -1166,6 +1166,25 @@ def test_a_service_that_moved_on_since_takes_what_it_can_take_now(shared: Callab
     assert {"team": "tools"} == stored.metadata == changed_.outputs["metadata"]
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_what_a_service_cannot_take_is_said_before_a_write(shared: Callable[..., Shared], is_gone: bool) -> None:
+    """A look shows which revision answers, and whether the vault is there at all; the credential stays as it was."""
+    there = shared("2026-05")
+    made = there.create(BEARER)
+    if is_gone:
+        there.qoder.delete_vault(there.vault_id)
+
+    with pytest.raises(Failed) as failed:
+        there.update(made, BEARER, metadata={"team": "tools"})
+
+    assert [] == there.sent
+    if is_gone:
+        assert f"vault {there.vault_id} is gone" in failed.value.line
+    else:
+        assert failed.value.line.startswith("metadata: this Qoder does not store metadata with a credential; remove it")
+        assert [TOKEN] == there.tokens
+
+
 @pytest.mark.parametrize("is_deleted", [True, False])
 def test_no_answer_loses_a_credential_whose_metadata_was_not_stored(
     shared: Callable[..., Shared], is_deleted: bool
