@@ -26,6 +26,7 @@ INTERRUPTED = re.compile(
     r"Traceback \(most recent call last\):.*?pulumi-language-python-exec.*?KeyboardInterrupt\s*$",
     re.DOTALL | re.MULTILINE,
 )
+OF_THIS_PROCESS = ("QODER_", "PULUMI_", "PYTEST_", "COVERAGE_")
 WITH_EVENTS = {"preview", "up", "refresh", "destroy", "import"}
 
 
@@ -111,7 +112,9 @@ class Stack:
         self.front = front
         (self.folder / "venv").symlink_to(sys.prefix)
         self.env = {
-            name: value for name, value in os.environ.items() if not name.startswith(("QODER_", "PULUMI_", "PYTEST_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("QODER_", "PULUMI_", "PYTEST_", "COVERAGE_"))
         } | {
             "PATH": os.pathsep.join([f"{sys.prefix}/bin", os.environ["PATH"]]),
             "PULUMI_BACKEND_URL": self.backend.as_uri(),
