@@ -16,8 +16,8 @@ import pulumi
 import pytest
 from google.protobuf import json_format
 from pulumi.dynamic import Config, ConfigureRequest
-from pulumi.runtime import mocks as pulumi_mocks
 
+from in_process.program import run
 from in_process.provider import NONE, NOT_SAID, Failed, Provider, Resource, serve
 from in_process.wire import SIGNATURE, UNKNOWN, Props, in_plain, plain, received
 from pulumi_qoder_vault import CredentialArgs, Vault, connection, dynamic_provider
@@ -777,34 +777,7 @@ def test_partial_state_reaches_the_engine(start: Callable[..., Emulator], served
 DECLARED = CredentialArgs(mcp_server_url=URL, access_token=TOKEN)
 
 
-class Mocks(pulumi_mocks.Mocks):
-    """Keep what was registered; answer with the inputs and the outputs that a vault has."""
-
-    def __init__(self) -> None:
-        self.registered: list[pulumi_mocks.MockResourceArgs] = []
-
-    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.registered.append(args)
-        return args.resource_id or f"vault_{args.name}", {**args.inputs, "credential_ids": {URL: "vcred_1"}}
-
-    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
-        return {}, None
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], Mocks]:
-    """Run a program under `pulumi.runtime.set_mocks`."""
-
-    def run_program(program: Callable[[], Any]) -> Mocks:
-        mocks = Mocks()
-        pulumi.runtime.set_mocks(mocks, preview=False)
-        pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # Pulumi has no types here
-        return mocks
-
-    return run_program
-
-
-def test_a_program_runs_under_mocks(run: Callable[..., Mocks]) -> None:
+def test_a_program_runs_under_mocks() -> None:
     """Users' unit tests work: what was declared is registered under the frozen type, with the frozen string."""
     shown: dict[str, Any] = {}
 
@@ -818,7 +791,7 @@ def test_a_program_runs_under_mocks(run: Callable[..., Mocks]) -> None:
             lambda values: shown.update(values=values)
         )
 
-    (registered,) = run(program).registered
+    (registered,) = run(program)
     assert (VAULT_TYPE, "github-tools") == (registered.typ, registered.name)
     assert PICKLED_PROVIDER == registered.inputs["__provider"]
     assert {
@@ -835,12 +808,12 @@ def test_credential_args_is_a_plain_dict() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"display_name": "v"}, {"credentials": []}, {"credentials": None}])
-def test_what_is_missing_is_no_type_error(run: Callable[..., Mocks], arguments: dict[str, Any]) -> None:
+def test_what_is_missing_is_no_type_error(arguments: dict[str, Any]) -> None:
     """Missing arguments are for `check` to say, in one line."""
-    assert 1 == len(run(lambda: Vault("bare", **arguments).urn).registered)
+    assert 1 == len(run(lambda: Vault("bare", **arguments).urn))
 
 
-def test_access_tokens_are_secret_before_the_provider_sees_them(run: Callable[..., Mocks]) -> None:
+def test_access_tokens_are_secret_before_the_provider_sees_them() -> None:
     """In the constructor, whatever the program forgot: plain, as an output, in an output, or in a list of outputs."""
     secrets: dict[str, bool] = {}
 
@@ -865,7 +838,7 @@ def test_access_tokens_are_secret_before_the_provider_sees_them(run: Callable[..
     assert {str(number): True for number in range(4)} == secrets
 
 
-def test_import_is_refused_with_one_line(run: Callable[..., Mocks]) -> None:
+def test_import_is_refused_with_one_line() -> None:
     """Pulumi cannot import a dynamic resource, and says so badly; this says it well."""
     failures: list[str] = []
 
@@ -880,32 +853,32 @@ def test_import_is_refused_with_one_line(run: Callable[..., Mocks]) -> None:
         except pulumi.RunError as failure:
             failures.append(str(failure))
 
-    assert [] == run(program).registered
+    assert [] == run(program)
     assert [
         "Vault 'v': Pulumi cannot import a dynamic resource; take import_ out, and use qoder:index:Vault of "
         "the plugin, which can"
     ] == failures
 
 
-def test_a_subclass_keeps_the_type(run: Callable[..., Mocks]) -> None:
+def test_a_subclass_keeps_the_type() -> None:
     """A user's subclass is a vault like any other: its type stands in the state."""
 
     class TeamVault(Vault):
         pass
 
-    registered = run(lambda: TeamVault("v", display_name="v", credentials=[DECLARED]).urn).registered
+    registered = run(lambda: TeamVault("v", display_name="v", credentials=[DECLARED]).urn)
     assert [VAULT_TYPE] == [item.typ for item in registered]
 
 
-def test_get_in_a_program(run: Callable[..., Mocks]) -> None:
+def test_get_in_a_program() -> None:
     """`Vault.get` reads by id, and hands the provider nothing that it could take for a declaration."""
-    (registered,) = run(lambda: Vault.get("theirs", "vault_7").urn).registered
+    (registered,) = run(lambda: Vault.get("theirs", "vault_7").urn)
 
     assert (VAULT_TYPE, "vault_7") == (registered.typ, registered.resource_id)
     assert {"__provider"} == {key for key, value in registered.inputs.items() if value is not None}
 
 
-def test_get_keeps_the_options(run: Callable[..., Mocks]) -> None:
+def test_get_keeps_the_options() -> None:
     """Options of the program are not lost beside the id."""
 
     def program() -> Any:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import inspect
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import dill
 import pulumi
 import pytest
 from pulumi.dynamic import Config, ConfigureRequest
-from pulumi.runtime import mocks as pulumi_mocks
 
+from in_process.program import run
 from in_process.wire import is_secret, plain, secret
 from pulumi_qoder_vault import (
     Credential,
@@ -31,29 +30,10 @@ VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
 COMPUTED = ("credential_id", "rotations", "status", "base_url", "workspace_id", "api_revision")
 
 
-class Mocks(pulumi_mocks.Mocks):
-    def __init__(self) -> None:
-        self.registered: list[Any] = []
-
-    def new_resource(self, args: Any) -> tuple[str, dict[str, Any]]:
-        self.registered.append(args)
-        return "vault_1/vcred_1", dict(args.inputs)
-
-    def call(self, args: Any) -> tuple[dict[Any, Any], None]:
-        return {}, None
-
-
 def without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_secrets(item) for key, item in value.items() if not is_secret(item)}
     return value
-
-
-def run(program: Callable[[], Any]) -> list[Any]:
-    mocks = Mocks()
-    pulumi.runtime.set_mocks(mocks, preview=False)
-    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]  # Pulumi has no types here
-    return mocks.registered
 
 
 def given(**fields: Any) -> dict[str, Any]:
