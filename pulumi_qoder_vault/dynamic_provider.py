@@ -36,7 +36,7 @@ from .pulumi_values import PROVIDER_KEY, PulumiProperties, from_pulumi, to_pulum
 from .resources.calls import Calls
 from .resources.ignored_paths import POSITION_IGNORED, is_position
 from .resources.resource import Found, check_all
-from .resources.states import read_inputs
+from .resources.states import recorded_inputs
 from .setting_sources import Owner
 from .settings import KEYS, Settings, load
 
@@ -98,7 +98,7 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
-        inputs, recorded = received(news), read_inputs(received(_olds))
+        inputs, recorded = received(news), recorded_inputs(received(_olds))
         try:
             replaced = self._calls.note_check(running_urn(), recorded)
             problems = check_all(self.resource, inputs, recorded, replaced, self._settings())

@@ -1,7 +1,7 @@
 """Configuration and environment -> Settings. Stack configuration first, then the environment, then the default.
 
-Reads values and judges them, and says where each came from, so that an error names a change that helps. Knows neither
-Pulumi's objects nor HTTP.
+Owns THE table of settings, how each is read, and `QODER_FORCE_DESTROY`, which is a run's and not a stack's. Where a
+setting came from stands in `setting_sources`. Knows neither Pulumi's objects nor HTTP.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def _base_url(key: str, value: str) -> str:
     except ValueError:
         raise SettingsError(f"{key}: {form}") from None
     if "@" in url.netloc:
-        raise SettingsError(f"{key}: must hold no user name or password; the API token goes into qoder:apiToken")
+        raise SettingsError(f"{key}: must not contain a user name or password; the API token goes into qoder:apiToken")
     is_readable = value.isascii() and value.isprintable() and not _NOT_IN_BASE_URL & set(value)
     if not is_readable or not can_be_asked:
         raise SettingsError(f"{key}: {form}, without query or fragment")

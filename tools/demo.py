@@ -65,7 +65,7 @@ class Demo:
             start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the command
         ) as process:
             try:
-                for line in answers(process, given):
+                for line in lines_of(process, given):
                     printed.append(line)
                     if line.strip() and not line.startswith("@ "):  # the dots of a progress display
                         print(f"    {line.rstrip()}", flush=True)
@@ -82,7 +82,7 @@ class Demo:
         return "".join(printed)
 
     def environment(self, *, with_api_token: bool) -> dict[str, str]:
-        """Give a command this folder and this emulator, and nothing of the user's Pulumi or Qoder."""
+        """Return the environment of a command: this folder and this emulator, and nothing of the user's Pulumi or Qoder."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "QODER_"))}
         own |= {
             "PATH": os.pathsep.join([str(Path(sys.prefix, "bin")), os.environ["PATH"]]),
@@ -95,7 +95,7 @@ class Demo:
         return own | ({"QODER_PAT": self.qoder.api_token} if with_api_token else {})
 
 
-def answers(process: subprocess.Popen[bytes], given: str) -> Iterator[str]:
+def lines_of(process: subprocess.Popen[bytes], given: str) -> Iterator[str]:
     """Hand a command its standard input; yield the lines that it prints."""
     if process.stdin and process.stdout:
         process.stdin.write(given.encode())

@@ -1,4 +1,4 @@
-"""A smooth rate limit for a whole process, and the clock that all waits go by."""
+"""A smooth rate limit for the reads, or the writes, that a process sends to one Qoder; and the clock of all waits."""
 
 import threading
 import time

@@ -56,7 +56,7 @@ def _sent(fields: Fields, properties: Json) -> Iterator[tuple[str, Any]]:
 def update_body(before: Credential, after: Credential, *, is_sure: bool = True) -> Json:
     """Return the merge patch that changes a credential in place (``2026-07`` only): what is absent stays.
 
-    Where it is not sure what Qoder has, since the outcome of an update is unknown, all that may change is sent.
+    After an update whose outcome is unknown (``is_sure`` is False), every mutable field is sent, changed or not.
     """
     patch = _patch(TYPES[after.type].fields, before.properties, after.properties, is_sure=is_sure)
     body: dict[str, Any] = {"auth": {"type": after.type, **patch}}

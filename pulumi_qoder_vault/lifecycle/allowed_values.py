@@ -76,7 +76,7 @@ def one_line_text(value: str) -> str | None:
     """Judge a text of one line."""
     if (reason := text(value)) is not None:
         return reason
-    return "holds a control character, such as a line break; strip it" if _CONTROL.search(value) else None
+    return "contains a control character, such as a line break; remove it" if _CONTROL.search(value) else None
 
 
 def mcp_server_url(value: str) -> str | None:
@@ -85,7 +85,7 @@ def mcp_server_url(value: str) -> str | None:
     if (reason := text(value) or _too_long(value, MAX_URL)) is not None:
         return reason
     if value != value.strip() or not value.isprintable() or any(character in value for character in ' <>"\\^`{|}'):
-        return f"{form}; it holds a blank, a control character or another that no URL holds"
+        return f"{form}; it contains a blank, a control character or another character that a URL cannot contain"
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
@@ -94,7 +94,7 @@ def mcp_server_url(value: str) -> str | None:
     if parts.scheme not in ("http", "https") or not host:
         return form
     if "@" in parts.netloc:
-        return "must hold no user name or password: the URL is not secret; use access_token"
+        return "must not contain a user name or password: the URL is not secret; use access_token"
     return None
 
 
@@ -155,12 +155,12 @@ def is_unicode(value: str) -> bool:
 
 def _token_faults(value: str) -> Iterator[str]:
     if _HEADER.fullmatch(value):
-        yield "is a whole header, or begins with its scheme: leave out 'Bearer', the rest is added"
+        yield "is a whole header or begins with its scheme: remove 'Bearer', which is added when the token is used"
     yield from _secret_faults(value)
     if not value.isascii():
-        yield "holds a character that is not ASCII, and cannot stand in an Authorization header; copy it again"
+        yield "contains a character that is not ASCII, and cannot stand in an Authorization header; copy it again"
     if " " in value:
-        yield "holds a blank, and cannot stand in an Authorization header; copy it again"
+        yield "contains a blank, and cannot stand in an Authorization header; copy it again"
 
 
 def _secret_faults(value: str) -> Iterator[str]:
@@ -170,24 +170,24 @@ def _secret_faults(value: str) -> Iterator[str]:
     if (reason := text(value)) is not None:
         yield reason
     if _CONTROL.search(value):
-        yield "holds a control character, such as a line break; strip it"
+        yield "contains a control character, such as a line break; remove it"
     if value != value.strip():
-        yield "begins or ends with a blank; strip it"
+        yield "begins or ends with a blank; remove it"
     if any(unicodedata.category(character) == "Cf" for character in value):
-        yield "holds an invisible character, such as a byte order mark or a zero-width space; copy it again"
+        yield "contains an invisible character, such as a byte order mark or a zero-width space; copy it again"
     bare = value.removeprefix("b")  # bytes that Python made a string of: b'…'
     if len(bare) > 1 and bare[0] + bare[-1] in _QUOTES:
-        yield "stands in quotation marks; leave them out"
+        yield "is in quotation marks; remove them"
     if _UNEXPANDED.fullmatch(value):
-        yield "is the name of a variable that was not replaced by its value"
+        yield "is the name of a variable that was not expanded"
     if _MASK.fullmatch(value):
-        yield "is a mask that stands for a secret; give the secret itself"
+        yield "is a mask in place of a secret; use the secret itself"
     if _ABSENT.fullmatch(value):
         yield "is the text of an empty value: was the variable set?"
 
 
 def _name(value: str) -> str | None:
-    return one_line_text(value) or ("begins or ends with a blank; strip it" if value != value.strip() else None)
+    return one_line_text(value) or ("begins or ends with a blank; remove it" if value != value.strip() else None)
 
 
 def _too_long(value: str, most: int) -> str | None:

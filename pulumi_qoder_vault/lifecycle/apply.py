@@ -1,6 +1,8 @@
-"""Apply the steps of a plan to the credentials of one vault, and know at any moment what is true of it.
+"""Apply the steps of a plan to the credentials of one vault, for a vault and for a standalone credential alike.
 
-What is to be done is decided in `plan`, and a lost response in `recovery`.
+Owns what is true at any moment of a change: which credentials exist, which are left over, and what had to go first for
+want of room and is put back if its successor is refused. What is to be done is decided in `plan`, and a lost response
+in `recovery`. Knows neither HTTP nor Pulumi.
 """
 
 from __future__ import annotations
@@ -278,7 +280,7 @@ class CredentialChanges(Generic[S]):
 
 def _secret_missing(credential: Credential, existing_id: str | None) -> str:
     """Return why a credential cannot be made: nobody knows its secret."""
-    what = TYPES[credential.type].secret.replace("_", " ") if credential.type in TYPES else "secret"
+    what = TYPES[credential.type].secret_field.replace("_", " ") if credential.type in TYPES else "secret"
     if existing_id is not None:
         return (
             f"another credential for {credential.key} must take the place of {existing_id} to change it, and its "

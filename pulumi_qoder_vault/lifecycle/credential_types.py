@@ -33,13 +33,13 @@ class CredentialType:
     """One type of credential.
 
     Attributes:
-        key: the field that tells it apart from the others in its vault, byte for byte.
-        secret: the field whose change is a rotation.
+        key_field: the field that tells it apart from the others in its vault, byte for byte.
+        secret_field: the field whose change is a rotation.
         fields: what it is made of, beside ``type`` and ``metadata``.
     """
 
-    key: str
-    secret: str
+    key_field: str
+    secret_field: str
     fields: Fields
 
 
@@ -113,8 +113,8 @@ _REFRESH: Fields = {
 
 TYPES: Mapping[str, CredentialType] = {
     "static_bearer": CredentialType(
-        key="mcp_server_url",
-        secret="access_token",  # noqa: S106 the name of a field
+        key_field="mcp_server_url",
+        secret_field="access_token",  # noqa: S106 the name of a field
         fields={
             "mcp_server_url": _URL,
             "access_token": _access_token(auth_name="token", if_missing=NO_ACCESS_TOKEN),
@@ -129,8 +129,8 @@ TYPES: Mapping[str, CredentialType] = {
         },
     ),
     "mcp_oauth": CredentialType(
-        key="mcp_server_url",
-        secret="access_token",  # noqa: S106 the name of a field
+        key_field="mcp_server_url",
+        secret_field="access_token",  # noqa: S106 the name of a field
         fields={
             "mcp_server_url": _URL,
             "access_token": _access_token(),
@@ -151,8 +151,8 @@ TYPES: Mapping[str, CredentialType] = {
         },
     ),
     "environment_variable": CredentialType(
-        key="secret_name",
-        secret="secret_value",  # noqa: S106 the name of a field
+        key_field="secret_name",
+        secret_field="secret_value",  # noqa: S106 the name of a field
         fields={
             "secret_name": Field(
                 description="The name of the environment variable.",

@@ -53,22 +53,27 @@ class Difference:
 
 
 def compare_fields(
-    path: ChangePath, fields: Fields, before: Inputs, after: Inputs
+    path: ChangePath, fields: Fields, before: Inputs, after: Inputs, *, is_whole: bool = False
 ) -> Iterator[tuple[ChangePath, Change, bool]]:
-    """Yield each field that differs: its path, what happens to it, and whether that can be done in place."""
+    """Yield each field that differs: its path, what happens to it, and whether that can be done in place.
+
+    What is in an object that is mutable itself changes with the whole object (``is_whole``); any other one is changed
+    field by field. What is taken away changes in place only if it is clearable.
+    """
     for name, row in fields.items():
         at, old, new = (*path, name), before.get(name), after.get(name)
         if is_same_value(old, new) or (new is None and row.is_secret):  # a secret that is not given is left alone
             continue
+        is_mutable = is_whole or row.is_mutable
         if row.kind == "map":
-            yield from ((*found, row.is_mutable) for found in compare_maps(at, old or {}, new or {}))
+            yield from ((*found, is_mutable) for found in compare_maps(at, old or {}, new or {}))
         elif row.fields and isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from compare_fields(at, row.fields, old, new)
+            yield from compare_fields(at, row.fields, old, new, is_whole=is_mutable)
         elif row.fields and old is not None and isinstance(new, Unknown):
             # It need not be what cannot change; a preview that says `replace` would frighten for nothing.
             yield at, Change.UPDATE, row.has_mutable_part
         else:
-            yield at, Change.between(old, new), row.is_mutable
+            yield at, Change.between(old, new), is_whole or (is_mutable and (new is not None or row.is_clearable))
 
 
 def compare_maps(path: ChangePath, before: Inputs, after: Inputs | Unknown) -> Iterator[tuple[ChangePath, Change]]:

@@ -20,7 +20,7 @@ from .model import Credential, ObservedCredential
 
 def as_seen(recorded: Credential, seen: ObservedCredential) -> Credential:
     """Return a recorded credential with the values that Qoder shows; what tells it apart stays."""
-    fields = {name: row for name, row in fields_of(recorded.type).items() if name != TYPES[recorded.type].key}
+    fields = {name: row for name, row in fields_of(recorded.type).items() if name != TYPES[recorded.type].key_field}
     metadata = recorded.metadata
     if metadata is not None and BY_REVISION[seen.revision].metadata:
         metadata = {key: seen.metadata[key] for key in metadata if key in seen.metadata}

@@ -33,7 +33,7 @@ class Revision(StrEnum):
 
 def key_of(type_: str, properties: Mapping[str, Any]) -> str:
     """Return what tells a credential apart in its vault: the URL, or the name of an environment variable."""
-    names = [TYPES[type_].key] if type_ in TYPES else [item.key for item in TYPES.values()]
+    names = [TYPES[type_].key_field] if type_ in TYPES else [item.key_field for item in TYPES.values()]
     return next((str(properties[name]) for name in names if properties.get(name)), "")
 
 
@@ -67,11 +67,11 @@ class Credential:
     @property
     def secret(self) -> Secret | None:
         """What a rotation renews; None where it is not known."""
-        return self.properties.get(TYPES[self.type].secret)
+        return self.properties.get(TYPES[self.type].secret_field)
 
     def with_secret(self, secret: Secret | None) -> Credential:
         """Return the same credential with another secret; None for one that is not known."""
-        name = TYPES[self.type].secret
+        name = TYPES[self.type].secret_field
         rest = {key: value for key, value in self.properties.items() if key != name}
         return replace(self, properties=rest if secret is None else {**rest, name: secret})
 

@@ -1,7 +1,7 @@
 """Decide which requests turn the observed credentials of a vault into the desired ones, and in which order. Pure.
 
 A credential that the program did not declare is somebody else's: no step touches it. A credential that has not changed
-has no step. What makes stands before what deletes, so that no URL is without an active credential while it changes.
+has no step. Creations come before deletions, so that a URL always has an active credential.
 """
 
 from __future__ import annotations

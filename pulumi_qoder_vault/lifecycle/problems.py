@@ -84,7 +84,7 @@ class Known:
 def softened(problems: Iterable[Problem], value: object, recorded: object) -> Iterator[Problem]:
     """Make warnings of problems with a value that the state holds already: a new rule must not brick a stack.
 
-    What was a warning then was said then.
+    A warning about such a value is not repeated.
     """
     if value is None or value != recorded:
         return iter(problems)
@@ -110,7 +110,7 @@ def check_fields(
         fields: the table.
         recorded: the inputs of the last deployment of the same object; empty if it is another one. A secret that they
             lack may be missing, since Qoder never returns one.
-        held: the same, whichever object it was: what they hold is no more than a warning.
+        held: the inputs of the last deployment, even of another object. A problem with a value in them is a warning.
         known: see `Known`.
         further: keys that are known, and judged elsewhere.
         blank_is_missing: True if an empty text is as good as none, also where there are choices.

@@ -37,7 +37,7 @@ class VaultsApi(Protocol):
         """Return the time, in seconds since the epoch, by this machine's clock."""
 
     def wait(self, wait_s: float) -> None:
-        """Let time pass."""
+        """Let time pass before a look for what a lost response did. It is told if it is long."""
 
     def create_vault(self, desired: DesiredVault, *, sending: Revision, key: str) -> ObservedVault:
         """Create a vault, on ``2026-05`` with its credentials. One write."""

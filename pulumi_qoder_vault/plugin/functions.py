@@ -1,4 +1,7 @@
-"""`getVault`, `listVaults`, `getCredentials`: what is at Qoder, for programs. Reads only; no secret is ever shown."""
+"""`getVault`, `listVaults`, `getCredentials`: their arguments, and what they read; their outputs are in `schema`.
+
+No secret is ever shown. Knows nothing of a state.
+"""
 
 from __future__ import annotations
 

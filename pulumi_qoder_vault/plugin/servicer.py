@@ -31,7 +31,7 @@ from ..resources.calls import Calls
 from ..resources.credential import CredentialResource
 from ..resources.ignored_paths import POSITION_IGNORED, is_position
 from ..resources.resource import Resource, check_all
-from ..resources.states import read_inputs
+from ..resources.states import recorded_inputs
 from ..resources.vault import VaultResource
 from ..settings import Settings
 from . import names, wire
@@ -184,7 +184,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Check(self, request: pb.CheckRequest, context: ServicerContext) -> pb.CheckResponse:
         resource = _resource_of(request)
-        inputs, recorded = wire.read_inputs(request.news), read_inputs(wire.read_inputs(request.olds))
+        inputs, recorded = wire.read_inputs(request.news), recorded_inputs(wire.read_inputs(request.olds))
         try:
             replaced = self._calls.note_check(request.urn, recorded)
             problems = check_all(resource, inputs, recorded, replaced, self._settings)

@@ -1,9 +1,10 @@
-"""What the engine's calls to this process tell of a resource together. Knows no resource, and nothing of gRPC.
+"""Which resources a program declares in this run, and whether a deletion is of the old half of a replacement.
 
-A deletion names a resource by its URN, and the old half of a replacement has the URN of the new one: only the ids tell
-them apart. A check does not say that it is for a replacement: but it is the second one of its URN, without old inputs.
-A taint and `--target-replace` have no such second check (seen with CLI 3.274.1). A refresh compares both halves of a
-replacement that is not finished, and checks neither: what it compares tells nothing.
+No single call of the engine says so; its calls to one process say it together. A deletion names a resource by its URN,
+and the old half of a replacement has the URN of the new one: only the ids tell them apart. The check of a replacement
+is recognised by two signs: it is the second one of its URN, and it has no old inputs. A taint and `--target-replace`
+have no such second check (seen with CLI 3.274.1). A refresh compares both halves of an unfinished replacement, and
+checks neither: what it compares tells nothing. Knows no resource, and nothing of gRPC.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A standalone credential: its properties <-> its records, and the calls of a front -> its lifecycle. Decides nothing.
+"""A standalone credential: properties <-> records, a front's calls -> its lifecycle, and what a preview can know.
 
 Its id is `vault_…/vcred_…`: what an import takes, and what a credential is found by.
 """

@@ -1,4 +1,4 @@
-"""A state that was made at one place, and a run that asks another one: a warning, and ways out of what fails of it.
+"""A run that asks another place than the state was created at: the warning, and the ways out of what fails of it.
 
 A place is a base URL and a workspace. Every line says what helps on the front, and with the settings, of this run.
 """

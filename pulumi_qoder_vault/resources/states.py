@@ -61,7 +61,7 @@ def read_credential(state: Inputs, path: str = "") -> Credential:
             word(state, name, row.choices, row.default or "", path)
     credential = Credential.of(state)
     if not credential.key:
-        raise NewerState(f"{path}{TYPES[type_].key}")
+        raise NewerState(f"{path}{TYPES[type_].key_field}")
     return credential
 
 
@@ -94,7 +94,7 @@ def read_counts(state: Mapping[str, Any] | None) -> dict[str, int]:
 
 
 @reads_state
-def read_inputs(inputs: Inputs) -> Inputs:
+def recorded_inputs(inputs: Inputs) -> Inputs:
     """Return the inputs of the last deployment, as a check has them.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A vault: its properties <-> its records, and the calls of a front -> its lifecycle. Decides nothing."""
+"""A vault: its properties <-> its records, the calls of a front -> its lifecycle, and what a preview can know of it."""
 
 from __future__ import annotations
 

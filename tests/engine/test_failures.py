@@ -50,7 +50,7 @@ def test_bad_input_is_found_at_preview_before_any_request(stack: Stack, qoder: E
     ("environment", "line"),
     [
         ({"QODER_TIMEOUT": "soon"}, "QODER_TIMEOUT: must be a time such as 90, 90s or 1m30s, at most 24h"),
-        ({"QODER_PAT": "pt-emulator\x7f"}, "QODER_PAT: the API token holds a control character"),
+        ({"QODER_PAT": "pt-emulator\x7f"}, "QODER_PAT: the API token contains a control character"),
         ({"QODER_BASE_URL": "http://qoder.example"}, "QODER_BASE_URL: must be an https URL"),
     ],
 )

@@ -78,7 +78,7 @@ def _exposed(inputs: Inputs, api_token: ApiToken) -> Iterator[Exposed]:
 
 def _is_same(inputs: Inputs, recorded: Inputs) -> bool:
     """Return True if this is the recorded credential; one in a vault that is not known yet may be."""
-    names = ("vault_id", *{item.key for item in TYPES.values()})
+    names = ("vault_id", *{item.key_field for item in TYPES.values()})
     return bool(recorded) and all(
         isinstance(inputs.get(name), Unknown) or inputs.get(name) == recorded.get(name) for name in names
     )

@@ -11,7 +11,7 @@ from ..inputs import Inputs
 from ..model import ACTIVE, CredentialSet
 from .check import ARGUMENTS
 
-_KEYS = tuple(dict.fromkeys(item.key for item in TYPES.values()))
+_KEYS = tuple(dict.fromkeys(item.key_field for item in TYPES.values()))
 _PLACE = {name: row for name, row in ARGUMENTS.items() if not row.is_mutable}  # its vault, and its type
 _REST = {name: row for name, row in ARGUMENTS.items() if row.is_mutable}
 

@@ -51,6 +51,7 @@ ARGUMENTS: Fields = {
         description="Whether the vault is deleted, or archived, also while it holds credentials that this resource did "
         "not make: they go with it. Such a deletion is refused unless this is true.",
         is_mutable=True,
+        is_clearable=True,
     ),
 }
 # A vault declares credentials of the default type only.

@@ -1,6 +1,8 @@
-"""Create, read, update, delete a vault: thin actions, and what is rolled back where the rest fails.
+"""Create, find, read, update, delete a vault.
 
-What is to be done is decided in `plan`, and what a lost response means in `recovery`. Nothing knows Pulumi.
+Owns the order of an operation's requests, what is rolled back where the rest fails, what counts as drift, and that a
+deletion takes no credentials of others along unasked. Changes of credentials are planned in `plan` and carried out in
+`apply`; what a lost response means stands in `recovery`. Knows neither HTTP nor Pulumi.
 """
 
 from __future__ import annotations

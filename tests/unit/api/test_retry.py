@@ -279,11 +279,11 @@ def test_a_slow_response_is_no_wait_for_a_connection(serve_raw: Callable[..., An
     """Where there is a connection, the network is not at fault."""
 
     def slowly(connection: socket.socket, _: bytes) -> None:
-        time.sleep(0.8)
+        time.sleep(1.2)
         connection.sendall(response("200 OK", b"{}"))
 
     told: list[str] = []
-    transport = Transport(Settings(Secret(API_TOKEN), serve_raw(slowly).base_url), "unit-tests/1", told_after_s=0.2)
+    transport = Transport(Settings(Secret(API_TOKEN), serve_raw(slowly).base_url), "unit-tests/1", told_after_s=0.6)
     closing.callback(transport.close)
 
     assert {} == transport.send(replace(GET, tell=told.append))

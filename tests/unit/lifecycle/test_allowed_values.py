@@ -42,7 +42,7 @@ CANNOT_WORK = {
     "only blanks": ["   ", "begins or ends with a blank"],
     "a no-break space behind": ["ghp_x\xa0", "begins or ends with a blank"],
     "an ideographic space before": ["\u3000ghp_x", "begins or ends with a blank"],
-    "a blank within": ["ghp x", "holds a blank"],
+    "a blank within": ["ghp x", "contains a blank"],
     "a byte order mark": ["\ufeffghp_x", "invisible character"],
     "a zero-width space behind": ["ghp_x\u200b", "invisible character"],
     "a zero-width joiner within": ["ghp\u200d_x", "invisible character"],
@@ -62,14 +62,14 @@ CANNOT_WORK = {
     "curly quotes": ["\u201cghp_x\u201d", "quotation marks"],
     "bytes in a string": ["b'ghp_x'", "quotation marks"],
     "quotes around nothing": ['""', "quotation marks"],
-    "a variable of a shell": ["$GITHUB_TOKEN", "variable that was not replaced"],
-    "a variable in braces": ["${GITHUB_TOKEN}", "variable that was not replaced"],
-    "a variable with a default": ["${GITHUB_TOKEN:-}", "variable that was not replaced"],
-    "an expression of GitHub": ["${{ secrets.GITHUB_TOKEN }}", "variable that was not replaced"],
-    "an expression of a template": ["{{ token }}", "variable that was not replaced"],
-    "a variable of Azure": ["$(GITHUB_TOKEN)", "variable that was not replaced"],
-    "a variable of Windows": ["%GITHUB_TOKEN%", "variable that was not replaced"],
-    "a variable of PowerShell": ["$env:GITHUB_TOKEN", "variable that was not replaced"],
+    "a variable of a shell": ["$GITHUB_TOKEN", "variable that was not expanded"],
+    "a variable in braces": ["${GITHUB_TOKEN}", "variable that was not expanded"],
+    "a variable with a default": ["${GITHUB_TOKEN:-}", "variable that was not expanded"],
+    "an expression of GitHub": ["${{ secrets.GITHUB_TOKEN }}", "variable that was not expanded"],
+    "an expression of a template": ["{{ token }}", "variable that was not expanded"],
+    "a variable of Azure": ["$(GITHUB_TOKEN)", "variable that was not expanded"],
+    "a variable of Windows": ["%GITHUB_TOKEN%", "variable that was not expanded"],
+    "a variable of PowerShell": ["$env:GITHUB_TOKEN", "variable that was not expanded"],
     "asterisks": ["***", "mask"],
     "many asterisks": ["*" * 40, "mask"],
     "Pulumi's mask": ["[secret]", "mask"],
@@ -219,7 +219,7 @@ def test_other_secrets_are_judged_alike(name: str, field: str) -> None:
     target = {"refresh_token": refresh, "client_secret": proof, "access_token": inputs}[field]
     target[field] = Secret(token)
     lines = [str(item) for item in credential.check(inputs, {}, ApiToken(Secret(API_TOKEN), "api.qoder.com"))]
-    if field != "access_token" and words in ("holds a blank", "header", "not ASCII", "is the API token"):
+    if field != "access_token" and words in ("contains a blank", "header", "not ASCII", "is the API token"):
         assert [] == lines
     else:
         (line,) = lines
@@ -462,7 +462,7 @@ def test_text_of_an_oauth_client_may_hold_any_blank() -> None:
     assert [] == credential.check({"vault_id": "vault_1", **OAUTH, "refresh": refresh}, {})
     broken = {**OAUTH["refresh"], "scope": "a\nb"}  # type: ignore[dict-item]
     (problem,) = credential.check({"vault_id": "vault_1", **OAUTH, "refresh": broken}, {})
-    assert ("refresh.scope", "holds a control character, such as a line break; strip it") == (
+    assert ("refresh.scope", "contains a control character, such as a line break; remove it") == (
         problem.path,
         problem.reason,
     )

@@ -79,7 +79,7 @@ def every_row(fields: Fields) -> Iterator[tuple[str, Field]]:
 def test_a_type_has_its_key_and_its_secret() -> None:
     """Both are required; the key is plain and never changes in place."""
     for type_ in TYPES.values():
-        key, secret = type_.fields[type_.key], type_.fields[type_.secret]
+        key, secret = type_.fields[type_.key_field], type_.fields[type_.secret_field]
         assert (True, False, False) == (key.is_required, key.is_secret, key.is_mutable)
         assert (True, True, True) == (secret.is_required, secret.is_secret, secret.is_mutable)
 

@@ -162,7 +162,7 @@ PROBLEMS: list[tuple[Given, str]] = [
     (changed(BEARER, "accessToken", to=""), f"accessToken: {EMPTY}"),
     (
         changed(BEARER, "accessToken", to=f"{TOKEN}\n"),
-        "accessToken: holds a control character, such as a line break; strip it",
+        "accessToken: contains a control character, such as a line break; remove it",
     ),
     (changed(BEARER, "mcpServerUrl", to=None), "mcpServerUrl: is required: the URL of the MCP server"),
     (changed(BEARER, "mcpServerUrl", to="nowhere"), "mcpServerUrl: must be a URL such as https://example.com/mcp"),

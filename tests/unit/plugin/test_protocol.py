@@ -116,7 +116,7 @@ def test_check_config_keeps_secret_what_was_given_as_one(serve: Callable[..., Pr
         ({"apiRevision": "2027"}, "qoder:apiRevision: must be one of auto, 2026-05, 2026-07"),
         (
             {"apiToken": f"{API_TOKEN}\nx"},
-            "qoder:apiToken: the API token holds a control character, such as a line break; strip it",
+            "qoder:apiToken: the API token contains a control character, such as a line break; remove it",
         ),
         (
             {"maxWritesPerSecond": -1},

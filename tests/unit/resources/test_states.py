@@ -8,7 +8,7 @@ import pytest
 
 from pulumi_qoder_vault.errors import NewerState
 from pulumi_qoder_vault.resources import credential, vault
-from pulumi_qoder_vault.resources.states import read_inputs
+from pulumi_qoder_vault.resources.states import recorded_inputs
 
 SAID = "it was written by a newer pulumi-qoder-vault; upgrade. Nothing was sent"
 VAULT = {
@@ -98,7 +98,7 @@ def test_a_vault_of_another_shape(odd: dict[str, Any]) -> None:
         vault.to_recorded("vault_1", {**VAULT, **odd})
     if "unfinished" not in odd:
         with pytest.raises(NewerState, match=SAID):
-            read_inputs({**VAULT, **odd})
+            recorded_inputs({**VAULT, **odd})
 
 
 @pytest.mark.parametrize("name", ["vault_id", "credential_id"])

@@ -40,13 +40,15 @@ NO_CREDENTIAL = (
 )
 NO_TOKEN = "credentials[0].access_token: Field 'access_token' is required for static_bearer type."
 BAD_URL = "credentials[0].mcp_server_url: must be a URL such as https://example.com/mcp"
-BAD_CHARACTER = f"{BAD_URL}; it holds a blank, a control character or another that no URL holds"
-NO_USER = "credentials[0].mcp_server_url: must hold no user name or password: the URL is not secret; use access_token"
+BAD_CHARACTER = f"{BAD_URL}; it contains a blank, a control character or another character that a URL cannot contain"
+NO_USER = (
+    "credentials[0].mcp_server_url: must not contain a user name or password: the URL is not secret; use access_token"
+)
 NO_URL = "credentials[0].mcp_server_url: is required: the URL of the MCP server"
 NO_NAME = "display_name: is required: a name of 1 to 255 characters"
 KNOWN_KEYS = "known keys are mcp_server_url, access_token, protocol, type"
-CONTROL = "credentials[0].access_token: holds a control character, such as a line break; strip it"
-BLANK = "credentials[0].access_token: begins or ends with a blank; strip it"
+CONTROL = "credentials[0].access_token: contains a control character, such as a line break; remove it"
+BLANK = "credentials[0].access_token: begins or ends with a blank; remove it"
 EXPOSED = "an access token stands in plain text here; it belongs in access_token only"
 
 BAD_INPUTS = {
