@@ -29,26 +29,28 @@ help: ## List the tasks
 demo: $(READY) ## Create, rotate and destroy a vault with the real Pulumi CLI, against the emulator
 	@$(WITH_PULUMI) && python tools/demo.py $(ARGS)
 
+# A run of all tests measures branch coverage, with the floors of pyproject.toml and of the lifecycle; one with ARGS does not.
 test: $(READY) ## Run all tests, those with the real Pulumi CLI too
-	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) --dist worksteal $(or $(ARGS),--cov --cov-report=)
+	@$(if $(ARGS),,"$(BIN)/coverage" report --include='*/lifecycle/*' --fail-under=100)
 
 check: $(READY) ## Check style, types and the workflow; changes nothing
 	"$(BIN)/ruff" check
 	"$(BIN)/ruff" format --check
-	"$(BIN)/mypy" pulumi_qoder_vault tools
+	"$(BIN)/mypy" pulumi_qoder_vault tools tests
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 faults: $(READY) ## Run every row of the fault table and write docs/faults.md; ARGS=--check compares
-	"$(BIN)/python" tests/faults/table.py $(ARGS)
+	PYTHONPATH=tests "$(BIN)/python" -m faults.table $(ARGS)
 
 kills: $(READY) ## Interrupt and kill forty runs of the real CLI, and write docs/kills.md
 	@$(WITH_PULUMI) && QODER_ALL_KILLS=1 pytest --numprocesses 2 -rP tests/engine/test_kills.py | python tests/engine/kill_table.py
 
 bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minutes
-	@$(WITH_PULUMI) && PYTHONPATH=tests/faults python tests/engine/bench.py $(ARGS)
+	@$(WITH_PULUMI) && PYTHONPATH=tests python -m engine.bench $(ARGS)
 
 clean: ## Remove what these tasks made in the checkout; the cached Pulumi CLI stays
-	rm -rf $(VENV) dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo
+	rm -rf $(VENV) dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

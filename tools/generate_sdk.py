@@ -17,7 +17,6 @@ import tempfile
 from pathlib import Path
 
 from pulumi_cli import Unavailable, cache_directory, last_line
-
 from pulumi_qoder_vault.plugin.schema import schema
 
 MODULE = Path(__file__).resolve().parent / "generate-sdk"

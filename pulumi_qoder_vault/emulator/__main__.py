@@ -144,7 +144,11 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
     add("--no-unique-url", dest="unique_url", action="store_false", help="let a vault hold two credentials for one URL")
     add("--writes-per-second", type=float, metavar="N", help="more writes get a 429")
     add("--reads-per-second", type=float, metavar="N", help="more reads get a 429")
-    add("--store-metadata", action="store_true", help="2026-05: store the metadata of a vault instead of dropping them")
+    add(
+        "--store-metadata",
+        action=argparse.BooleanOptionalAction,
+        help="store metadata, or accept and drop it (default: only 2026-07 stores it)",
+    )
     add("--vault-get-credentials", action="store_true", help="2026-05: a vault's get and list have its credentials")
     add("--newest-first", action="store_true", help="order of lists")
 

@@ -161,7 +161,9 @@ def delete_vault(context: Context) -> Response:
 def create_credential(context: Context) -> Response:
     """Create a credential: `POST /vaults/{id}/credentials`."""
     vault_id = context.store.vault(*context.ids).id
-    credential = context.store.create_credential(vault_id, read_credential(context.request.json(), context.revision))
+    credential = context.store.create_credential(
+        vault_id, read_credential(context.request.json(), context.revision, context.options)
+    )
     status = context.revision.create_status if context.revision.is_flat else context.options.credential_create_status
     return Response(status, context.revision.credential(credential))
 
@@ -180,7 +182,7 @@ def get_credential(context: Context) -> Response:
 def update_credential(context: Context) -> Response:
     """Update a credential: `POST /vaults/{id}/credentials/{id}`."""
     current = context.store.changeable_credential(*context.ids)
-    auth, metadata = read_credential_update(context.request.json(), current)
+    auth, metadata = read_credential_update(context.request.json(), current, context.revision, context.options)
     updated = context.store.update_credential(current.vault_id, current.id, auth, metadata)
     return Response(200, context.revision.credential(updated))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -66,7 +66,7 @@ class Effect:
     ending: Ending = Ending.RESPONSE
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    body: bytes | dict[str, object] = b""
+    body: bytes | Mapping[str, object] = b""
     retry_after: str | None = None
     is_retry_after_date: bool = False
     delay_s: float = 0.0

@@ -25,7 +25,8 @@ class ServiceOptions:
         max_credentials: active credentials in one vault; one more is a 409.
         writes_per_second: more writes in any second get a 429; None: no limit.
         reads_per_second: the same for GET.
-        store_metadata: 2026-05, `metadata` in a vault create is stored; False: accepted and dropped.
+        store_metadata: metadata of vaults and credentials is stored; False: accepted and dropped. None: what the
+            revision does: 2026-05 drops it, which no page says.
         vault_get_credentials: 2026-05, vaults in get, list and archive have `credentials`.
         archive_again: status when an archived vault is archived again.
         credential_create_status: 2026-07, status of a credential create.
@@ -41,7 +42,7 @@ class ServiceOptions:
     max_credentials: int = 20
     writes_per_second: float | None = None
     reads_per_second: float | None = None
-    store_metadata: bool = False
+    store_metadata: bool | None = None
     vault_get_credentials: bool = False
     archive_again: ArchiveAgain = 409
     credential_create_status: CredentialCreateStatus = 200
@@ -80,7 +81,7 @@ class OptionArguments(TypedDict, total=False):
     max_credentials: int
     writes_per_second: float | None
     reads_per_second: float | None
-    store_metadata: bool
+    store_metadata: bool | None
     vault_get_credentials: bool
     archive_again: ArchiveAgain
     credential_create_status: CredentialCreateStatus

@@ -41,18 +41,17 @@ def read_vault(body: object, revision: Revision, options: ServiceOptions) -> New
     if revision.credentials_in_create == "unknown":
         if "credentials" in body and options.credentials_key == "refuse":
             raise bad_request("Unknown field 'credentials'.", "credentials")
-        return NewVault(name, _metadata(body.get("metadata")))
+        return NewVault(name, _metadata(body.get("metadata"), revision, options))
     sent = body.get("credentials")
     if not sent and revision.credentials_in_create == "required":
         raise bad_request("At least one credential is required when creating a vault.")
     if sent is not None and not isinstance(sent, list):
         raise bad_request("Field 'credentials' must be an array.", "credentials")
     credentials = [_flat_credential(item, revision, f"credentials[{index}].") for index, item in enumerate(sent or [])]
-    metadata = _metadata(body.get("metadata")) if options.store_metadata else {}
-    return NewVault(name, metadata, tuple(credentials))
+    return NewVault(name, _metadata(body.get("metadata"), revision, options), tuple(credentials))
 
 
-def read_credential(body: object, revision: Revision) -> NewCredential:
+def read_credential(body: object, revision: Revision, options: ServiceOptions) -> NewCredential:
     """Read the body of a credential create.
 
     Raises:
@@ -66,10 +65,12 @@ def read_credential(body: object, revision: Revision) -> NewCredential:
         raise bad_request("Field 'auth' is required and must be an object.", "auth")
     type_ = _type(auth, revision, "auth.")
     fields = _read_fields(AUTH_FIELDS[type_], auth, "auth", required_for=type_)
-    return NewCredential({"type": type_, **fields}, metadata=_metadata(body.get("metadata")))
+    return NewCredential({"type": type_, **fields}, metadata=_metadata(body.get("metadata"), revision, options))
 
 
-def read_credential_update(body: object, current: Credential) -> tuple[JsonObject, dict[str, str]]:
+def read_credential_update(
+    body: object, current: Credential, revision: Revision, options: ServiceOptions
+) -> tuple[JsonObject, dict[str, str]]:
     """Return the whole `auth` and `metadata` of a credential after a merge patch.
 
     Raises:
@@ -88,7 +89,7 @@ def read_credential_update(body: object, current: Credential) -> tuple[JsonObjec
         patch = body["metadata"]
         if isinstance(patch, dict):
             patch = {key: value for key, value in {**metadata, **patch}.items() if value is not None}
-        metadata = _metadata(patch)
+        metadata = _metadata(patch, revision, options)
     return auth, metadata
 
 
@@ -120,8 +121,10 @@ def _json_object(body: object, path: str = "") -> JsonObject:
     return body
 
 
-def _metadata(sent: object) -> dict[str, str]:
-    if sent is None:
+def _metadata(sent: object, revision: Revision, options: ServiceOptions) -> dict[str, str]:
+    """Return the metadata to store: none where the service drops it."""
+    stores = revision.stores_metadata if options.store_metadata is None else options.store_metadata
+    if sent is None or not stores:
         return {}
     if not isinstance(sent, dict):
         raise bad_request("Field 'metadata' must be an object.", "metadata")

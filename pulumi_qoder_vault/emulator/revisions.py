@@ -38,6 +38,7 @@ class Revision:
         protocols: values of `protocol`; empty: not a field.
         types: the credential types.
         has_update: a credential can be updated in place.
+        stores_metadata: what is sent as metadata is stored; else accepted and dropped.
         after_keys: query keys that mean "after this id".
         is_status_filtered: lists are filtered by `status`; else by `include_archived` and `name`, and paged by `page`.
         unauthorized_type: `error.type` of a 401.
@@ -53,6 +54,7 @@ class Revision:
     protocols: tuple[str, ...]
     types: tuple[str, ...]
     has_update: bool
+    stores_metadata: bool
     after_keys: tuple[str, ...]
     is_status_filtered: bool
     unauthorized_type: str
@@ -123,6 +125,7 @@ _2026_05 = Revision(
     protocols=("sse", "streamable_http"),
     types=("static_bearer",),
     has_update=False,
+    stores_metadata=False,
     after_keys=("after", "after_id"),
     is_status_filtered=True,
     unauthorized_type="TOKEN_INVALID",
@@ -139,6 +142,7 @@ _2026_07 = Revision(
     protocols=(),
     types=("static_bearer", "mcp_oauth", "environment_variable"),
     has_update=True,
+    stores_metadata=True,
     after_keys=("after_id",),
     is_status_filtered=False,
     unauthorized_type="authentication_error",

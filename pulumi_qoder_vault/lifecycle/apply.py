@@ -137,13 +137,12 @@ class CredentialChanges(Generic[S]):
         pending = list(steps)
         while pending:
             step = pending.pop(0)
-            match step.op:
-                case Op.CREATE:
-                    self._create(step, pending)
-                case Op.UPDATE:
-                    self._update(step)
-                case Op.DELETE:
-                    self._delete(step)
+            if step.op is Op.CREATE:
+                self._create(step, pending)
+            elif step.op is Op.UPDATE:
+                self._update(step)
+            else:
+                self._delete(step)
 
     def recorded(self) -> S:
         """Return what exists now."""

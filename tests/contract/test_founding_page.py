@@ -59,7 +59,7 @@ def generic(value: Any) -> Any:
     return "time" if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", value) else value
 
 
-def test_the_example_is_answered_as_documented():
+def test_the_example_is_answered_as_documented() -> None:
     """The page's body gets 201 and exactly the page's keys and values, in the page's order, ids and times aside."""
     headers = {"Authorization": "Bearer pt-1", "Content-Type": "application/json"}
     with Emulator("2026-05", api_token="pt-1") as qoder:
@@ -72,7 +72,7 @@ def test_the_example_is_answered_as_documented():
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
-def test_the_curl_command_of_the_page_works():
+def test_the_curl_command_of_the_page_works() -> None:
     """The page's own command line, with the base URL and the token of the emulator."""
     with Emulator("2026-05") as qoder:
         headers = (f"Authorization: Bearer {qoder.api_token}", "Content-Type: application/json")
@@ -90,7 +90,7 @@ def test_the_curl_command_of_the_page_works():
         ({"access_token": None}, "Field 'access_token' is required for static_bearer type."),
     ],
 )
-def test_the_errors_of_the_page(change, message):
+def test_the_errors_of_the_page(change: dict[str, None], message: str) -> None:
     """The two documented 400s have the page's words."""
     body = json.loads(BODY)
     holder = body if "credentials" in change else body["credentials"][0]
@@ -104,7 +104,7 @@ def test_the_errors_of_the_page(change, message):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
-def test_the_401_of_the_page(headers):
+def test_the_401_of_the_page(headers: dict[str, str]) -> None:
     """A missing or invalid token is `TOKEN_INVALID`."""
     with Emulator("2026-05") as qoder:
         answer = httpx.post(f"{qoder.base_url}/vaults", json=json.loads(BODY), headers=headers)

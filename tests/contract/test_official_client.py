@@ -50,6 +50,7 @@ def qoder() -> Iterator[Emulator]:
         yield emulator
 
 
+# The client's models have no field that may not be None: the tests take them as Any, and fail where one is.
 @pytest.fixture
 def client(qoder: Emulator) -> Iterator[Managed]:
     # strict: a response that the client's models do not take is an error, not a guess
@@ -71,7 +72,7 @@ def undocumented(model: Any) -> set[str]:
     return set(model.model_extra or {})
 
 
-def test_vaults(client):
+def test_vaults(client: Any) -> None:
     """A vault is made, read, archived and deleted through the client's typed models."""
     made = client.vaults.create(display_name="my-mcp-vault", metadata={"team": "tools"})
 
@@ -92,7 +93,7 @@ def test_vaults(client):
     assert (DeletedVault, made.id, "vault_deleted") == (type(deleted), deleted.id, deleted.type)
 
 
-def test_lists(qoder, client):
+def test_lists(qoder: Emulator, client: Any) -> None:
     """The client's own pagination goes through every page, with its filters."""
     ids = [qoder.add_vault(f"Vault {number}").id for number in range(7)]
     qoder.archive_vault(ids[3])
@@ -107,7 +108,7 @@ def test_lists(qoder, client):
 
 
 @pytest.mark.parametrize("auth", [BEARER, OAUTH, VARIABLE], ids=lambda auth: auth["type"])
-def test_credentials(qoder, client, auth):
+def test_credentials(qoder: Emulator, client: Any, auth: Any) -> None:
     """A credential of each type is made, read, listed, archived and deleted, and shows no secret."""
     vault_id = qoder.add_vault("v").id
     credentials = client.vaults.credentials
@@ -141,7 +142,7 @@ def test_credentials(qoder, client, auth):
     ],
     ids=["static_bearer", "mcp_oauth", "environment_variable"],
 )
-def test_update(qoder, client, auth, change, token):
+def test_update(qoder: Emulator, client: Any, auth: Any, change: dict[str, Any], token: str) -> None:
     """A secret is replaced in place: the credential keeps its id and everything else."""
     vault_id = qoder.add_vault("v").id
     made = client.vaults.credentials.create(vault_id, auth=auth)
@@ -159,7 +160,7 @@ def test_update(qoder, client, auth, change, token):
         )
 
 
-def test_validate(qoder, client):
+def test_validate(qoder: Emulator, client: Any) -> None:
     """Validation is for OAuth credentials; its response fits the client's model."""
     vault_id = qoder.add_vault("v").id
     made = client.vaults.credentials.create(vault_id, auth=OAUTH)
@@ -178,7 +179,7 @@ def test_validate(qoder, client):
         client.vaults.credentials.mcp_oauth_validate(other.id, vault_id=vault_id)
 
 
-def test_errors(qoder, client):
+def test_errors(qoder: Emulator, client: Any) -> None:
     """The client maps each refusal to its own exception, with Qoder's `error.type` and the request id."""
     vault_id = qoder.add_vault("v").id
     client.vaults.credentials.create(vault_id, auth=BEARER)
@@ -207,7 +208,7 @@ def test_errors(qoder, client):
     assert "mine" == missing.value.request_id
 
 
-def test_a_keyed_create_survives_a_lost_answer(qoder, client):
+def test_a_keyed_create_survives_a_lost_answer(qoder: Emulator, client: Any) -> None:
     """The client repeats a create that has an idempotency key; the emulator replays it."""
     qoder.fail_next("POST", "/vaults", Fault.ERROR_AFTER_COMMIT)
     made = client.with_options(max_retries=1).vaults.create(

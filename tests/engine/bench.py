@@ -14,16 +14,17 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from one_process import FRONTS
-from stacks import HERE, Stack
-
+from engine.stacks import HERE, Stack
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 
 JUDGED, AT_LEAST = "up, one write", 2.0
-ONE_WRITE = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+ONE_WRITE: dict[str, Any] = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,15 @@ def measure(front: str, vaults: int, latency_s: float, parallel: int) -> Figures
         stack.env |= {"QODER_MAX_WRITES_PER_SECOND": "0", "QODER_MAX_READS_PER_SECOND": "0", "VAULTS": str(vaults)}
         seconds: dict[str, float] = {}
         parallel_ = f"--parallel={parallel}"
-        for name, command in {
+        commands: dict[str, Callable[[], object]] = {
             "preview": lambda: stack.run("preview", parallel_),
             JUDGED: lambda: stack.up(parallel_, **ONE_WRITE),
             "empty up": lambda: stack.up(parallel_, "--expect-no-changes"),
             "refresh": lambda: stack.refresh(parallel_, "--expect-no-changes"),
             "destroy": lambda: stack.destroy(parallel_),
             "up": lambda: stack.up(parallel_),
-        }.items():
+        }
+        for name, command in commands.items():
             if name == "destroy":
                 exported = len(stack.run("stack", "export").stdout)
             before = len(qoder.requests)

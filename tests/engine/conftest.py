@@ -6,11 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from stacks import Stack
 
-from pulumi_qoder_vault.emulator import Emulator
+from engine.stacks import Stack
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,9 +32,14 @@ def world(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def qoder(world: str) -> Iterator[Emulator]:
-    """A server of each revision in turn."""
-    with Emulator(revision=world.split()[0]) as emulator:
+def revision(world: str) -> RevisionName:
+    """Each revision in turn."""
+    return cast("RevisionName", world.split()[0])
+
+
+@pytest.fixture
+def qoder(revision: RevisionName) -> Iterator[Emulator]:
+    with Emulator(revision) as emulator:
         yield emulator
 
 

@@ -4,6 +4,7 @@ It is copied beside a program, so that the same program runs on either front.
 """
 
 import re
+from typing import Any, Self
 
 import pulumi
 
@@ -20,19 +21,19 @@ OUTPUTS = {
 
 
 class _Resource(pulumi.CustomResource):
-    def __init__(self, resource_name, opts=None, **arguments):
+    def __init__(self, resource_name: str, opts: pulumi.ResourceOptions | None = None, **arguments: Any) -> None:
         kind = type(self).__name__
         outputs = dict.fromkeys(OUTPUTS[kind].split())
         super().__init__(f"qoder:index:{kind}", resource_name, {**outputs, **arguments}, opts)
 
-    def translate_input_property(self, prop):
+    def translate_input_property(self, prop: str) -> str:
         return re.sub("_(.)", lambda match: match[1].upper(), prop) if prop.isidentifier() else prop
 
-    def translate_output_property(self, prop):
+    def translate_output_property(self, prop: str) -> str:
         return re.sub("[A-Z]", lambda match: f"_{match[0].lower()}", prop) if prop.isidentifier() else prop
 
     @classmethod
-    def get(cls, resource_name, id, opts=None):  # noqa: A002 Pulumi's own name for it
+    def get(cls, resource_name: str, id: str, opts: pulumi.ResourceOptions | None = None) -> Self:  # noqa: A002 Pulumi's own name for it
         return cls(resource_name, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id)))
 
 

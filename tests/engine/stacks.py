@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_process import FRONTS
-
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin import names
 
@@ -27,6 +26,7 @@ INTERRUPTED = re.compile(
     r"Traceback \(most recent call last\):.*?pulumi-language-python-exec.*?KeyboardInterrupt\s*$",
     re.DOTALL | re.MULTILINE,
 )
+OF_THIS_PROCESS = ("QODER_", "PULUMI_", "PYTEST_", "COVERAGE_")
 WITH_EVENTS = {"preview", "up", "refresh", "destroy", "import"}
 
 
@@ -93,7 +93,7 @@ def errors_in(events: Path) -> tuple[tuple[str, str], ...]:
     for line in events.read_text().splitlines() if events.exists() else ():
         event = json.loads(line).get("diagnosticEvent", {})
         if event.get("severity") == "error":
-            *_, types, _ = ["", "", *event.get("urn", "").split("::")]
+            *_, types, _ = ["", "", *str(event.get("urn", "")).split("::")]
             found.append((types.rpartition("$")[2], event["message"].removeprefix("error: ")))
     return tuple(found)
 
@@ -112,7 +112,9 @@ class Stack:
         self.front = front
         (self.folder / "venv").symlink_to(sys.prefix)
         self.env = {
-            name: value for name, value in os.environ.items() if not name.startswith(("QODER_", "PULUMI_", "PYTEST_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("QODER_", "PULUMI_", "PYTEST_", "COVERAGE_"))
         } | {
             "PATH": os.pathsep.join([f"{sys.prefix}/bin", os.environ["PATH"]]),
             "PULUMI_BACKEND_URL": self.backend.as_uri(),
@@ -173,7 +175,7 @@ class Stack:
         """The vaults in the state, secrets encrypted, with the names of the Python resource."""
         state = json.loads(self.run("stack", "export").stdout)
         resources = state["deployment"].get("resources") or []
-        return [names.from_schema(item) for item in resources if item["type"] in FRONTS.values()]
+        return [dict(names.from_schema(item)) for item in resources if item["type"] in FRONTS.values()]
 
 
 def hidden(value: str) -> dict[str, str]:

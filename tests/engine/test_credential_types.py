@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stacks import Stack, hidden, problem_of
 
+from engine.stacks import Stack, hidden, problem_of
 from pulumi_qoder_vault.emulator import Emulator
 
 URL = "https://shared.example/mcp"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import REPOSITORY, Stack
 
+from engine.stacks import REPOSITORY, Stack
 from pulumi_qoder_vault.emulator import Emulator
 
 EXAMPLES = REPOSITORY / "examples"

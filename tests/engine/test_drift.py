@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import URL, Stack, credential, problem_of, vault
 
+from engine.stacks import URL, Stack, credential, problem_of, vault
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import REPOSITORY, URL, Stack
 
+from engine.stacks import REPOSITORY, URL, Stack
 from pulumi_qoder_vault.emulator import Emulator
 
 EXAMPLES = REPOSITORY / "examples"

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from one_process import FRONTS
-from stacks import URL, Stack, assert_no_traceback, credential, problem_of, vault
 
+from engine.stacks import URL, Stack, assert_no_traceback, credential, problem_of, vault
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 OTHER = "https://other.example/mcp"
@@ -14,7 +14,7 @@ OTHER = "https://other.example/mcp"
 
 @pytest.fixture(params=["2026-05 dynamic", "2026-05 plugin"])
 def world(request: pytest.FixtureRequest) -> str:
-    return request.param
+    return str(request.param)
 
 
 def test_bad_input_is_found_at_preview_before_any_request(stack: Stack, qoder: Emulator) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import Stack, assert_no_traceback, credential, vault
 
+from engine.stacks import Stack, assert_no_traceback, credential, vault
 from pulumi_qoder_vault.emulator import Emulator
 
 CANARY = "canary-91c7-access-token"

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from one_process import FRONTS
-from stacks import Stack, assert_no_traceback, credential, vault
 
-from pulumi_qoder_vault.emulator import Emulator
+from engine.stacks import Stack, assert_no_traceback, credential, vault
+from in_process.provider import FRONTS
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in Linux' /proc")
 
 SEEDS = range(20 if os.environ.get("QODER_ALL_KILLS") else 4)
-REVISIONS = ("2026-05", "2026-07")
+REVISIONS: tuple[RevisionName, ...] = ("2026-05", "2026-07")
 URLS = ("https://a.example/mcp", "https://b.example/mcp")
 VAULTS = {
     f"v{number}": vault(

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import REPOSITORY, URL, Run, Stack
 
+from engine.stacks import REPOSITORY, URL, Run, Stack
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin.schema import schema
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from lives import Lives
-from one_process import Props, Resource
-from stacks import Run, Stack, assert_no_traceback, hidden
+
+from engine.stacks import Run, Stack, assert_no_traceback, hidden
+from faults.lives import Lives
+from in_process.provider import Resource
+from in_process.wire import Props
 
 
 class CommandLine:
@@ -23,14 +26,14 @@ class CommandLine:
         self.doomed: list[Resource] = []
         self._stack = stack
 
-    def preview(self, program: dict[str, Props]) -> dict[str, str]:
+    def preview(self, program: Mapping[str, Props]) -> dict[str, str]:
         self._write(program)
         steps = json.loads(self._stack.run("preview", "--json").stdout)["steps"]
         short = {"create-replacement": "replace", "delete-replaced": "replace"}
         shown = {step["urn"].rpartition("::")[2]: short.get(step["op"], step["op"]) for step in reversed(steps)}
         return {name: what for name, what in shown.items() if name in {*program, *self.state} and what != "same"}
 
-    def up(self, program: dict[str, Props]) -> list[str]:
+    def up(self, program: Mapping[str, Props]) -> list[str]:
         self._write(program)
         return self._errors(self._stack.up(fails=None))
 
@@ -40,7 +43,7 @@ class CommandLine:
     def destroy(self) -> list[str]:
         return self._errors(self._stack.destroy(fails=None))
 
-    def _write(self, program: dict[str, Props]) -> None:
+    def _write(self, program: Mapping[str, Props]) -> None:
         self._stack.write(
             **{
                 name: {
@@ -78,7 +81,7 @@ class ShortLives(Lives):
         self.folder = tempfile.TemporaryDirectory()
         return CommandLine(Stack(Path(self.folder.name), self.qoder, front=self.front))
 
-    crash = None
+    crash = None  # type: ignore[assignment]  # the way to take a rule back
 
     def teardown(self) -> None:
         super().teardown()

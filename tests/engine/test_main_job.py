@@ -1,7 +1,8 @@
 """The main job, end to end: previewed, deployed, rotated, refreshed, destroyed."""
 
-from stacks import URL, Stack, credential, vault
+from pathlib import Path
 
+from engine.stacks import URL, Stack, credential, vault
 from pulumi_qoder_vault.emulator import Emulator
 
 OTHER = "https://other.example/mcp"
@@ -108,9 +109,7 @@ def test_credentials_come_and_go_and_the_vault_stays(stack: Stack, qoder: Emulat
     assert qoder.vaults[1].id == stack.outputs()["v.id"]
 
 
-def test_a_server_that_ignores_credentials_never_makes_a_second_vault(
-    tmp_path,
-) -> None:
+def test_a_server_that_ignores_credentials_never_makes_a_second_vault(tmp_path: Path) -> None:
     """`auto`: a 2xx that stored no credential is `2026-07`; the credentials are added to that vault."""
     with Emulator(revision="2026-07", credentials_key="ignore") as qoder:
         stack = Stack(tmp_path, qoder)

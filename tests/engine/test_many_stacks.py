@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from stacks import Stack, credential, vault
 
-from pulumi_qoder_vault.emulator import Emulator
+from engine.stacks import Stack, credential, vault
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 STACKS = 3
 VAULTS = 8
@@ -18,7 +18,7 @@ WRITES_PER_SECOND, READS_PER_SECOND = 20, 50  # what Qoder recommends not to pas
 
 @pytest.mark.parametrize("revision", ["2026-07"])  # the one with more requests: a vault, and then each credential
 def test_many_stacks_at_once_succeed_within_the_rate_of_one_account(
-    tmp_path: Path, revision: str, record_property: Callable[[str, object], None]
+    tmp_path: Path, revision: RevisionName, record_property: Callable[[str, object], None]
 ) -> None:
     """Every up and every destroy succeeds although together they are too fast, and nothing is left."""
     with (

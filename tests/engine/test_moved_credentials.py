@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from stacks import Stack, credential, vault
 
-from pulumi_qoder_vault.emulator import Emulator
+from engine.stacks import Stack, credential, vault
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 URL = "https://shared.example/mcp"
 TOKEN = "access-token-of-the-team"
 
 
 @pytest.fixture
-def qoder(world: str) -> Iterator[Emulator]:
+def qoder(revision: RevisionName) -> Iterator[Emulator]:
     """A server that refuses a second credential for one URL."""
-    with Emulator(revision=world.split()[0], unique_url=True) as emulator:
+    with Emulator(revision, unique_url=True) as emulator:
         yield emulator
 
 
@@ -42,7 +42,7 @@ def vault_id(stack: Stack, qoder: Emulator) -> str:
 
 def urn(stack: Stack, name: str = "docs") -> str:
     state = json.loads(stack.run("stack", "export").stdout)
-    return next(item["urn"] for item in state["deployment"]["resources"] if item["urn"].endswith(f"::{name}"))
+    return next(str(item["urn"]) for item in state["deployment"]["resources"] if item["urn"].endswith(f"::{name}"))
 
 
 def test_replace_on_changes_deletes_first(stack: Stack, qoder: Emulator, vault_id: str) -> None:

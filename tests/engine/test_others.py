@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 import pytest
-from one_process import FRONTS
-from stacks import Stack, credential, problem_of, vault
 
+from engine.stacks import Stack, credential, problem_of, vault
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 THEIRS = "https://theirs.example/mcp"
-FORCE = {"QODER_FORCE_DESTROY": "true"}
+FORCE: dict[str, Any] = {"QODER_FORCE_DESTROY": "true"}
 SPELLED = {
     "dynamic": ("force_destroy=True", "retain_on_delete=True"),
     "plugin": ("forceDestroy: true", "retainOnDelete: true"),

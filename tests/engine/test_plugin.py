@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import HERE, URL, Stack, credential, problem_of, vault
 
-from pulumi_qoder_vault.emulator import Emulator, Fault
+from engine.stacks import HERE, URL, Stack, credential, problem_of, vault
+from pulumi_qoder_vault.emulator import Emulator, Fault, RevisionName
 
 OTHER, THIRD = "https://other.example/mcp", "https://third.example/mcp"
 
@@ -24,12 +24,12 @@ both_revisions = pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
 
 
 @pytest.fixture
-def revision() -> str:
+def revision() -> RevisionName:
     return "2026-07"
 
 
 @pytest.fixture
-def qoder(revision: str) -> Iterator[Emulator]:
+def qoder(revision: RevisionName) -> Iterator[Emulator]:
     with Emulator(revision=revision) as emulator:
         yield emulator
 
@@ -83,7 +83,7 @@ def test_a_vault_is_imported_without_a_write_and_filled_in_later(tmp_path: Path,
     stack.up()
 
     tokens = {item.mcp_server_url: item.access_token for item in qoder.vaults[0].credentials}
-    assert {URL: "of-examp", THIRD: "of-third"} == {url: tokens[url][:8] for url in (URL, THIRD)}
+    assert {URL: "of-examp", THIRD: "of-third"} == {url: str(tokens[url])[:8] for url in (URL, THIRD)}
     assert "second-access-token" == tokens[OTHER]
     now = {item.mcp_server_url: item.id for item in qoder.vaults[0].credentials}
     assert {URL: ids[URL], THIRD: ids[THIRD]} == {url: now[url] for url in (URL, THIRD)}

@@ -7,21 +7,23 @@ A stack lives through several rows: its vault is created, then changed, read or 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
-from stacks import Run, Stack, assert_no_traceback, credential, problem_of, vault
 
-from pulumi_qoder_vault.emulator import Emulator, Fault
+from engine.stacks import Run, Stack, assert_no_traceback, credential, problem_of, vault
+from pulumi_qoder_vault.emulator import Emulator, Fault, RevisionName
 
 A, B, C = (f"https://{letter}.example/mcp" for letter in "abc")
 FIRST = {A: "canary-a1-51c0", B: "canary-b1-51c0"}
-PROGRAMS = {  # what each operation makes of the one before it, as access tokens by URL
+Tokens = Mapping[str, str]  # access tokens by URL
+PROGRAMS: dict[str, Callable[[Tokens], Tokens]] = {  # what each operation makes of the one before it
     "create": lambda _: FIRST,
-    "rotate": lambda tokens: tokens | {A: "canary-a2-51c0"},
-    "add": lambda tokens: tokens | {C: "canary-c1-51c0"},
+    "rotate": lambda tokens: {**tokens, A: "canary-a2-51c0"},
+    "add": lambda tokens: {**tokens, C: "canary-c1-51c0"},
     "remove": lambda tokens: {A: tokens[A]},
     "refresh": lambda tokens: tokens,
     "destroy": lambda _: {},
@@ -98,7 +100,7 @@ LIVES = {
 CHOSEN = LIVES if os.environ.get("QODER_ALL_ROWS") else list(LIVES)[:2]
 
 
-def program(stack: Stack, tokens: Mapping[str, str]) -> None:
+def program(stack: Stack, tokens: Tokens) -> None:
     stack.write(v=vault(*(credential(url, token=token) for url, token in tokens.items())))
 
 
@@ -108,7 +110,7 @@ def assert_is_clean(run: Run) -> None:
     assert [] == [word for word in ("canary", "pt-emulator") if word in run.text]
 
 
-def assert_is_there(stack: Stack, qoder: Emulator, tokens: Mapping[str, str]) -> None:
+def assert_is_there(stack: Stack, qoder: Emulator, tokens: Tokens) -> None:
     """Qoder has exactly these URLs with these access tokens, and the state knows their ids."""
     (recorded,) = stack.resources()
     there = {each.id: each for each in qoder.vaults}[recorded["id"]]
@@ -121,10 +123,10 @@ def assert_is_there(stack: Stack, qoder: Emulator, tokens: Mapping[str, str]) ->
 @pytest.mark.parametrize("life", CHOSEN)
 def test_the_next_command_makes_right_what_a_fault_left(tmp_path: Path, life: str) -> None:
     """At Qoder there is what is declared, the state knows it, no command sees a change, and each error is one line."""
-    revision = life.split(",")[0]
+    revision = cast("RevisionName", life.split(",")[0])
     with Emulator(revision=revision) as qoder:
         stack = Stack(tmp_path, qoder, front="dynamic" if revision == "2026-05" else "plugin")
-        tokens: Mapping[str, str] = {}
+        tokens: Tokens = {}
         for row in LIVES[life]:
             tokens = PROGRAMS[row.operation](tokens)
             command = {"refresh": stack.refresh, "destroy": stack.destroy}.get(row.operation, stack.up)

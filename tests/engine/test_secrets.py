@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import URL, Run, Stack, credential, vault
 
-from pulumi_qoder_vault.emulator import Emulator, Fault
+from engine.stacks import URL, Run, Stack, credential, vault
+from pulumi_qoder_vault.emulator import Emulator, Fault, RevisionName
 
 ACCESS_TOKEN = 'canary/access+token="7f3a"&<>\\'
 OLD_ACCESS_TOKEN = "canary-old-access-token-51c0"
@@ -44,8 +44,8 @@ def leaks(text: bytes) -> list[str]:
 
 
 @pytest.fixture
-def qoder(world: str) -> Iterator[Emulator]:
-    with Emulator(revision=world.split()[0], api_token=API_TOKEN) as emulator:
+def qoder(revision: RevisionName) -> Iterator[Emulator]:
+    with Emulator(revision, api_token=API_TOKEN) as emulator:
         yield emulator
 
 

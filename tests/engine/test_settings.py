@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import URL, Run, Stack, credential, vault
-from test_failures import problem_of
 
+from engine.stacks import URL, Run, Stack, credential, problem_of, vault
 from pulumi_qoder_vault.emulator import Emulator
 
 SAID = re.compile(

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from stacks import HERE, Stack, assert_no_traceback
-
+from engine.stacks import HERE, Stack, assert_no_traceback
 from pulumi_qoder_vault.emulator import Emulator
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from table import Outcome, Row
+    from faults.table import Outcome, Row
 
 HEAD = """\
 # What happens under faults
@@ -36,7 +36,7 @@ SIGNS = {"orphan, named in the error": "(1)", "orphan": "(2)", "refused until it
 
 def render(found: Sequence[tuple[Row, Outcome]]) -> str:
     """Give the whole document."""
-    from table import MARKS
+    from faults.table import MARKS
 
     marks = "\n".join(f"* {SIGNS[flaw]} {flaw}: {reason}." for flaw, reason in MARKS.items())
     parts = [HEAD.format(rows=f"{len(found):,}", marks=marks)]

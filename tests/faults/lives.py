@@ -11,10 +11,11 @@ from hypothesis.stateful import (
     invariant,
     rule,
 )
-from one_process import Engine, Killed, MovableTime, Props
-from table import FAULTS, REFUSED, TOO_LATE, URLS
 
-from pulumi_qoder_vault.emulator import Emulator, Fault
+from faults.table import FAULTS, REFUSED, TOO_LATE, URLS
+from in_process.engine import Engine, Killed, MovableTime
+from in_process.wire import Props
+from pulumi_qoder_vault.emulator import Emulator, Fault, RevisionName
 
 LETTERS = st.sampled_from(sorted(URLS))
 NAMES = st.sampled_from(["one", "two"])
@@ -26,7 +27,7 @@ class Lives(RuleBasedStateMachine):
     """A program of vaults, the stack that it deploys, and a Qoder on which others work, too."""
 
     front = "dynamic"
-    revision = "2026-05"
+    revision: RevisionName = "2026-05"
     switches: ClassVar[dict[str, Any]] = {}
 
     def make_engine(self) -> Any:
@@ -44,6 +45,7 @@ class Lives(RuleBasedStateMachine):
         self.theirs: set[str] = set()
         self.removed: set[str] = set()  # vaults that others deleted or archived
         self.is_stale = False  # others have removed what the state holds, and no refresh has seen it
+        self.told: set[str] = set()  # what a person had to refresh, by name
         self.lost: set[str] = set()  # vaults that an error named, or that a crash left behind
 
     def teardown(self) -> None:
@@ -208,8 +210,9 @@ class Lives(RuleBasedStateMachine):
     # What must hold
 
     def preview(self) -> dict[str, str]:
-        self.told: set[str] = set()
-        return self.engine.preview(self.program)
+        self.told = set()
+        shown: dict[str, str] = self.engine.preview(self.program)
+        return shown
 
     def do_as_told(self, errors: list[str]) -> None:
         """A vault that is gone or archived wants a refresh; a credential that is not ours wants to be deleted.

@@ -1,7 +1,7 @@
 """The fault table: every operation, under every fault, at every request of it. A cell is what a run left behind.
 
-    python tests/faults/table.py            # runs all rows and writes docs/faults.md
-    python tests/faults/table.py --check    # runs all rows and compares
+    make faults                 # runs all rows and writes docs/faults.md
+    make faults ARGS=--check    # runs all rows and compares
 
 A row drives the provider over gRPC in one process, as the engine does, against the emulator over real HTTP; first the
 dynamic one, then the plugin.
@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from one_process import Engine, MovableTime, Props
-
+from in_process.engine import Engine, MovableTime
+from in_process.wire import Props
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "faults.md"
@@ -156,11 +156,15 @@ class Scene:
                 self.qoder.stop()
             else:
                 self.qoder.fail_next("*", "/**", Fault.OUTAGE, skip=position - 1, delay_s=float("inf"))
-            self.time.on_sleep = self.qoder.start
+            self.time.on_sleep = self.come_back
         elif fault == TOO_LATE:
             self.qoder.fail_next("*", "/**", Fault.SLOW, skip=position, delay_s=0.7)
         else:
             self.qoder.fail_next("*", "/**", FAULTS[fault], skip=position)
+
+    def come_back(self) -> None:
+        """End the outage."""
+        self.qoder.start()
 
     def act(self) -> list[str]:
         """Run the operation."""
@@ -344,7 +348,7 @@ def main() -> int:
     if bad:
         print(f"{len(bad)} flaws", file=sys.stderr)
         return 1
-    import document
+    from faults import document
 
     text = document.render([(row, outcomes[row]) for row in wanted])
     if options.check:

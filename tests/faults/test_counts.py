@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from one_process import FRONTS, Engine, MovableTime
-from table import program
 
+from faults.table import program
+from in_process.engine import Engine, MovableTime
+from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 
-SWITCHES = {"2026-05": {}, "2026-05, two per URL": {"unique_url": False}, "2026-07": {}}
+SWITCHES: dict[str, dict[str, Any]] = {"2026-05": {}, "2026-05, two per URL": {"unique_url": False}, "2026-07": {}}
 
 
 @pytest.fixture(params=itertools.product(SWITCHES, FRONTS), ids=" ".join)

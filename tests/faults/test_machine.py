@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from lives import Lives
-from one_process import FRONTS
+
+from faults.lives import Lives
+from in_process.provider import FRONTS
 
 CASES = {
     "2026-05": ("2026-05", {}),

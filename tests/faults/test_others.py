@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from lives import FOREIGN, QUICK
-from one_process import FRONTS, Engine, MovableTime
-from table import FAULTS, program
 
-from pulumi_qoder_vault.emulator import Emulator
+from faults.lives import FOREIGN, QUICK
+from faults.table import FAULTS, program
+from in_process.engine import Engine, MovableTime
+from in_process.provider import FRONTS
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 RENAMED = program("a1", name="renamed")
 
@@ -17,7 +18,7 @@ RENAMED = program("a1", name="renamed")
 @pytest.mark.parametrize(
     ("revision", "front", "command"), list(itertools.product(["2026-05", "2026-07"], FRONTS, ["destroy", "replace"]))
 )
-def test_no_fault_takes_credentials_of_others_along(revision: str, front: str, command: str) -> None:
+def test_no_fault_takes_credentials_of_others_along(revision: RevisionName, front: str, command: str) -> None:
     """At each request of a deletion, each fault: it fails, theirs lives; and it goes on once they have deleted it."""
     for fault, position in itertools.product(QUICK, range(2)):
         with Emulator(revision, unique_url=True) as qoder:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import random
 
-import document
 import pytest
-import table
-from one_process import FRONTS
-from table import AT_WORK, DOCUMENT, TOO_LATE, Row
+
+from faults import document, table
+from faults.table import AT_WORK, DOCUMENT, TOO_LATE, Row
+from in_process.provider import FRONTS
 
 # Another sample each day in CI; the seed is in the test's name, and QODER_SEED repeats it.
 SEED = int(os.environ.get("QODER_SEED", "1"))

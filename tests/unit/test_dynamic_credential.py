@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import inspect
 import pickle
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import dill
 import pulumi
 import pytest
-from pulumi.dynamic import ConfigureRequest
-from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.dynamic import Config, ConfigureRequest
 
+from in_process.program import run
+from in_process.wire import is_secret, plain, secret
 from pulumi_qoder_vault import (
     Credential,
     InjectionLocationArgs,
@@ -28,43 +27,13 @@ from pulumi_qoder_vault.lifecycle.credential_types import ALL_FIELDS
 
 URL, TOKEN = "https://example.com/mcp", "mcp-canary-one-1111"
 VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
-SECRET = "4dabf18193072939515e22adb298388d"
 COMPUTED = ("credential_id", "rotations", "status", "base_url", "workspace_id", "api_revision")
-
-
-class Mocks(pulumi_mocks.Mocks):
-    def __init__(self) -> None:
-        self.registered: list[Any] = []
-
-    def new_resource(self, args: Any) -> tuple[str, dict[str, Any]]:
-        self.registered.append(args)
-        return "vault_1/vcred_1", dict(args.inputs)
-
-    def call(self, args: Any) -> dict[str, Any]:
-        return {}
 
 
 def without_secrets(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_secrets(item) for key, item in value.items() if not is_secret(item)}
     return value
-
-
-def is_secret(value: Any) -> bool:
-    return isinstance(value, dict) and SECRET in value
-
-
-def plain(value: Any) -> Any:
-    if is_secret(value):
-        return plain(value["value"])
-    return {key: plain(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def run(program: Callable[[], Any]) -> list[Any]:
-    mocks = Mocks()
-    pulumi.runtime.set_mocks(mocks, preview=False)
-    pulumi.runtime.test(program)()
-    return mocks.registered
 
 
 def given(**fields: Any) -> dict[str, Any]:
@@ -79,7 +48,7 @@ def test_the_recorded_string_is_the_provider() -> None:
     """Every user's state holds this string: it loads to the class by its frozen name, and holds nothing else."""
     data = base64.b64decode(PICKLED_PROVIDER)
     used = CredentialProvider()
-    used.configure(ConfigureRequest(SimpleNamespace(get=lambda _: "pt-canary-0123456789")))
+    used.configure(ConfigureRequest(Config({"qoder:apiToken": "pt-canary-0123456789"}, "project")))
 
     assert CredentialProvider is type(pickle.loads(data)) is type(dill.loads(data))
     named = (CredentialProvider.__module__, CredentialProvider.__qualname__)
@@ -101,11 +70,11 @@ def test_what_was_declared_is_registered_with_a_secret_token() -> None:
     (registered,) = run(program)
     assert (CREDENTIAL_TYPE, "docs") == (registered.typ, registered.name)
     assert PICKLED_PROVIDER == registered.inputs["__provider"]
-    assert SECRET in registered.inputs["access_token"]
+    assert is_secret(registered.inputs["access_token"])
 
 
 @pytest.mark.parametrize("options", [{"import_": "vault_1/vcred_1"}, {"id": "vault_1/vcred_1"}])
-def test_an_import_is_refused_in_the_constructor(options: dict[str, str]) -> None:
+def test_an_import_is_refused_in_the_constructor(options: dict[str, Any]) -> None:
     """With one line that names what can."""
     with pytest.raises(pulumi.RunError, match="use qoder:index:Credential of the plugin"):
         Credential("docs", pulumi.ResourceOptions(**options), vault_id=VAULT_ID)
@@ -170,16 +139,12 @@ def test_the_constructor_takes_what_the_tables_have() -> None:
 def test_check_takes_every_type(inputs: dict[str, Any]) -> None:
     """As the plugin's does: without a problem, and each of its mistakes with its path."""
     provider = CredentialProvider()
-    secret = "refresh_token" if "refresh" in inputs else "secret_value"
-    broken = (
-        {**inputs, "refresh": {**inputs["refresh"], secret: None}} if "refresh" in inputs else {**inputs, secret: 7}
-    )
+    name = "refresh_token" if "refresh" in inputs else "secret_value"
+    broken = {**inputs, "refresh": {**inputs["refresh"], name: None}} if "refresh" in inputs else {**inputs, name: 7}
 
     assert [] == provider.check({}, {"vault_id": VAULT_ID, **inputs}).failures
     (failure,) = provider.check({}, {"vault_id": VAULT_ID, **broken}).failures
-    assert failure.reason.startswith(
-        f"refresh.{secret}: is required" if "refresh" in inputs else f"{secret}: must be a"
-    )
+    assert failure.reason.startswith(f"refresh.{name}: is required" if "refresh" in inputs else f"{name}: must be a")
 
 
 def test_check_says_what_is_wrong_and_marks_the_token() -> None:
@@ -187,5 +152,5 @@ def test_check_says_what_is_wrong_and_marks_the_token() -> None:
     assert [] == problems()
     assert ["access_token: Field 'access_token' is required for static_bearer type."] == problems(access_token=None)
     inputs = CredentialProvider().check({}, given()).inputs
-    assert {SECRET: "1b47061264138c4ac30d75fd1eb44270", "value": TOKEN} == inputs["access_token"]
+    assert secret(TOKEN) == inputs["access_token"]
     assert (0, "streamable_http", "active") == (inputs["rotations"], inputs["protocol"], inputs["status"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def names_of_revisions(file: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text())):
         is_member = isinstance(node, ast.Attribute) and node.attr.startswith("R20")
         is_value = isinstance(node, ast.Constant) and node.value in ("2026-05", "2026-07")
-        if is_member or is_value:
+        if isinstance(node, ast.expr) and (is_member or is_value):
             yield f"{file.relative_to(PACKAGE)}:{node.lineno}"
 
 
@@ -146,3 +147,39 @@ def test_importing_the_package_loads_neither_http_nor_a_server() -> None:
         "pulumi_qoder_vault.lifecycle.credential.operations",
         "pulumi_qoder_vault.lifecycle.vault.operations",
     }
+
+
+TESTS = Path(__file__).parent.parent
+# Pulumi's servicer of dynamic providers keeps what it loaded from one run to the next; a new process would not.
+PRIVATE_NAMES_OF_OTHERS = {"_PROVIDER_CACHE"}
+
+
+def private_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield each private name of something else that a file reads, replaces or imports, and its line."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            names = [node.attr]
+        elif isinstance(node, ast.ImportFrom):
+            names = [item.name for item in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("attr", "patch", "patch.object")):
+            names = [str(item.value).rpartition(".")[2] for item in node.args if isinstance(item, ast.Constant)]
+        yield from ((name, getattr(node, "lineno", 0)) for name in names if re.match("_[^_]", name))
+
+
+def test_no_test_uses_a_private_name() -> None:
+    """A test that does would hold how the code is written, not what it does."""
+    found = [
+        f"{file.relative_to(TESTS)}:{line}: {name}"
+        for file in sorted(TESTS.rglob("*.py"))
+        for name, line in private_names(ast.parse(file.read_text()))
+        if name not in PRIVATE_NAMES_OF_OTHERS
+    ]
+    assert [] == found
+
+
+def test_the_search_for_private_names_finds_them() -> None:
+    """Each way to read, replace or import one, and none where an object uses its own."""
+    ways = "m.setattr(a.b, '_c', 1); m.setattr('a._d', 1); a._e = 1; getattr(a, '_f'); a.b._g(); from a import _h"
+    assert ["_c", "_d", "_e", "_f", "_g", "_h"] == sorted(name for name, _ in private_names(ast.parse(ways)))
+    assert [] == list(private_names(ast.parse("self._a = cls._b; a.__class__; from __future__ import annotations")))

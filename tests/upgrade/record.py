@@ -1,6 +1,6 @@
 """Record the state that a release writes, for the tests of every later one.
 
-    PATH="$PWD/.venv/bin:$(.venv/bin/python tools/pulumi_cli.py):$PATH" python tests/upgrade/record.py 0.1.0
+    PATH="$PWD/.venv/bin:$(.venv/bin/python tools/pulumi_cli.py):$PATH" PYTHONPATH=tests python -m upgrade.record 0.1.0
 
 The release must be the one that is installed, so check out its tag and run `make test` first. Writes
 `<release>-<revision>.json` beside this file, once: what a release wrote never changes. A record is
@@ -23,20 +23,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from engine.stacks import Stack, credential, vault
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "engine"))
-
-from stacks import Stack, credential, vault  # noqa: E402 the path comes first
-
-from pulumi_qoder_vault.emulator import Emulator  # noqa: E402
-
-REVISIONS = ("2026-05", "2026-07")
+REVISIONS: tuple[RevisionName, ...] = ("2026-05", "2026-07")
 ROTATED = "https://rotated.example/mcp"
 THIRD = "https://third.example/mcp"
 PLACES = ("sourcePosition", "stackTrace")
 
 
-def record(release: str, revision: str) -> dict[str, Any]:
+def record(release: str, revision: RevisionName) -> dict[str, Any]:
     """Make a vault of three credentials, rotate one of them, and give what there is then."""
     extra = {"metadata": {"team": "platform"}} if revision == "2026-07" else {}
 

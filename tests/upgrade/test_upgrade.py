@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import URL, Stack, assert_no_traceback, hidden
 
+from engine.stacks import URL, Stack, assert_no_traceback, hidden
 from pulumi_qoder_vault.dynamic import VaultProvider
 from pulumi_qoder_vault.emulator import Emulator
 
@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 @pytest.fixture(params=RECORDS, ids=lambda path: path.stem)
 def record(request: pytest.FixtureRequest) -> Record:
-    return json.loads(request.param.read_text())
+    return dict(json.loads(request.param.read_text()))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def stack(tmp_path: Path, qoder: Emulator, record: Record) -> Stack:
 
 
 def recorded_vault(record: Record) -> dict[str, Any]:
-    (found,) = (item for item in record["state"]["deployment"]["resources"] if item["type"] == VAULT)
+    (found,) = (dict(item) for item in record["state"]["deployment"]["resources"] if item["type"] == VAULT)
     return found
 
 
@@ -74,7 +74,7 @@ def bring(stack: Stack, qoder: Emulator, record: Record, pickled: str | None = N
 
 def rotated(record: Record, *urls: str) -> dict[str, Any]:
     """The recorded program with new access tokens for some URLs."""
-    vaults = json.loads(json.dumps(record["vaults"]))
+    vaults: dict[str, Any] = json.loads(json.dumps(record["vaults"]))
     for item in vaults["v"]["credentials"]:
         if item["mcp_server_url"] in urls:
             item["access_token"] = hidden("newest-access-token")

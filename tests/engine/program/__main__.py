@@ -4,6 +4,7 @@ import base64
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -13,7 +14,7 @@ else:
     from pulumi_qoder_vault import Credential, Vault
 
 
-def decoded(value):
+def decoded(value: Any) -> Any:
     if isinstance(value, dict):
         if "base64" in value:
             return base64.b64decode(value["base64"]).decode()
@@ -21,7 +22,7 @@ def decoded(value):
     return [decoded(item) for item in value] if isinstance(value, list) else value
 
 
-vaults = {}
+vaults: dict[str, Vault] = {}
 for name, arguments in json.loads(Path("vaults.json").read_text()).items():
     given = arguments.pop("opts", {})
     exports = arguments.pop("exports", ())

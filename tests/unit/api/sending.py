@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from records import bearer, desired_vault
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
@@ -20,6 +19,7 @@ from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.lifecycle.model import Credential, Revision
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
+from unit.lifecycle.records import bearer, desired_vault
 
 JSON = (("Content-Type", "application/json"),)
 API_TOKEN = "pt-canary-0123456789"

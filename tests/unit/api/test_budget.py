@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sending import CREATE, DELETE, GET, failure_of, host_of, line_of
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.budget import Budget
 from pulumi_qoder_vault.api.request import Request
 from pulumi_qoder_vault.api.retry import Transport
 from pulumi_qoder_vault.emulator import Emulator, Fault
+from unit.api.sending import CREATE, DELETE, GET, failure_of, host_of, line_of
 
 
 @pytest.mark.parametrize("retry_after", ["120", "86400", "9" * 40, "Fri, 31 Dec 2999 23:59:59 GMT"])

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from records import bearer, desired_vault
-from sending import KEY, R05, R07, REVISIONS, SSE, URL, Connect, filled, make
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.lifecycle.model import Place, Revision
 from pulumi_qoder_vault.secret import Secret
+from unit.api.sending import KEY, R05, R07, REVISIONS, SSE, URL, Connect, filled, make
+from unit.lifecycle.records import bearer, desired_vault
 
 OTHER_TOKEN = bearer(URL, Secret("former-access-token"), "sse")
 OTHER = bearer("https://example.com/other", Secret("mcp-canary-2"))

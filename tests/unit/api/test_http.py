@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sending import (
+
+from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.api.http import MAX_ERROR_BYTES
+from pulumi_qoder_vault.api.request import Request
+from pulumi_qoder_vault.api.retry import Transport
+from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
+from pulumi_qoder_vault.secret import Secret
+from pulumi_qoder_vault.settings import Settings
+from unit.api.sending import (
     ACCESS_TOKEN,
     API_TOKEN,
     CREATE,
@@ -27,14 +35,6 @@ from sending import (
     line_of,
     response,
 )
-
-from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.api.http import MAX_ERROR_BYTES
-from pulumi_qoder_vault.api.request import Request
-from pulumi_qoder_vault.api.retry import Transport
-from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
-from pulumi_qoder_vault.secret import Secret
-from pulumi_qoder_vault.settings import Settings
 
 
 def test_a_body_that_drips_cannot_stretch_the_budget(serve_raw: Callable[..., Any]) -> None:

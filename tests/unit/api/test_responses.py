@@ -8,7 +8,6 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from sending import ACCESS_TOKEN, CREATE, GET, JSON, elsewhere, envelope, failure_of, host_of, line_of
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.request import Request
@@ -16,6 +15,7 @@ from pulumi_qoder_vault.api.responses import NO_CONTENT
 from pulumi_qoder_vault.api.retry import Transport
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.secret import Secret
+from unit.api.sending import ACCESS_TOKEN, CREATE, GET, JSON, elsewhere, envelope, failure_of, host_of, line_of
 
 PAGE = b"<!DOCTYPE html><html><body>\n<h1>503 <b>Service Unavailable</b></h1></body></html>"
 ADVICE_401 = "the API token is from qoder:apiToken; set a valid one: pulumi config set --secret qoder:apiToken"

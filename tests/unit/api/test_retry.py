@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sending import API_TOKEN, CREATE, DELETE, GET, fail_to_connect, failure_of, items_of, line_of, response
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.request import Failure, Outcome, Request
@@ -24,6 +23,7 @@ from pulumi_qoder_vault.api.retry import Transport, may_repeat
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import Settings
+from unit.api.sending import API_TOKEN, CREATE, DELETE, GET, fail_to_connect, failure_of, items_of, line_of, response
 
 TRANSPORT_ERRORS = [Fault.DROP_BEFORE_COMMIT, Fault.RESET_BEFORE_COMMIT, Fault.TRUNCATED_AFTER_COMMIT]
 RATE_LIMITED = [

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sending import R05, REVISIONS, SSE, URL, Connect, filled, make
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.emulator import Effect, Emulator
 from pulumi_qoder_vault.lifecycle.model import Revision
+from unit.api.sending import R05, REVISIONS, SSE, URL, Connect, filled, make
 
 
 @REVISIONS

@@ -19,9 +19,11 @@ def test_the_arguments_of_the_emulator_are_the_fields_of_the_options() -> None:
 @pytest.mark.parametrize("option", fields(ServiceOptions), ids=lambda option: option.name)
 def test_an_option_reaches_the_service(option: Any) -> None:
     """The service uses the argument, or else the default of the field."""
-    value: Any = {bool: not option.default, str: "ignore", int: 200}.get(type(option.default), 3)
+    of_type: dict[type, Any] = {bool: not option.default, str: "ignore", int: 200}
+    value: Any = False if option.name == "store_metadata" else of_type.get(type(option.default), 3)
+    arguments: dict[str, Any] = {option.name: value}
 
-    assert value == getattr(Emulator(**{option.name: value}).options, option.name)
+    assert value == getattr(Emulator(**arguments).options, option.name)
     assert option.default == getattr(Emulator().options, option.name)
 
 

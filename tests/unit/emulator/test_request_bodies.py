@@ -99,12 +99,30 @@ def test_between_takes_an_empty_vault_and_no_sse(
     assert (*REFUSED, "credentials[0].protocol") == error_of(http.post("/vaults", json=founding))
 
 
-@pytest.mark.parametrize("stores", [True, False])
-def test_2026_05_metadata_option(serve: Serve, connect: Connect, founding: Body, stores: bool) -> None:
-    """`store_metadata` decides whether a 2026-05 create stores metadata or drops them silently."""
-    made = connect(serve(store_metadata=stores)).post("/vaults", json={**founding, "metadata": {"team": "tools"}})
+@pytest.mark.parametrize("option", [None, True, False])
+@pytest.mark.parametrize("revision", ["2026-05", "between", "2026-07"])
+def test_metadata_option(
+    serve: Serve, connect: Connect, founding: Body, revision: RevisionName, option: bool | None
+) -> None:
+    """`store_metadata` decides whether a vault create stores metadata or drops it silently; 2026-07 stores it."""
+    http = connect(serve(revision, store_metadata=option))
+    (credential,) = founding.pop("credentials")
+    credentials = {} if revision == "2026-07" else {"credentials": [{**credential, "protocol": "streamable_http"}]}
+    made = http.post("/vaults", json={**founding, **credentials, "metadata": {"team": "tools"}})
 
-    assert (201, {"team": "tools"} if stores else {}) == (made.status_code, made.json()["metadata"])
+    stores = revision == "2026-07" if option is None else option
+    assert (True, {"team": "tools"} if stores else {}) == (made.is_success, made.json()["metadata"])
+
+
+def test_metadata_of_credentials_can_be_dropped(serve: Serve, connect: Connect, bearer: MakeBody) -> None:
+    """`store_metadata=False` on 2026-07: neither a create nor an update of a credential stores any."""
+    qoder = serve("2026-07", store_metadata=False)
+    path = f"/vaults/{qoder.add_vault('v').id}/credentials"
+    http = connect(qoder)
+    made = http.post(path, json=bearer(metadata={"team": "tools"})).json()
+    updated = http.post(f"{path}/{made['id']}", json={"metadata": {"team": "tools"}}).json()
+
+    assert ({}, {}) == (made["metadata"], updated["metadata"])
 
 
 def test_2026_07_refuses_the_credentials_key(serve: Serve, connect: Connect, founding: Body, error_of: ErrorOf) -> None:

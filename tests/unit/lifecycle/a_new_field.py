@@ -38,7 +38,7 @@ def run() -> dict[str, Any]:
     from pulumi_qoder_vault.connection import Qoder
     from pulumi_qoder_vault.emulator import Emulator
     from pulumi_qoder_vault.plugin import names, schema
-    from pulumi_qoder_vault.pulumi_values import from_pulumi, to_pulumi
+    from pulumi_qoder_vault.pulumi_values import PulumiProperties, from_pulumi, to_pulumi
     from pulumi_qoder_vault.resources.credential import CredentialResource
     from pulumi_qoder_vault.settings import load
 
@@ -53,7 +53,7 @@ def run() -> dict[str, Any]:
             "tenant_id": "one",
             **changed,
         }
-        return from_pulumi({name: value for name, value in program.items() if value is not None})
+        return from_pulumi(PulumiProperties({name: value for name, value in program.items() if value is not None}))
 
     def problems(**changed: Any) -> list[str]:
         return [str(problem) for problem in resource.check(inputs(**changed), {}, settings)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import string
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -465,3 +466,9 @@ def test_text_of_an_oauth_client_may_hold_any_blank() -> None:
         problem.path,
         problem.reason,
     )
+
+
+@pytest.mark.parametrize("judge", [allowed_values.access_token, allowed_values.oauth_secret, allowed_values.variable])
+def test_an_empty_secret_is_said_to_be_empty(judge: Callable[[str], str | None]) -> None:
+    """Mostly a variable of the environment that was not set: the line asks for that."""
+    assert "is empty: was the variable set?" == judge("")

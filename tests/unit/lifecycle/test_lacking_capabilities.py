@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from records import bearer, desired_vault
 
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.emulator import Emulator, Fault
@@ -17,6 +16,7 @@ from pulumi_qoder_vault.lifecycle.credential import operations as of_credentials
 from pulumi_qoder_vault.lifecycle.model import Revision
 from pulumi_qoder_vault.lifecycle.vault import operations
 from pulumi_qoder_vault.secret import Secret
+from unit.lifecycle.records import bearer, desired_vault
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 ONE, NEW_ONE = bearer(URL, Secret("mcp-canary-one-1111")), bearer(URL, Secret("mcp-canary-next-22"))

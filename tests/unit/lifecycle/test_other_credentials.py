@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from records import bearer, desired_vault, observed, recorded_vault
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
@@ -23,6 +22,7 @@ from pulumi_qoder_vault.resources import vault
 from pulumi_qoder_vault.resources.calls import Calls
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import force_destroy, load
+from unit.lifecycle.records import bearer, desired_vault, observed, recorded_vault
 
 URL, THEIRS = "https://example.com/mcp", "https://theirs.example/mcp"
 TOKEN = "mcp-canary-one-1111"
@@ -272,6 +272,18 @@ def test_a_list_that_fails_keeps_the_vault_and_names_the_way_out(qoder: Emulator
     assert [] == [vault for vault in qoder.vaults if vault.status == "active"]
 
 
+def test_a_list_that_is_gone_with_an_archived_vault_does_not_keep_it(qoder: Emulator, api: Client) -> None:
+    """An archived vault serves nobody: where its list is missing, it is deleted all the same."""
+    recorded = made(api)
+    qoder.archive_vault(recorded.vault_id)
+    absent = {"type": "error", "error": {"type": "not_found_error", "message": "no such route"}}
+    qoder.fail_next("GET", "/vaults/*/credentials", Effect("a refusal", status=404, headers=JSON, body=absent))
+
+    operations.delete(api, recorded)
+
+    assert [] == qoder.vaults
+
+
 def test_no_secret_of_the_process_is_recorded(qoder: Emulator) -> None:
     """One that another resource of the stack was handed stands in a URL that somebody put into the vault."""
     settings = load({"qoder:apiToken": qoder.api_token, "qoder:baseUrl": qoder.base_url}, {})
@@ -311,7 +323,7 @@ def test_an_import_makes_ours_what_a_vault_can_declare(qoder: Emulator, api: Cli
     """The rest is of others."""
     vault = qoder.add_vault("theirs")
     ours = qoder.add_credential(vault.id, URL, "a-token")
-    items = [
+    items: list[dict[str, Any]] = [
         {"id": ours.id, "mcp_server_url": URL},
         {"id": "vcred_00000000000000000000000000000002", "auth": {"type": "mcp_oauth", "mcp_server_url": THEIRS}},
         {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import R05, R07, bearer, observed, recorded_vault, with_protocol
 
 from pulumi_qoder_vault.lifecycle.differences import Change, Difference
 from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN
@@ -22,6 +22,7 @@ from pulumi_qoder_vault.lifecycle.model import (
 from pulumi_qoder_vault.lifecycle.plan import Op, Step, plan
 from pulumi_qoder_vault.lifecycle.vault.diff import diff
 from pulumi_qoder_vault.secret import Secret
+from unit.lifecycle.records import R05, R07, bearer, observed, recorded_vault, with_protocol
 
 URLS = [f"https://{letter}.example/mcp" for letter in "abcd"]
 
@@ -168,7 +169,7 @@ def test_what_is_unknown_counts_as_changed(items: tuple[Credential, ...], what: 
         (("display_name", "status"), {"display_name": UNKNOWN}, {"status": "archived"}),
     ],
 )
-def test_what_forces_another_vault(expected: tuple[str, ...], fields: dict, recorded: dict) -> None:
+def test_what_forces_another_vault(expected: tuple[str, ...], fields: dict[str, Any], recorded: dict[str, Any]) -> None:
     """The API has no vault update, and there is no way back from an archive."""
     assert expected == diff(recorded_with((), **recorded), inputs_of((), **fields)).replaces
 
@@ -225,3 +226,11 @@ def test_an_access_token_that_is_not_given_is_no_change() -> None:
     assert {("credentials", 0, "access_token"): Change.ADD} == diff(imported, inputs_of(filled)).details
     steps = plan(imported, DesiredSet(credentials=tuple(filled)), observed_of(imported, R07), R07)
     assert [Op.UPDATE] == [step.op for step in steps]
+
+
+def test_a_credential_of_another_type_is_a_change() -> None:
+    """A state may hold a type that a vault does not declare, such as one that was imported."""
+    recorded = recorded_with([Credential("mcp_oauth", {"mcp_server_url": URLS[0], "access_token": Secret("one")})])
+    wanted = inputs_of([bearer(URLS[0], Secret("one"))])
+
+    assert Change.UPDATE == diff(recorded, wanted).details["credentials", 0, "type"]

@@ -10,13 +10,15 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from engine_side import CREDENTIAL, VAULT, LoggingEngine, Plugin, Props
-from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
+from pulumi.runtime.proto import engine_pb2_grpc
 
+from in_process.provider import CREDENTIAL, VAULT, Provider
+from in_process.provider import serve as serve_provider
+from in_process.wire import Props
 from pulumi_qoder_vault import connection
 from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.emulator import Emulator
-from pulumi_qoder_vault.plugin.servicer import Servicer
+from unit.plugin.engine_side import LoggingEngine
 
 
 @pytest.fixture(autouse=True)
@@ -55,19 +57,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def serve(closing: ExitStack) -> Callable[..., Plugin]:
+def serve(closing: ExitStack) -> Callable[..., Provider]:
     """Start a plugin that is not configured."""
-
-    def serve_one(engine_address: str | None = None) -> Plugin:
-        server = grpc.server(futures.ThreadPoolExecutor(8))
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine_address), server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        closing.callback(lambda: server.stop(None).wait(5))
-        channel = closing.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}"))
-        return Plugin(provider_pb2_grpc.ResourceProviderStub(channel))
-
-    return serve_one
+    return lambda engine_address=None: serve_provider(closing, engine_address=engine_address)
 
 
 @pytest.fixture(params=["2026-05", "2026-07"])
@@ -76,18 +68,18 @@ def qoder(request: pytest.FixtureRequest, start: Callable[..., Emulator]) -> Emu
 
 
 @pytest.fixture
-def plugin(serve: Callable[..., Plugin], qoder: Emulator) -> Plugin:
+def plugin(serve: Callable[..., Provider], qoder: Emulator) -> Provider:
     """A plugin that is configured for the emulator of either revision."""
     return serve().configure(qoder)
 
 
 @pytest.fixture
-def credentials(plugin: Plugin) -> Plugin:
+def credentials(plugin: Provider) -> Provider:
     return plugin.of(CREDENTIAL)
 
 
 @pytest.fixture
-def vault_plugin(start: Callable[..., Emulator], serve: Callable[..., Plugin]) -> Callable[..., Any]:
+def vault_plugin(start: Callable[..., Emulator], serve: Callable[..., Provider]) -> Callable[..., Any]:
     """Start an emulator of a revision, and a plugin for it."""
 
     def begin(revision: str, type_: str = VAULT, settings: Props | None = None, **switches: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
-from engine_side import CREDENTIAL, NONE, SOME, UNKNOWN, Failed, Plugin, Resource, in_plain, plain, received, secret
 
-from pulumi_qoder_vault.api import revisions
+from in_process.provider import CREDENTIAL, NONE, SOME, Failed, Provider, Resource
+from in_process.wire import UNKNOWN, in_plain, plain, received, secret
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
@@ -63,7 +63,7 @@ def changed(given: Given, *path: str, to: Any) -> Given:
 class Shared:
     """A vault of somebody else, and a plugin that adds credentials to it."""
 
-    def __init__(self, qoder: Emulator, plugin: Plugin) -> None:
+    def __init__(self, qoder: Emulator, plugin: Provider) -> None:
         self.qoder, self.plugin = qoder, plugin
         self.vault_id = qoder.add_vault("shared").id
 
@@ -121,7 +121,7 @@ def test_check_fills_in_and_marks(shared: Callable[..., Shared]) -> None:
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_every_type_passes_whole(credentials: Plugin, type_: str) -> None:
+def test_every_type_passes_whole(credentials: Provider, type_: str) -> None:
     """Whatever is given is kept, and each secret is marked at its leaf."""
     given = {"vaultId": VAULT_ID, **TYPES[type_], "metadata": {"team": "tools"}}
 
@@ -146,7 +146,7 @@ def test_every_type_passes_whole(credentials: Plugin, type_: str) -> None:
         {"refresh": {**OAUTH["refresh"], "tokenEndpointAuth": {"type": "client_secret_post", "clientSecret": UNKNOWN}}},
     ],
 )
-def test_what_is_unknown_passes_and_stays_unknown(credentials: Plugin, unknown: Given) -> None:
+def test_what_is_unknown_passes_and_stays_unknown(credentials: Provider, unknown: Given) -> None:
     """It is not missing."""
     checked = plain(credentials.checked({"vaultId": VAULT_ID, **OAUTH, **unknown}))
 
@@ -239,7 +239,7 @@ PROBLEMS: list[tuple[Given, str]] = [
 
 
 @pytest.mark.parametrize(("given", "line"), PROBLEMS, ids=[line[:60] for _, line in PROBLEMS])
-def test_what_is_wrong_is_one_line_with_its_path(serve: Callable[..., Plugin], given: Given, line: str) -> None:
+def test_what_is_wrong_is_one_line_with_its_path(serve: Callable[..., Provider], given: Given, line: str) -> None:
     """At preview, in the names of the schema, and without any secret."""
     plugin = serve().of(CREDENTIAL)
     plugin.call("Configure", args={})
@@ -248,7 +248,7 @@ def test_what_is_wrong_is_one_line_with_its_path(serve: Callable[..., Plugin], g
 
 
 @pytest.mark.parametrize("place", ["mcpServerUrl", "metadata", "refresh", "expiresAt", "type", "vaultId"])
-def test_a_secret_in_the_wrong_place_is_refused_and_not_shown(credentials: Plugin, place: str) -> None:
+def test_a_secret_in_the_wrong_place_is_refused_and_not_shown(credentials: Provider, place: str) -> None:
     """What is stored and shown in plain text must not hold one."""
     wrong = {
         "mcpServerUrl": f"https://example.com/{TOKEN}",
@@ -1028,7 +1028,7 @@ def test_dropping_a_secret_of_what_was_made_here_is_a_problem(
 
 
 @pytest.mark.parametrize("id_", ["", VAULT_ID, CREDENTIAL_ID, f"{VAULT_ID}/{CREDENTIAL_ID}/x", "a/b", f"{VAULT_ID}/.."])
-def test_an_import_says_what_an_id_is_like(credentials: Plugin, qoder: Emulator, id_: str) -> None:
+def test_an_import_says_what_an_id_is_like(credentials: Provider, qoder: Emulator, id_: str) -> None:
     """Both ids, with a slash; anything else asks nobody."""
     with pytest.raises(Failed) as caught:
         credentials.find(id_)
@@ -1037,7 +1037,7 @@ def test_an_import_says_what_an_id_is_like(credentials: Plugin, qoder: Emulator,
     assert [] == qoder.requests
 
 
-def test_an_import_of_what_there_is_not_finds_nothing(credentials: Plugin, qoder: Emulator) -> None:
+def test_an_import_of_what_there_is_not_finds_nothing(credentials: Provider, qoder: Emulator) -> None:
     """No such vault, or none such in it."""
     made = qoder.add_vault("there")
 
@@ -1142,12 +1142,9 @@ def test_a_variable_may_be_a_key_of_many_lines_or_an_ordinary_word(shared: Calla
     assert "networking: a secret value stands in plain text here; it belongs in secretValue only" == line
 
 
-def test_metadata_that_is_not_stored_takes_the_credential_back(
-    shared: Callable[..., Shared], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_metadata_that_is_not_stored_takes_the_credential_back(shared: Callable[..., Shared]) -> None:
     """As with a vault: nothing that was asked for is dropped in silence."""
-    there = shared()
-    monkeypatch.setattr(revisions, "_metadata", lambda _: {})
+    there = shared(store_metadata=False)
 
     with pytest.raises(Failed) as failed:
         there.create(BEARER, metadata={"team": "tools"})
@@ -1169,13 +1166,31 @@ def test_a_service_that_moved_on_since_takes_what_it_can_take_now(shared: Callab
     assert {"team": "tools"} == stored.metadata == changed_.outputs["metadata"]
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_what_a_service_cannot_take_is_said_before_a_write(shared: Callable[..., Shared], is_gone: bool) -> None:
+    """A look shows which revision answers, and whether the vault is there at all; the credential stays as it was."""
+    there = shared("2026-05")
+    made = there.create(BEARER)
+    if is_gone:
+        there.qoder.delete_vault(there.vault_id)
+
+    with pytest.raises(Failed) as failed:
+        there.update(made, BEARER, metadata={"team": "tools"})
+
+    assert [] == there.sent
+    if is_gone:
+        assert f"vault {there.vault_id} is gone" in failed.value.line
+    else:
+        assert failed.value.line.startswith("metadata: this Qoder does not store metadata with a credential; remove it")
+        assert [TOKEN] == there.tokens
+
+
 @pytest.mark.parametrize("is_deleted", [True, False])
 def test_no_answer_loses_a_credential_whose_metadata_was_not_stored(
-    shared: Callable[..., Shared], monkeypatch: pytest.MonkeyPatch, is_deleted: bool
+    shared: Callable[..., Shared], is_deleted: bool
 ) -> None:
     """It is taken back without a look that could fail; where it cannot be deleted, the state has it."""
-    there = shared()
-    monkeypatch.setattr(revisions, "_metadata", lambda _: {})
+    there = shared(store_metadata=False)
     there.qoder.fail_next("GET", "/vaults/*/credentials/*", Fault.FORBIDDEN, times=None)
     if not is_deleted:
         there.qoder.fail_next("DELETE", "/**", Fault.FORBIDDEN, times=None)

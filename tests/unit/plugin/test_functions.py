@@ -7,8 +7,9 @@ from typing import Any
 
 import grpc
 import pytest
-from engine_side import UNKNOWN, Failed, Plugin, in_plain, secret
 
+from in_process.provider import Failed, Provider
+from in_process.wire import UNKNOWN, in_plain, secret
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
@@ -16,7 +17,7 @@ TOKEN = "mcp-canary-one-1111"
 VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
 
 
-def test_get_vault_reads_all_of_a_vault(plugin: Plugin, qoder: Emulator) -> None:
+def test_get_vault_reads_all_of_a_vault(plugin: Provider, qoder: Emulator) -> None:
     """Its active credentials among it, the oldest first; no secret, and no null."""
     made = qoder.add_vault("theirs", metadata={"team": "tools"})
     first = qoder.add_credential(made.id, OTHER_URL, TOKEN)
@@ -70,7 +71,7 @@ def test_the_mark_of_a_create_is_not_shown(vault_plugin: Callable[..., Any]) -> 
     assert [{"team": "tools"}] == [item["metadata"] for item in plugin.invoke("listVaults")["vaults"]]
 
 
-def test_an_archived_vault_can_be_read(plugin: Plugin, qoder: Emulator) -> None:
+def test_an_archived_vault_can_be_read(plugin: Provider, qoder: Emulator) -> None:
     """Its status says so."""
     made = qoder.add_vault("old")
     qoder.archive_vault(made.id)
@@ -125,7 +126,7 @@ def five(qoder: Emulator) -> list[str]:
         ({"name": secret("beta")}, ["beta"]),
     ],
 )
-def test_list_vaults(plugin: Plugin, five: list[str], arguments: dict[str, Any], names: list[str]) -> None:
+def test_list_vaults(plugin: Provider, five: list[str], arguments: dict[str, Any], names: list[str]) -> None:
     """By a part of the name, in any case; archived ones only where they are asked for; the oldest first."""
     found = plugin.invoke("listVaults", **arguments)["vaults"]
 
@@ -133,7 +134,7 @@ def test_list_vaults(plugin: Plugin, five: list[str], arguments: dict[str, Any],
     assert {"archived"} >= {item["status"] for item in found if "old" in item["displayName"]}
 
 
-def test_list_vaults_of_more_than_one_page(plugin: Plugin, qoder: Emulator) -> None:
+def test_list_vaults_of_more_than_one_page(plugin: Provider, qoder: Emulator) -> None:
     """Each one once, archived ones too."""
     made = [qoder.add_vault(f"v{number}").id for number in range(230)]
     for vault_id in made[::2]:
@@ -177,7 +178,7 @@ def test_list_vaults_in_any_order_of_qoder(vault_plugin: Callable[..., Any]) -> 
     ],
 )
 def test_a_wrong_argument_is_named(
-    plugin: Plugin, qoder: Emulator, function: str, arguments: dict[str, Any], failures: list[tuple[str, str]]
+    plugin: Provider, qoder: Emulator, function: str, arguments: dict[str, Any], failures: list[tuple[str, str]]
 ) -> None:
     """In the schema's spelling, before anything is asked."""
     answer = plugin.call("Invoke", tok=f"qoder:index:{function}", args=arguments)
@@ -187,7 +188,7 @@ def test_a_wrong_argument_is_named(
 
 
 @pytest.mark.parametrize(("function", "name"), [("getVault", "id"), ("getCredentials", "vaultId")])
-def test_a_vault_that_does_not_exist_is_an_error(plugin: Plugin, qoder: Emulator, function: str, name: str) -> None:
+def test_a_vault_that_does_not_exist_is_an_error(plugin: Provider, qoder: Emulator, function: str, name: str) -> None:
     """One line with id and place; a proxy's 404 proves nothing."""
     with pytest.raises(Failed) as caught:
         plugin.invoke(function, **{name: VAULT_ID})
@@ -201,7 +202,7 @@ def test_a_vault_that_does_not_exist_is_an_error(plugin: Plugin, qoder: Emulator
 
 
 @pytest.mark.parametrize(("function", "name"), [("getVault", "id"), ("getCredentials", "vaultId")])
-def test_what_is_no_id_leads_to_no_other_path(plugin: Plugin, qoder: Emulator, function: str, name: str) -> None:
+def test_what_is_no_id_leads_to_no_other_path(plugin: Provider, qoder: Emulator, function: str, name: str) -> None:
     """It comes from a program."""
     with pytest.raises(Failed) as caught:
         plugin.invoke(function, **{name: "../vaults?x=1"})

@@ -7,10 +7,11 @@ from typing import Any
 
 import grpc
 import pytest
-from engine_side import CREDENTIAL, UNKNOWN, VAULT, Failed, Plugin, Resource, secret
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from in_process.provider import CREDENTIAL, VAULT, Failed, Provider, Resource
+from in_process.wire import UNKNOWN, secret
 from pulumi_qoder_vault.plugin import names
 
 URL, TOKEN = "https://example.com/mcp", "mcp-canary-one-1111"
@@ -72,7 +73,7 @@ VALUES = st.recursive(
 @st.composite
 def broken(draw: st.DrawFn, type_: str) -> dict[str, Any]:
     """Sound inputs with up to three values that are anything, at any depth, and any other ones beside them."""
-    news = copy.deepcopy(draw(st.sampled_from(SOUND[type_])))
+    news: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(SOUND[type_])))
     for _ in range(draw(st.integers(0, 3))):
         at: Any = news
         while True:
@@ -88,7 +89,7 @@ def broken(draw: st.DrawFn, type_: str) -> dict[str, Any]:
     return news | draw(st.dictionaries(KEYS | TEXTS, VALUES, max_size=2))
 
 
-def look_at(plugin: Plugin, recorded: Resource, news: dict[str, Any]) -> None:
+def look_at(plugin: Provider, recorded: Resource, news: dict[str, Any]) -> None:
     """Check, and what comes after it in a preview; none of them may fail but as is foreseen."""
     for olds in ({}, recorded.inputs):
         answer = plugin.call("Check", urn=plugin.urn, olds=olds, news=news)
@@ -108,7 +109,7 @@ def look_at(plugin: Plugin, recorded: Resource, news: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("qoder", ["2026-07"], indirect=True)
 @pytest.mark.parametrize("type_", [VAULT, CREDENTIAL])
-def test_anything_is_answered(plugin: Plugin, qoder: Any, type_: str) -> None:
+def test_anything_is_answered(plugin: Provider, qoder: Any, type_: str) -> None:
     """No input makes the plugin stumble: it has problems, or passes, and what passes can be shown."""
     of_type = plugin.of(type_)
     vault_id = qoder.add_vault("shared").id
@@ -126,10 +127,10 @@ def test_anything_is_answered(plugin: Plugin, qoder: Any, type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", [VAULT, CREDENTIAL])
-def test_no_value_at_all_is_answered(plugin: Plugin, type_: str) -> None:
+def test_no_value_at_all_is_answered(plugin: Provider, type_: str) -> None:
     """A number that is none, a null, an empty map, a secret of nothing: each in the place of each input."""
     of_type = plugin.of(type_)
-    odd = [
+    odd: list[Any] = [
         None,
         float("nan"),
         float("inf"),
@@ -150,7 +151,7 @@ def test_no_value_at_all_is_answered(plugin: Plugin, type_: str) -> None:
                 of_type.problems({**sound, name: value})
 
 
-def test_what_is_not_foreseen_would_be_seen(plugin: Plugin) -> None:
+def test_what_is_not_foreseen_would_be_seen(plugin: Provider) -> None:
     """A test that finds nothing proves something only if it can find: a URN that is none is not foreseen."""
     with pytest.raises(Failed) as caught:
         plugin.call("Check", urn="no urn", olds={}, news={})

@@ -11,12 +11,14 @@ from typing import Any
 
 import grpc
 import pytest
-from engine_side import Plugin, in_time, struct
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from in_process.provider import Provider
+from in_process.wire import struct
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.error_reporting import engine_address
+from unit.plugin.engine_side import in_time
 
 URL = "https://example.com/mcp"
 VAULT = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": "mcp-canary-one-1111"}]}
@@ -33,11 +35,11 @@ class Process:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.channel: grpc.Channel | None = None
 
-    def connect(self) -> Plugin:
+    def connect(self) -> Provider:
         assert self.process.stdout is not None
         port = int(self.process.stdout.readline())
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        return Plugin(provider_pb2_grpc.ResourceProviderStub(self.channel))
+        return Provider(provider_pb2_grpc.ResourceProviderStub(self.channel))
 
     def engine_is_killed(self) -> None:
         self.engine.close()
@@ -58,7 +60,7 @@ class Process:
         self.process.communicate()
 
 
-def begin_creates(plugin: Plugin, count: int) -> list[Any]:
+def begin_creates(plugin: Provider, count: int) -> list[Any]:
     request = provider_pb2.CreateRequest(urn=plugin.urn, properties=struct(plugin.checked(VAULT)))
     return [plugin.stub.Create.future(request, timeout=60) for _ in range(count)]
 

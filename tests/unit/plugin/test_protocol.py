@@ -5,35 +5,23 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
 import grpc
 import pytest
-from engine_side import (
-    NONE,
-    SOME,
-    UNKNOWN,
-    VAULT,
-    Failed,
-    LoggingEngine,
-    Plugin,
-    Resource,
-    in_plain,
-    in_time,
-    plain,
-    received,
-    secret,
-)
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, plugin_pb2, provider_pb2
 
+from in_process.provider import NONE, SOME, VAULT, Failed, Provider, Resource
+from in_process.wire import UNKNOWN, in_plain, plain, received, secret
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.lifecycle.model import PartialState
 from pulumi_qoder_vault.plugin import servicer
+from unit.plugin.engine_side import LoggingEngine, in_time
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 TOKEN, OTHER_TOKEN, NEW_TOKEN = "mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-next-3333"
@@ -74,7 +62,7 @@ class Later:
 # Greetings
 
 
-def test_the_handshake_promises_secrets_and_nothing_more(serve: Callable[..., Plugin]) -> None:
+def test_the_handshake_promises_secrets_and_nothing_more(serve: Callable[..., Provider]) -> None:
     """Secrets come and go marked; resources and outputs as values would not be understood."""
     answer = serve().stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address="127.0.0.1:1"))
 
@@ -82,7 +70,7 @@ def test_the_handshake_promises_secrets_and_nothing_more(serve: Callable[..., Pl
     assert not answer.supports_autonaming_configuration
 
 
-def test_configure_promises_secrets_and_previews(serve: Callable[..., Plugin]) -> None:
+def test_configure_promises_secrets_and_previews(serve: Callable[..., Provider]) -> None:
     """Without the preview flag the engine would show no outputs in a preview."""
     answer = serve().call("Configure", args={})
 
@@ -94,7 +82,7 @@ def test_configure_promises_secrets_and_previews(serve: Callable[..., Plugin]) -
     )
 
 
-def test_the_plugin_has_the_version_of_the_package(serve: Callable[..., Plugin]) -> None:
+def test_the_plugin_has_the_version_of_the_package(serve: Callable[..., Provider]) -> None:
     """A stack records it, and the schema has the same."""
     plugin = serve()
 
@@ -106,7 +94,7 @@ def test_the_plugin_has_the_version_of_the_package(serve: Callable[..., Plugin])
 # Configuration
 
 
-def test_check_config_gives_the_api_token_back_as_a_secret(serve: Callable[..., Plugin]) -> None:
+def test_check_config_gives_the_api_token_back_as_a_secret(serve: Callable[..., Provider]) -> None:
     """Also where the program forgot to mark it: an explicit provider's arguments stand in the state."""
     answer = serve().call("CheckConfig", news={"apiToken": API_TOKEN, "workspaceId": "ws_1", "version": "0.1.0"})
 
@@ -114,7 +102,7 @@ def test_check_config_gives_the_api_token_back_as_a_secret(serve: Callable[..., 
     assert {"apiToken": secret(API_TOKEN), "workspaceId": "ws_1", "version": "0.1.0"} == received(answer.inputs)
 
 
-def test_check_config_keeps_secret_what_was_given_as_one(serve: Callable[..., Plugin]) -> None:
+def test_check_config_keeps_secret_what_was_given_as_one(serve: Callable[..., Provider]) -> None:
     """Any setting may be one, and the API token is not wrapped twice."""
     given = {"apiToken": secret(API_TOKEN), "workspaceId": secret("ws-canary")}
 
@@ -137,7 +125,7 @@ def test_check_config_keeps_secret_what_was_given_as_one(serve: Callable[..., Pl
     ],
 )
 def test_a_bad_setting_is_one_line_that_names_its_key(
-    serve: Callable[..., Plugin], settings: dict[str, Any], line: str
+    serve: Callable[..., Provider], settings: dict[str, Any], line: str
 ) -> None:
     """And shows no API token; the property stays empty, since the engine would print its value."""
     answer = serve().call("CheckConfig", news={"apiToken": API_TOKEN, **settings})
@@ -146,7 +134,7 @@ def test_a_bad_setting_is_one_line_that_names_its_key(
     assert [] == in_plain(received(answer.inputs))
 
 
-def test_check_config_passes_what_is_not_known_yet(serve: Callable[..., Plugin]) -> None:
+def test_check_config_passes_what_is_not_known_yet(serve: Callable[..., Provider]) -> None:
     """A provider's arguments may be outputs of resources that do not exist yet."""
     answer = serve().call("CheckConfig", news={"apiToken": UNKNOWN, "timeout": UNKNOWN})
 
@@ -154,7 +142,7 @@ def test_check_config_passes_what_is_not_known_yet(serve: Callable[..., Plugin])
     assert {"apiToken": UNKNOWN, "timeout": UNKNOWN} == plain(received(answer.inputs))
 
 
-def test_diff_config_shows_what_changed_and_never_replaces(serve: Callable[..., Plugin]) -> None:
+def test_diff_config_shows_what_changed_and_never_replaces(serve: Callable[..., Provider]) -> None:
     """Another API token or timeout must not make other vaults; nothing changed is no difference."""
     plugin = serve()
     old = {"apiToken": secret(API_TOKEN), "timeout": "1m"}
@@ -170,7 +158,7 @@ def test_diff_config_shows_what_changed_and_never_replaces(serve: Callable[..., 
 
 @pytest.mark.parametrize("name", ["default", "default_0_1_0", "default_1_2_3_alpha_1", "default_https_//a.example"])
 def test_the_default_provider_uses_the_live_configuration(
-    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
+    serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """A destroy brings the configuration of the last `up`: a revoked API token in it must not brick the stack."""
     live = {"qoder:apiToken": qoder.api_token, "qoder:baseUrl": qoder.base_url}
@@ -183,7 +171,7 @@ def test_the_default_provider_uses_the_live_configuration(
 
 
 def test_the_urn_tells_the_default_provider_too(
-    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An engine may send the URN alone."""
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"apiToken": qoder.api_token, "baseUrl": qoder.base_url}))
@@ -197,7 +185,7 @@ def test_the_urn_tells_the_default_provider_too(
 
 @pytest.mark.parametrize("name", ["mine", "", "defaulted", "default-account", "default_eu", "default_2"])
 def test_an_explicit_provider_uses_its_own_arguments(
-    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
+    serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The stack's configuration may be about another account: a vault would be made, or looked for, in the wrong one.
 
@@ -213,7 +201,7 @@ def test_an_explicit_provider_uses_its_own_arguments(
 
 @pytest.mark.parametrize("garbage", ['{"qoder:apiToken": "pt-canary', '["pt-canary"]', '"pt-canary"'])
 def test_garbage_in_the_live_configuration_is_not_shown(
-    serve: Callable[..., Plugin], monkeypatch: pytest.MonkeyPatch, garbage: str
+    serve: Callable[..., Provider], monkeypatch: pytest.MonkeyPatch, garbage: str
 ) -> None:
     """It may hold the API token."""
     monkeypatch.setenv("PULUMI_CONFIG", garbage)
@@ -225,7 +213,7 @@ def test_garbage_in_the_live_configuration_is_not_shown(
     assert Code.INVALID_ARGUMENT == caught.value.code
 
 
-def test_a_bad_setting_fails_the_call_that_needs_it(serve: Callable[..., Plugin]) -> None:
+def test_a_bad_setting_fails_the_call_that_needs_it(serve: Callable[..., Provider]) -> None:
     """Configure passes, so that a destroy can say what is wrong; a check says it at preview."""
     plugin = serve()
     plugin.call("Configure", args={"timeout": "soon"})
@@ -237,7 +225,7 @@ def test_a_bad_setting_fails_the_call_that_needs_it(serve: Callable[..., Plugin]
 
 
 def test_the_environment_of_the_moment_serves_too(
-    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that no API token stands in any state."""
     monkeypatch.setenv("QODER_PAT", qoder.api_token)
@@ -253,7 +241,7 @@ def test_the_environment_of_the_moment_serves_too(
 
 @pytest.mark.parametrize("key", ["baseURL", "base_url", "apiTokens", "time-out", "workspace"])
 def test_a_misspelt_setting_is_refused_and_nothing_is_sent(
-    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, key: str
+    serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     """At the preview, and by what a destroy and a function ask, whose configuration no preview has checked."""
     asked = serve().call("CheckConfig", news={"apiToken": API_TOKEN, key: API_TOKEN})
@@ -266,7 +254,7 @@ def test_a_misspelt_setting_is_refused_and_nothing_is_sent(
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps({f"qoder:{key}": API_TOKEN}))
     for plugin in (serve().configure(qoder), serve().configure(qoder, name="mine", **{key: API_TOKEN})):
         assert [failure.reason] == plugin.problems(vault())
-        calls: list[Callable[[Plugin], Any]] = [
+        calls: list[Callable[[Provider], Any]] = [
             lambda plugin: plugin.delete(resource),
             lambda plugin: plugin.refresh(resource),
             lambda plugin: plugin.find(resource.id),
@@ -281,7 +269,7 @@ def test_a_misspelt_setting_is_refused_and_nothing_is_sent(
 
 
 def test_a_misspelt_setting_of_the_last_up_bricks_nothing(
-    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was removed since: a destroy brings the recorded configuration, and this run has its own."""
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"qoder:timeout": "1m"}))
@@ -293,7 +281,7 @@ def test_a_misspelt_setting_of_the_last_up_bricks_nothing(
 
 
 def test_what_a_project_and_the_engine_have_of_their_own_is_left_alone(
-    serve: Callable[..., Plugin], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a project that is called `qoder`, its keys have our namespace; explicit providers are handed a version."""
     own = {"githubToken": API_TOKEN, "version": "0.1.0", "pluginDownloadURL": "https://a.example", "url": "x"}
@@ -316,7 +304,7 @@ def test_what_a_project_and_the_engine_have_of_their_own_is_left_alone(
     ],
 )
 def test_a_refused_api_token_is_named_by_where_it_came_from(
-    serve: Callable[..., Plugin],
+    serve: Callable[..., Provider],
     qoder: Emulator,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -336,7 +324,7 @@ def test_a_refused_api_token_is_named_by_where_it_came_from(
     assert "canary" not in caught.value.line
 
 
-def test_one_engine_gives_one_base_url(serve: Callable[..., Plugin], qoder: Emulator, start: Any) -> None:
+def test_one_engine_gives_one_base_url(serve: Callable[..., Provider], qoder: Emulator, start: Any) -> None:
     """Any process of this machine can call the port of a plugin: nobody may send the API token elsewhere."""
     elsewhere = start()
     plugin = serve("127.0.0.1:1").configure(qoder)
@@ -357,7 +345,7 @@ def test_one_engine_gives_one_base_url(serve: Callable[..., Plugin], qoder: Emul
 
 
 def test_a_process_that_is_run_by_hand_serves_one_configuration_after_another(
-    serve: Callable[..., Plugin], qoder: Emulator, start: Any
+    serve: Callable[..., Provider], qoder: Emulator, start: Any
 ) -> None:
     """Engines attach to it, each with its own."""
     elsewhere = start()
@@ -372,7 +360,7 @@ def test_a_process_that_is_run_by_hand_serves_one_configuration_after_another(
 # What there is not
 
 
-def test_an_unknown_resource_is_refused_by_name(plugin: Plugin) -> None:
+def test_an_unknown_resource_is_refused_by_name(plugin: Provider) -> None:
     """The line says which there are. A component's type in the URN is none of ours."""
     with pytest.raises(Failed) as caught:
         plugin.of("qoder:index:Agent").checked({})
@@ -383,7 +371,7 @@ def test_an_unknown_resource_is_refused_by_name(plugin: Plugin) -> None:
     ) == (caught.value.code, caught.value.line)
 
 
-def test_an_unknown_function_is_refused_by_name(plugin: Plugin) -> None:
+def test_an_unknown_function_is_refused_by_name(plugin: Provider) -> None:
     """The line says which there are."""
     with pytest.raises(Failed) as caught:
         plugin.invoke("getAgent")
@@ -398,10 +386,17 @@ def test_an_unknown_function_is_refused_by_name(plugin: Plugin) -> None:
 # Codes and lines
 
 
+def every_kind(error: type[errors.QoderError]) -> Iterator[type[errors.QoderError]]:
+    """Yield an error of the package and all that derive from it, wherever they are defined."""
+    yield from [error] if error.__module__.startswith("pulumi_qoder_vault.") else []
+    for kind in error.__subclasses__():
+        yield from every_kind(kind)
+
+
 def test_every_error_of_ours_has_a_code() -> None:
     """The engine keeps an operation as pending for UNKNOWN: only for a response that nobody knows."""
-    known = [*vars(errors).values(), PartialState]
-    kinds = {kind for kind in known if isinstance(kind, type) and issubclass(kind, errors.QoderError)}
+    kinds = set(every_kind(errors.QoderError))
+    assert PartialState in kinds
     found = {kind: next(servicer.CODES[base] for base in kind.__mro__ if base in servicer.CODES) for kind in kinds}
 
     assert {errors.OutcomeUnknown, PartialState} == {kind for kind, code in found.items() if code is Code.UNKNOWN}
@@ -420,7 +415,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("status", ANSWERS)
-def test_each_answer_has_its_code_and_one_line(plugin: Plugin, qoder: Emulator, status: int) -> None:
+def test_each_answer_has_its_code_and_one_line(plugin: Provider, qoder: Emulator, status: int) -> None:
     """What Qoder refuses is said in one line: the call, its words, status, type and request id."""
     type_, code = ANSWERS[status]
     resource = plugin.create(vault())
@@ -437,7 +432,7 @@ def test_each_answer_has_its_code_and_one_line(plugin: Plugin, qoder: Emulator, 
     assert caught.value.line.isprintable()
 
 
-def test_a_wrong_api_token_is_unauthenticated(serve: Callable[..., Plugin], qoder: Emulator) -> None:
+def test_a_wrong_api_token_is_unauthenticated(serve: Callable[..., Provider], qoder: Emulator) -> None:
     """The line says where to set it, and not what it is."""
     plugin = serve().configure(qoder, apiToken=API_TOKEN)
 
@@ -451,7 +446,7 @@ def test_a_wrong_api_token_is_unauthenticated(serve: Callable[..., Plugin], qode
     assert "canary" not in caught.value.line
 
 
-def test_no_api_token_at_all_is_said(serve: Callable[..., Plugin], qoder: Emulator) -> None:
+def test_no_api_token_at_all_is_said(serve: Callable[..., Provider], qoder: Emulator) -> None:
     """Only by what asks Qoder: check, diff and a preview work without one."""
     plugin = serve().configure(qoder, apiToken="")
     plugin.preview_create(vault())
@@ -464,7 +459,7 @@ def test_no_api_token_at_all_is_said(serve: Callable[..., Plugin], qoder: Emulat
     assert [] == qoder.requests
 
 
-def test_a_lost_answer_is_unknown(plugin: Plugin, qoder: Emulator) -> None:
+def test_a_lost_answer_is_unknown(plugin: Provider, qoder: Emulator) -> None:
     """Nobody knows if a vault was made: the engine shall keep the operation as pending."""
     qoder.fail_next("*", "/**", Fault.RESET_BEFORE_COMMIT, times=None)
 
@@ -475,7 +470,7 @@ def test_a_lost_answer_is_unknown(plugin: Plugin, qoder: Emulator) -> None:
     assert caught.value.partial is None
 
 
-def test_an_unforeseen_error_is_one_line_without_its_text(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_error_is_one_line_without_its_text(plugin: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its text may hold a secret, and so may those that it came from."""
 
     def break_down(*_: Any) -> Any:
@@ -495,7 +490,7 @@ def test_an_unforeseen_error_is_one_line_without_its_text(plugin: Plugin, monkey
     assert "canary" not in caught.value.line + str(caught.value.status)
 
 
-def test_lines_have_the_names_of_the_schema(plugin: Plugin, qoder: Emulator) -> None:
+def test_lines_have_the_names_of_the_schema(plugin: Provider, qoder: Emulator) -> None:
     """The core speaks of `access_token`, a program in TypeScript of `accessToken`; the API's own sentence stays."""
     assert [
         "credentials[0].accessToken: Field 'access_token' is required for static_bearer type.",
@@ -506,7 +501,7 @@ def test_lines_have_the_names_of_the_schema(plugin: Plugin, qoder: Emulator) -> 
 # Partial state
 
 
-def begun(plugin: Plugin, qoder: Emulator, news: dict[str, Any]) -> Failed:
+def begun(plugin: Provider, qoder: Emulator, news: dict[str, Any]) -> Failed:
     """A create whose second credential is refused, and that cannot be taken back."""
     qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
     qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN, times=None)
@@ -581,7 +576,7 @@ def test_a_rotation_that_stopped_in_the_middle_is_recorded(vault_plugin: Callabl
 
 
 def test_a_long_wait_is_a_line_at_the_resource(
-    serve: Callable[..., Plugin], qoder: Emulator, engine: tuple[str, LoggingEngine]
+    serve: Callable[..., Provider], qoder: Emulator, engine: tuple[str, LoggingEngine]
 ) -> None:
     """Otherwise it looks as if nothing happened; a line of severity *error* would fail the resource."""
     address, log = engine
@@ -600,7 +595,7 @@ def test_a_long_wait_is_a_line_at_the_resource(
 
 
 def test_a_short_wait_is_no_line(
-    serve: Callable[..., Plugin], qoder: Emulator, engine: tuple[str, LoggingEngine]
+    serve: Callable[..., Provider], qoder: Emulator, engine: tuple[str, LoggingEngine]
 ) -> None:
     """One second is what any request may take."""
     address, log = engine
@@ -614,7 +609,7 @@ def test_a_short_wait_is_no_line(
 
 
 def test_lines_go_to_the_engine_that_attached_last(
-    serve: Callable[..., Plugin], qoder: Emulator, engine: tuple[str, LoggingEngine]
+    serve: Callable[..., Provider], qoder: Emulator, engine: tuple[str, LoggingEngine]
 ) -> None:
     """A plugin that is debugged outlives the engine that it began with."""
     address, log = engine
@@ -629,7 +624,7 @@ def test_lines_go_to_the_engine_that_attached_last(
     assert "Qoder limits the rate: waiting 8 s" == log.wait_for(1)[-1].message
 
 
-def test_custom_timeouts_bound_an_operation(plugin: Plugin, qoder: Emulator, fake_time: Any) -> None:
+def test_custom_timeouts_bound_an_operation(plugin: Provider, qoder: Emulator, fake_time: Any) -> None:
     """All its requests and waits together; the line says whose time is over."""
     qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, retry_after=20, times=None)
 
@@ -641,7 +636,7 @@ def test_custom_timeouts_bound_an_operation(plugin: Plugin, qoder: Emulator, fak
     assert "more than is left of customTimeouts (45s)" in caught.value.line
 
 
-def test_custom_timeouts_may_be_longer_than_the_setting(plugin: Plugin, qoder: Emulator, fake_time: Any) -> None:
+def test_custom_timeouts_may_be_longer_than_the_setting(plugin: Provider, qoder: Emulator, fake_time: Any) -> None:
     """Who asks for ten minutes gets them."""
     qoder.fail_next("DELETE", "/vaults/*", Fault.RATE_LIMITED, retry_after=100, times=4)
 
@@ -652,7 +647,7 @@ def test_custom_timeouts_may_be_longer_than_the_setting(plugin: Plugin, qoder: E
 
 
 def test_without_custom_timeouts_each_call_has_the_time_of_the_setting(
-    plugin: Plugin, qoder: Emulator, fake_time: Any
+    plugin: Provider, qoder: Emulator, fake_time: Any
 ) -> None:
     """Zero on the wire means that none is set."""
     qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, retry_after=50, times=None)
@@ -667,7 +662,7 @@ def test_without_custom_timeouts_each_call_has_the_time_of_the_setting(
 # Cancel
 
 
-def test_cancel_may_come_at_any_time_and_twice(serve: Callable[..., Plugin]) -> None:
+def test_cancel_may_come_at_any_time_and_twice(serve: Callable[..., Provider]) -> None:
     """It comes at the end of every command, also to a plugin that was never configured."""
     plugin = serve()
 
@@ -675,7 +670,7 @@ def test_cancel_may_come_at_any_time_and_twice(serve: Callable[..., Plugin]) -> 
         assert empty_pb2.Empty() == plugin.stub.Cancel(empty_pb2.Empty())
 
 
-def test_cancel_ends_a_wait_at_once(plugin: Plugin, qoder: Emulator, true_waits: None) -> None:
+def test_cancel_ends_a_wait_at_once(plugin: Provider, qoder: Emulator, true_waits: None) -> None:
     """Who pressed Ctrl-C does not sit through the minutes that Qoder asked for."""
     qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, retry_after=60, times=None)
     creating = Later(lambda: plugin.create(vault()))
@@ -693,7 +688,7 @@ def test_cancel_ends_a_wait_at_once(plugin: Plugin, qoder: Emulator, true_waits:
 
 
 def test_after_cancel_a_recovery_still_finds_what_was_made(
-    plugin: Plugin, qoder: Emulator, connections: Connections
+    plugin: Provider, qoder: Emulator, connections: Connections
 ) -> None:
     """A response that is lost while a run ends: the vault is looked for, and recorded."""
     plugin.configure(qoder, apiRevision=qoder.revision)
@@ -708,7 +703,7 @@ def test_after_cancel_a_recovery_still_finds_what_was_made(
     assert [made.id] == [item.id for item in qoder.vaults]
 
 
-def test_after_cancel_nothing_begins(plugin: Plugin, qoder: Emulator) -> None:
+def test_after_cancel_nothing_begins(plugin: Provider, qoder: Emulator) -> None:
     """What queued for a thread, or for the response to the first create, makes nothing."""
     made = plugin.create(vault())
     plugin.stub.Cancel(empty_pb2.Empty())
@@ -757,7 +752,7 @@ def test_after_cancel_what_was_begun_is_taken_back(vault_plugin: Callable[..., A
 
 
 def test_an_engine_that_attaches_after_a_cancel_is_served(
-    serve: Callable[..., Plugin], start: Callable[..., Emulator], true_waits: None
+    serve: Callable[..., Provider], start: Callable[..., Emulator], true_waits: None
 ) -> None:
     """A process that somebody runs by hand serves one command after another: what one ended, the next begins anew."""
     qoder = start("2026-05")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from engine_side import CREDENTIAL, VAULT, Plugin
 from pulumi.runtime.proto import provider_pb2
 
+from in_process.provider import CREDENTIAL, VAULT, Provider
 from pulumi_qoder_vault.lifecycle.credential import check as credential
 from pulumi_qoder_vault.lifecycle.credential_types import SECRET_NAMES
 from pulumi_qoder_vault.lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
@@ -26,7 +26,7 @@ RESOURCES, TYPES, FUNCTIONS = SCHEMA["resources"], SCHEMA["types"], SCHEMA["func
 
 
 def camel(keys: Any) -> set[str]:
-    return set(names.to_schema(dict.fromkeys(keys)))
+    return {names.camel(key) for key in keys}
 
 
 def every_property(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -38,7 +38,7 @@ def every_property(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[st
             yield from every_property(item, f"{path}.{key}")
 
 
-def test_the_engine_gets_the_schema_as_json(serve: Callable[..., Plugin]) -> None:
+def test_the_engine_gets_the_schema_as_json(serve: Callable[..., Provider]) -> None:
     """The same one, whole."""
     assert SCHEMA == json.loads(serve().stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
 
@@ -91,7 +91,7 @@ def test_what_may_not_change_says_so() -> None:
         }
 
 
-def test_what_is_required_is_so_for_check(plugin: Plugin) -> None:
+def test_what_is_required_is_so_for_check(plugin: Provider) -> None:
     """A program that gives no more than the schema requires is told of no missing key of another kind."""
     assert ["displayName"] == RESOURCES[VAULT]["requiredInputs"]
     assert ["vaultId"] == RESOURCES[CREDENTIAL]["requiredInputs"]
@@ -99,7 +99,7 @@ def test_what_is_required_is_so_for_check(plugin: Plugin) -> None:
     assert any(line.startswith("vaultId: is required") for line in plugin.of(CREDENTIAL).problems({}))
 
 
-def test_every_output_of_a_vault_comes(plugin: Plugin) -> None:
+def test_every_output_of_a_vault_comes(plugin: Provider) -> None:
     """And none that is not in the schema; what is required always comes."""
     news = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]}
 
@@ -110,7 +110,7 @@ def test_every_output_of_a_vault_comes(plugin: Plugin) -> None:
     assert optional == RESOURCES[VAULT]["properties"].keys() - outputs.keys()
 
 
-def test_what_may_be_missing_comes_where_it_is_known(serve: Callable[..., Plugin], qoder: Any) -> None:
+def test_what_may_be_missing_comes_where_it_is_known(serve: Callable[..., Provider], qoder: Any) -> None:
     """A workspace that is configured, a `forceDestroy` that is true, and what a read saw of others."""
     plugin = serve().configure(qoder, workspaceId="ws_1")
     news = {
@@ -170,7 +170,7 @@ def test_every_output_of_a_credential_comes(vault_plugin: Callable[..., Any]) ->
     assert RESOURCES[CREDENTIAL]["properties"].keys() == seen
 
 
-def test_functions_answer_what_the_schema_says(plugin: Plugin, qoder: Any) -> None:
+def test_functions_answer_what_the_schema_says(plugin: Provider, qoder: Any) -> None:
     """Every output, and none more; every required one of a summary."""
     made = qoder.add_vault("theirs")
     qoder.add_credential(made.id, URL, TOKEN)
@@ -238,7 +238,7 @@ def test_every_reference_leads_to_a_type() -> None:
     assert TYPES.keys() == used
 
 
-def test_defaults_are_those_of_check(plugin: Plugin) -> None:
+def test_defaults_are_those_of_check(plugin: Provider) -> None:
     """What an SDK fills in is what check would."""
     news = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": TOKEN}]}
     checked = plugin.checked(news)
@@ -256,7 +256,7 @@ def test_defaults_are_those_of_check(plugin: Plugin) -> None:
     assert (shown["type"]["default"], "streamable_http") == (alone["type"], alone["protocol"])
 
 
-def test_a_default_fits_every_type_of_credential(plugin: Plugin) -> None:
+def test_a_default_fits_every_type_of_credential(plugin: Provider) -> None:
     """An SDK sends it with each: one that is for a single type would make the others impossible."""
     defaults = {
         name: item["default"] for name, item in RESOURCES[CREDENTIAL]["inputProperties"].items() if "default" in item

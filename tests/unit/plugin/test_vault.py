@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from engine_side import NONE, SOME, UNKNOWN, Failed, Plugin, Resource, in_plain, plain, secret
 
+from in_process.provider import NONE, SOME, Failed, Provider, Resource
+from in_process.wire import UNKNOWN, in_plain, plain, secret
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
@@ -28,7 +29,7 @@ def vault(*credentials: Any, **fields: Any) -> dict[str, Any]:
 # Check
 
 
-def test_check_fills_in_and_marks(plugin: Plugin, qoder: Emulator) -> None:
+def test_check_fills_in_and_marks(plugin: Provider, qoder: Emulator) -> None:
     """Defaults, status and rotations are added under the schema's names; each access token is secret. No request."""
     assert {
         "displayName": "my-mcp-vault",
@@ -59,7 +60,7 @@ def test_check_fills_in_and_marks(plugin: Plugin, qoder: Emulator) -> None:
         vault(credential(token=secret(UNKNOWN), protocol=UNKNOWN, type=UNKNOWN)),
     ],
 )
-def test_what_is_unknown_passes_and_stays_unknown(plugin: Plugin, news: dict[str, Any]) -> None:
+def test_what_is_unknown_passes_and_stays_unknown(plugin: Provider, news: dict[str, Any]) -> None:
     """It is not missing: it is judged when it is known."""
     checked = plain(plugin.checked(news))
 
@@ -69,7 +70,7 @@ def test_what_is_unknown_passes_and_stays_unknown(plugin: Plugin, news: dict[str
             assert UNKNOWN == checked[name]
 
 
-def test_problems_have_the_paths_of_the_schema(plugin: Plugin) -> None:
+def test_problems_have_the_paths_of_the_schema(plugin: Provider) -> None:
     """Who writes TypeScript looks for `credentials[1].mcpServerUrl`."""
     news = vault(credential(), credential(), credential("nowhere", protocol="smoke"), displayName="")
 
@@ -95,12 +96,12 @@ def test_problems_have_the_paths_of_the_schema(plugin: Plugin) -> None:
         ),
     ],
 )
-def test_an_unknown_key_names_the_nearest_one(plugin: Plugin, news: dict[str, Any], line: str) -> None:
+def test_an_unknown_key_names_the_nearest_one(plugin: Provider, news: dict[str, Any], line: str) -> None:
     """In the schema's spelling, whatever the program's."""
     assert [line] == plugin.problems(news)
 
 
-def test_a_key_of_metadata_stays_what_it_is(plugin: Plugin) -> None:
+def test_a_key_of_metadata_stays_what_it_is(plugin: Provider) -> None:
     """It is the user's, be it called like one of our own properties."""
     metadata = {"display_name": "a", "vaultId": "b", "access_token": "c"}
 
@@ -111,7 +112,7 @@ def test_a_key_of_metadata_stays_what_it_is(plugin: Plugin) -> None:
     ] == plugin.problems(vault(metadata={"display_name": 7}))
 
 
-def test_a_url_in_a_problem_stays_what_it_is(plugin: Plugin) -> None:
+def test_a_url_in_a_problem_stays_what_it_is(plugin: Provider) -> None:
     """It may hold words that are also names of properties."""
     url = "https://example.com/mcp?client_id=5&display_name=access_token"
 
@@ -120,7 +121,7 @@ def test_a_url_in_a_problem_stays_what_it_is(plugin: Plugin) -> None:
     assert f"{url} is already used" in line
 
 
-def test_a_secret_is_not_in_a_problem(plugin: Plugin) -> None:
+def test_a_secret_is_not_in_a_problem(plugin: Provider) -> None:
     """Also one that reads like the name of a property; and of inputs that are refused, each one is marked."""
     token = "canary-access_token-canary"
     url = f"https://example.com/{token}"
@@ -144,7 +145,7 @@ def test_a_secret_is_not_in_a_problem(plugin: Plugin) -> None:
     ],
     ids=["forgotten", "leaf", "list", "element"],
 )
-def test_secrets_are_at_the_leaf_whatever_the_program_said(plugin: Plugin, given: dict[str, Any]) -> None:
+def test_secrets_are_at_the_leaf_whatever_the_program_said(plugin: Provider, given: dict[str, Any]) -> None:
     """Each access token is one, its siblings are not: ids are found by URL, in other stacks as well."""
     resource = plugin.create(given)
 
@@ -197,7 +198,7 @@ def test_metadata_is_secret_where_it_was_given_as_one(vault_plugin: Callable[...
 # Diff
 
 
-def test_nothing_changed_is_no_difference(plugin: Plugin) -> None:
+def test_nothing_changed_is_no_difference(plugin: Provider) -> None:
     """Also when credentials stand in another order."""
     first, second = credential(), credential(OTHER_URL, OTHER_TOKEN)
     resource = plugin.create(vault(first, second))
@@ -238,7 +239,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_difference_is_shown_property_by_property(plugin: Plugin, what: str) -> None:
+def test_a_difference_is_shown_property_by_property(plugin: Provider, what: str) -> None:
     """Paths as Pulumi reads them, what forces another vault, and for each path its top-level key among `diffs`."""
     news, kinds, replaces = CHANGES[what]
     resource = plugin.create(vault())
@@ -250,7 +251,7 @@ def test_a_difference_is_shown_property_by_property(plugin: Plugin, what: str) -
     assert not change.deletes_first
 
 
-def test_an_archived_vault_is_replaced(plugin: Plugin, qoder: Emulator) -> None:
+def test_an_archived_vault_is_replaced(plugin: Provider, qoder: Emulator) -> None:
     """There is no way back; the diff after a refresh says that the status forces it."""
     resource = plugin.create(vault())
     qoder.archive_vault(resource.id)
@@ -266,7 +267,7 @@ def test_an_archived_vault_is_replaced(plugin: Plugin, qoder: Emulator) -> None:
 # Previews
 
 
-def test_a_preview_of_a_create_asks_nobody(serve: Callable[..., Plugin], qoder: Emulator) -> None:
+def test_a_preview_of_a_create_asks_nobody(serve: Callable[..., Provider], qoder: Emulator) -> None:
     """It needs no API token; what is known is shown, ids and times are not known, and no id is given."""
     plugin = serve().configure(qoder, apiToken="", workspaceId="ws_1")
 
@@ -281,7 +282,7 @@ def test_a_preview_of_a_create_asks_nobody(serve: Callable[..., Plugin], qoder: 
     assert (qoder.base_url, "ws_1", {}) == (outputs["baseUrl"], outputs["workspaceId"], outputs["metadata"])
 
 
-def test_a_preview_shows_every_output_that_a_create_gives(plugin: Plugin) -> None:
+def test_a_preview_shows_every_output_that_a_create_gives(plugin: Provider) -> None:
     """A dependent that reads one in a preview gets it, or is told that it is not known."""
     assert plugin.create(vault()).outputs.keys() == plugin.preview_create(vault())[1].keys()
 
@@ -308,7 +309,7 @@ def test_a_preview_of_a_rotation_knows_the_ids_that_stay(
 
 
 @pytest.mark.parametrize("credentials", [UNKNOWN, [UNKNOWN], [credential(UNKNOWN)]])
-def test_a_preview_of_what_is_unknown_knows_no_ids(plugin: Plugin, credentials: Any) -> None:
+def test_a_preview_of_what_is_unknown_knows_no_ids(plugin: Provider, credentials: Any) -> None:
     """Any of them may change."""
     resource = plugin.create(vault())
 
@@ -318,7 +319,7 @@ def test_a_preview_of_what_is_unknown_knows_no_ids(plugin: Plugin, credentials: 
 # Life
 
 
-def test_the_life_of_a_vault(plugin: Plugin, qoder: Emulator) -> None:
+def test_the_life_of_a_vault(plugin: Provider, qoder: Emulator) -> None:
     """Create, rotate, add, remove, refresh, delete: the id stays, and each state shows no change."""
     resource = plugin.create(vault())
     assert [resource.id] == [item.id for item in qoder.vaults]
@@ -344,7 +345,7 @@ def test_the_life_of_a_vault(plugin: Plugin, qoder: Emulator) -> None:
     assert ["archived"] == [item.status for item in qoder.vaults]
 
 
-def test_a_vault_that_is_gone_is_gone_from_the_state(plugin: Plugin, qoder: Emulator) -> None:
+def test_a_vault_that_is_gone_is_gone_from_the_state(plugin: Provider, qoder: Emulator) -> None:
     """And its deletion is success."""
     resource = plugin.create(vault())
     qoder.delete_vault(resource.id)
@@ -353,7 +354,7 @@ def test_a_vault_that_is_gone_is_gone_from_the_state(plugin: Plugin, qoder: Emul
     plugin.delete(resource)
 
 
-def test_a_404_of_a_proxy_drops_nothing(plugin: Plugin, qoder: Emulator) -> None:
+def test_a_404_of_a_proxy_drops_nothing(plugin: Provider, qoder: Emulator) -> None:
     """It proves nothing: the line says where the vault was made, and where this run asked."""
     resource = plugin.create(vault())
     qoder.fail_next("GET", "/vaults/*", Fault.HTML_404)
@@ -366,7 +367,7 @@ def test_a_404_of_a_proxy_drops_nothing(plugin: Plugin, qoder: Emulator) -> None
     )
 
 
-def test_a_refresh_shows_a_credential_that_is_gone(plugin: Plugin, qoder: Emulator) -> None:
+def test_a_refresh_shows_a_credential_that_is_gone(plugin: Provider, qoder: Emulator) -> None:
     """The inputs say what exists, so that the next `up` makes it again; the others keep their secrets."""
     resource = plugin.create(vault(credential(), credential(OTHER_URL, OTHER_TOKEN)))
     qoder.delete_credential(resource.id, resource.outputs["credentialIds"][URL])
@@ -388,7 +389,7 @@ def existing(qoder: Emulator) -> tuple[str, str]:
     return made.id, qoder.add_credential(made.id, URL, TOKEN).id
 
 
-def test_an_import_reads_without_any_state(plugin: Plugin, qoder: Emulator) -> None:
+def test_an_import_reads_without_any_state(plugin: Provider, qoder: Emulator) -> None:
     """Inputs and outputs say all that is there; an access token is not, and a null is no value."""
     vault_id, credential_id = existing(qoder)
 
@@ -408,7 +409,7 @@ def test_an_import_reads_without_any_state(plugin: Plugin, qoder: Emulator) -> N
     assert [shown] == found.outputs["credentials"]
 
 
-def test_an_import_of_what_there_is_not_finds_nothing(plugin: Plugin, qoder: Emulator) -> None:
+def test_an_import_of_what_there_is_not_finds_nothing(plugin: Provider, qoder: Emulator) -> None:
     """The engine then says that the resource does not exist. A proxy's 404 is no such word."""
     assert plugin.find("vault_019e3bb940277f0db05ab74291acf6ef") is None
 
@@ -419,7 +420,7 @@ def test_an_import_of_what_there_is_not_finds_nothing(plugin: Plugin, qoder: Emu
 
 
 @pytest.mark.parametrize("id_", ["", "vault_1/../x", "my-vault?x=1", "vault 1"])
-def test_an_import_of_what_is_no_id_asks_nobody(plugin: Plugin, qoder: Emulator, id_: str) -> None:
+def test_an_import_of_what_is_no_id_asks_nobody(plugin: Provider, qoder: Emulator, id_: str) -> None:
     """It must not lead to another path."""
     with pytest.raises(Failed) as caught:
         plugin.find(id_)
@@ -428,7 +429,7 @@ def test_an_import_of_what_is_no_id_asks_nobody(plugin: Plugin, qoder: Emulator,
     assert [] == qoder.requests
 
 
-def test_what_was_imported_needs_no_access_token(plugin: Plugin, qoder: Emulator) -> None:
+def test_what_was_imported_needs_no_access_token(plugin: Provider, qoder: Emulator) -> None:
     """Qoder never returns it: a program without it passes, changes nothing, and the credential is left alone."""
     vault_id, _ = existing(qoder)
     found = plugin.find(vault_id)
@@ -443,7 +444,7 @@ def test_what_was_imported_needs_no_access_token(plugin: Plugin, qoder: Emulator
     assert [] == qoder.writes
 
 
-def test_filling_in_an_access_token_is_one_rotation(plugin: Plugin, qoder: Emulator) -> None:
+def test_filling_in_an_access_token_is_one_rotation(plugin: Provider, qoder: Emulator) -> None:
     """It is shown as one, carried out once, and then there is nothing left to do."""
     vault_id, _ = existing(qoder)
     found = plugin.find(vault_id)
@@ -459,7 +460,7 @@ def test_filling_in_an_access_token_is_one_rotation(plugin: Plugin, qoder: Emula
     assert NONE == plugin.diff(after, plugin.checked(news, after.inputs)).changes
 
 
-def test_dropping_the_access_token_of_what_was_made_here_is_a_problem(plugin: Plugin) -> None:
+def test_dropping_the_access_token_of_what_was_made_here_is_a_problem(plugin: Provider) -> None:
     """It is forgotten, not left alone on purpose."""
     resource = plugin.create(vault())
 
@@ -485,7 +486,7 @@ def test_an_import_takes_what_a_vault_declares_only(vault_plugin: Callable[..., 
 # States of the dynamic provider
 
 
-def as_dynamic(plugin: Plugin) -> Resource:
+def as_dynamic(plugin: Provider) -> Resource:
     """A vault as a stack holds it that was made with `pulumi_qoder_vault.Vault`."""
     made = plugin.create(vault())
     snake = {
@@ -510,7 +511,7 @@ def as_dynamic(plugin: Plugin) -> Resource:
     return Resource(made.id, renamed(made.inputs), renamed(made.outputs))
 
 
-def test_a_state_of_the_dynamic_provider_is_rewritten_in_place(plugin: Plugin, qoder: Emulator) -> None:
+def test_a_state_of_the_dynamic_provider_is_rewritten_in_place(plugin: Provider, qoder: Emulator) -> None:
     """Same vault, no request: an update gives the state the shape of the plugin, and then nothing changes any more."""
     old = as_dynamic(plugin)
     qoder.clear_requests()
@@ -532,7 +533,7 @@ def test_a_state_of_the_dynamic_provider_is_rewritten_in_place(plugin: Plugin, q
     assert NONE == plugin.diff(after, plugin.checked(vault(), after.inputs)).changes
 
 
-def test_a_state_of_the_dynamic_provider_lives_on(plugin: Plugin, qoder: Emulator) -> None:
+def test_a_state_of_the_dynamic_provider_lives_on(plugin: Provider, qoder: Emulator) -> None:
     """It can be refreshed and destroyed before any `up`."""
     old = as_dynamic(plugin)
 
@@ -543,7 +544,7 @@ def test_a_state_of_the_dynamic_provider_lives_on(plugin: Plugin, qoder: Emulato
     assert [] == qoder.vaults
 
 
-def test_a_change_of_a_state_of_the_dynamic_provider_is_carried_out(plugin: Plugin, qoder: Emulator) -> None:
+def test_a_change_of_a_state_of_the_dynamic_provider_is_carried_out(plugin: Provider, qoder: Emulator) -> None:
     """A rotation in the same `up` rotates once; a rename replaces, as ever."""
     old = as_dynamic(plugin)
     rename = plugin.diff(old, plugin.checked(vault(displayName="other"), old.inputs))

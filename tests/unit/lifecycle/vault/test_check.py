@@ -392,7 +392,7 @@ valid_credentials = st.builds(
         {}, optional={"protocol": st.sampled_from(["sse", "streamable_http"]), "type": st.just("static_bearer")}
     ),
 )
-valid_vaults = st.fixed_dictionaries(
+valid_vaults: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "display_name": st.text("abc ", min_size=1, max_size=10).map(lambda name: f"n{name}n"),
         "credentials": st.lists(valid_credentials, min_size=1, max_size=4, unique_by=lambda one: one["mcp_server_url"]),

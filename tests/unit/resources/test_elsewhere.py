@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from engine_side import CREDENTIAL, NONE, Failed, LoggingEngine, Plugin, Resource
 from pulumi.runtime.proto import engine_pb2, provider_pb2
 
+from in_process.provider import CREDENTIAL, NONE, Failed, Provider, Resource
 from pulumi_qoder_vault import connection
 from pulumi_qoder_vault.connection import Qoder
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
@@ -18,6 +18,7 @@ from pulumi_qoder_vault.lifecycle.model import Place
 from pulumi_qoder_vault.resources import elsewhere
 from pulumi_qoder_vault.setting_sources import Owner
 from pulumi_qoder_vault.settings import load
+from unit.plugin.engine_side import LoggingEngine
 
 URL, TOKEN, NEXT = "https://example.com/mcp", "mcp-canary-one-1111", "mcp-canary-one-next"
 OLD = "https://old.example/api/v1/cloud"
@@ -45,7 +46,7 @@ def line_of(call: Callable[[], Any]) -> str:
     return caught.value.line
 
 
-def ways_out(plugin: Plugin, recorded: str = OLD) -> str:
+def ways_out(plugin: Provider, recorded: str = OLD) -> str:
     return (
         f"; if this run asks the wrong place: pulumi config set qoder:baseUrl {recorded}; if both are the same "
         f"Qoder: pulumi refresh; otherwise: use another stack, or run pulumi state delete '{plugin.urn}', which only "
@@ -54,7 +55,9 @@ def ways_out(plugin: Plugin, recorded: str = OLD) -> str:
     )
 
 
-def test_a_preview_warns_once(serve: Callable[..., Plugin], qoder: Emulator, engine: tuple[str, LoggingEngine]) -> None:
+def test_a_preview_warns_once(
+    serve: Callable[..., Provider], qoder: Emulator, engine: tuple[str, LoggingEngine]
+) -> None:
     """It names both places, and a Diff asks nobody; the next command of an engine that attaches warns again."""
     address, log = engine
     plugin = serve(address).configure(qoder)
@@ -83,7 +86,7 @@ def test_a_preview_warns_once(serve: Callable[..., Plugin], qoder: Emulator, eng
 
 
 def test_the_right_place_needs_no_warning(
-    serve: Callable[..., Plugin], qoder: Emulator, engine: tuple[str, LoggingEngine]
+    serve: Callable[..., Provider], qoder: Emulator, engine: tuple[str, LoggingEngine]
 ) -> None:
     """Nor does a state of the right place, nor settings that cannot be read: a check says those."""
     address, log = engine
@@ -96,7 +99,7 @@ def test_the_right_place_needs_no_warning(
     assert [] == log.logged
 
 
-CALLS: dict[str, Callable[[Plugin, Resource], Any]] = {
+CALLS: dict[str, Callable[[Provider, Resource], Any]] = {
     "refresh": lambda plugin, resource: plugin.refresh(resource),
     "update": lambda plugin, resource: plugin.call(
         "Update",
@@ -114,7 +117,7 @@ def changed(resource: Resource) -> dict[str, Any]:
     return dict(json.loads(json.dumps(resource.inputs).replace(TOKEN, NEXT)))
 
 
-def made(plugin: Plugin, kind: str) -> tuple[Plugin, Resource]:
+def made(plugin: Provider, kind: str) -> tuple[Provider, Resource]:
     if kind == "vault":
         return plugin, plugin.create(vault())
     owner = plugin.create(vault())
@@ -136,7 +139,7 @@ REFUSALS = {
 @pytest.mark.parametrize("kind", ["vault", "credential"])
 @pytest.mark.parametrize("answer", [*REFUSALS, "page", "redirect", "html"])
 def test_every_error_that_may_come_of_it_ends_with_the_ways_out(
-    plugin: Plugin, qoder: Emulator, call: str, kind: str, answer: Any
+    plugin: Provider, qoder: Emulator, call: str, kind: str, answer: Any
 ) -> None:
     """Whatever is at the wrong place answers as it likes; the line names both, and what can be done."""
     plugin, resource = made(plugin, kind)
@@ -159,7 +162,7 @@ def test_every_error_that_may_come_of_it_ends_with_the_ways_out(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_where_nobody_listens_the_ways_out_are_named_too(plugin: Plugin, qoder: Emulator, call: str) -> None:
+def test_where_nobody_listens_the_ways_out_are_named_too(plugin: Provider, qoder: Emulator, call: str) -> None:
     """The emulator was started anew, at another port."""
     resource = plugin.create(vault())
     plugin.configure(qoder, baseUrl="http://127.0.0.1:1/api/v1/cloud")
@@ -174,7 +177,7 @@ def test_where_nobody_listens_the_ways_out_are_named_too(plugin: Plugin, qoder: 
 
 
 @pytest.mark.parametrize("fault", [Fault.CONFLICT, Fault.FORBIDDEN], ids=repr)
-def test_an_error_of_what_was_found_there_has_no_ways_out(plugin: Plugin, qoder: Emulator, fault: Fault) -> None:
+def test_an_error_of_what_was_found_there_has_no_ways_out(plugin: Provider, qoder: Emulator, fault: Fault) -> None:
     """The vault is there: both are one Qoder, and something else is wrong."""
     resource = moved(plugin.create(vault()))
     qoder.fail_next("POST", "/vaults/**", fault, times=None)
@@ -182,7 +185,7 @@ def test_an_error_of_what_was_found_there_has_no_ways_out(plugin: Plugin, qoder:
     assert "pulumi state delete" not in line_of(lambda: CALLS["update"](plugin, resource))
 
 
-def test_at_the_right_place_no_error_has_ways_out(plugin: Plugin, qoder: Emulator) -> None:
+def test_at_the_right_place_no_error_has_ways_out(plugin: Provider, qoder: Emulator) -> None:
     """Nothing is said of places where there is one."""
     resource = plugin.create(vault())
     qoder.fail_next("*", "/**", Fault.FORBIDDEN, times=None)
@@ -193,7 +196,7 @@ def test_at_the_right_place_no_error_has_ways_out(plugin: Plugin, qoder: Emulato
 
 @pytest.mark.parametrize("call", ["refresh", "update"])
 @pytest.mark.parametrize("kind", ["vault", "credential"])
-def test_a_success_updates_the_record(plugin: Plugin, qoder: Emulator, call: str, kind: str) -> None:
+def test_a_success_updates_the_record(plugin: Provider, qoder: Emulator, call: str, kind: str) -> None:
     """The object is there too, so that is where it is from now on."""
     plugin, resource = made(plugin, kind)
 
@@ -203,7 +206,7 @@ def test_a_success_updates_the_record(plugin: Plugin, qoder: Emulator, call: str
     assert qoder.base_url == outputs["baseUrl"]
 
 
-def test_an_update_without_a_request_proves_nothing(plugin: Plugin, qoder: Emulator) -> None:
+def test_an_update_without_a_request_proves_nothing(plugin: Provider, qoder: Emulator) -> None:
     """What is only recorded says nothing about the place."""
     resource = moved(plugin.create(vault()))
     qoder.clear_requests()

@@ -6,35 +6,28 @@ partial state, inputs that stay old where an update fails, replacement before de
 
 from __future__ import annotations
 
-import ast
 import functools
-import importlib.util
 import os
 import threading
 import time
-import types
-from collections.abc import Callable, Iterator, Mapping
-from concurrent import futures
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import grpc
-from google.protobuf import json_format, struct_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import provider_pb2
 
+from in_process import wire
+from in_process.provider import FRONTS, Failed, Provider, Resource, forget_providers, serve
+from in_process.wire import Props, is_secret, plain, secret
 from pulumi_qoder_vault import connection
 from pulumi_qoder_vault.api.rate import Clock
 from pulumi_qoder_vault.connection import Connections
 from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin import names
-from pulumi_qoder_vault.plugin.servicer import Servicer
-
-FRONTS = {"dynamic": "pulumi-python:dynamic/qoder:Vault", "plugin": "qoder:index:Vault"}
-SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
-Props = dict[str, Any]
+from pulumi_qoder_vault.plugin.names import SchemaProperties
+from pulumi_qoder_vault.pulumi_values import PulumiProperties
 
 
 class Killed(Exception):
@@ -68,45 +61,16 @@ class MovableTime:
         time.sleep(wait_s * self.pace)
 
 
-@dataclass
-class Resource:
-    """What the state holds of one resource."""
-
-    id: str
-    inputs: Props
-    outputs: Props
-    is_unfinished: bool = False
+class Refused(Exception):
+    """A check found problems."""
 
 
-class Failed(Exception):
-    """A step failed; the message is what the CLI prints."""
+FOREVER = ExitStack()  # the providers live as long as the process
 
 
 @functools.cache
-def load_servicer_class() -> Any:
-    """The class that runs dynamic providers. Its module is a program: it is loaded without its last call, `main()`."""
-    spec = importlib.util.find_spec("pulumi.dynamic.__main__")
-    assert spec is not None
-    assert spec.origin is not None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))]
-    module = types.ModuleType("dynamic_provider_servicer")
-    exec(compile(tree, spec.origin, "exec"), module.__dict__)
-    return module.DynamicResourceProviderServicer, module._PROVIDER_CACHE
-
-
-@functools.cache
-def _stub(front: str) -> provider_pb2_grpc.ResourceProviderStub:
-    server = grpc.server(futures.ThreadPoolExecutor(4))
-    servicer = load_servicer_class()[0]() if front == "dynamic" else Servicer()
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    SERVERS.append(server)
-    return provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
-
-
-SERVERS: list[Any] = []  # they live as long as the process
+def _provider(front: str) -> Provider:
+    return serve(FOREVER, FRONTS[front])
 
 
 class Engine:
@@ -129,18 +93,11 @@ class Engine:
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        """One command: a new provider process, in which nothing is known but configuration and environment."""
+        """Run one command in a new provider process, in which nothing is known but configuration and environment."""
         before, connection.CONNECTIONS = connection.CONNECTIONS, Connections(self._time.clock)
         environment = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QODER_")}
-        load_servicer_class()[1].clear()
-        configuration = {
-            "qoder:apiToken": self._qoder.api_token,
-            "qoder:baseUrl": self._qoder.base_url,
-            "qoder:maxWritesPerSecond": "0",
-            "qoder:maxReadsPerSecond": "0",
-            **{f"qoder:{key}": value for key, value in self._settings.items()},
-        }
-        _stub(self._front).Configure(provider_pb2.ConfigureRequest(args=struct(configuration)))
+        forget_providers()
+        _provider(self._front).configure(self._qoder, **self._settings)
         try:
             yield
         finally:
@@ -149,14 +106,14 @@ class Engine:
             os.environ.update(environment)
 
     def preview(self, program: Mapping[str, Props]) -> dict[str, str]:
-        """What an `up` would do, by name: create, update, replace, delete."""
+        """Return what an `up` would do, by name: create, update, replace, delete."""
         with self._running():
             planned = {name: self._planned(name, props)[0] for name, props in program.items()}
         planned |= {name: "delete" for name in self.state if name not in program}
         return {name: what for name, what in planned.items() if what != "same"}
 
     def up(self, program: Mapping[str, Props]) -> list[str]:
-        """Make the state what the program says; give the errors."""
+        """Make the state what the program says; return the errors."""
         with self._running():
             errors = self._each(program, lambda name: self._up(name, program[name]))
             if not errors:
@@ -164,26 +121,26 @@ class Engine:
         return errors
 
     def refresh(self) -> list[str]:
-        """Make the state what exists; give the errors."""
+        """Make the state what exists; return the errors."""
         with self._running():
             return self._each(self.state, self._refresh)
 
     def destroy(self) -> list[str]:
-        """Delete everything; give the errors."""
+        """Delete everything; return the errors."""
         with self._running():
             return self._delete_all(self.state)
 
-    def _each(self, names: Any, act: Callable[[str], None]) -> list[str]:
+    def _each(self, names: Iterable[str], act: Callable[[str], None]) -> list[str]:
         errors = []
         for name in list(names):
             try:
                 act(name)
-            except Failed as failure:  # each may fail, and the others go on
+            except (Failed, Refused) as failure:  # each may fail, and the others go on
                 errors.append(str(failure))
         self.said += errors
         return errors
 
-    def _delete_all(self, names: Any) -> list[str]:
+    def _delete_all(self, names: Iterable[str]) -> list[str]:
         def delete_doomed(_: str) -> None:
             while self.doomed:
                 self._delete(self.doomed[0])
@@ -198,10 +155,7 @@ class Engine:
     def _planned(self, name: str, props: Props) -> tuple[str, Props]:
         news = plain(props) | ({"__provider": PICKLED_PROVIDER} if self._front == "dynamic" else {})
         old = self.state.get(name)
-        checked = self._call("Check", name, olds=old.inputs if old else {}, news=news)
-        if checked.failures:
-            raise Failed("; ".join(failure.reason for failure in checked.failures))
-        inputs = received(checked.inputs)
+        inputs = self._checked(name, news, old.inputs if old else {})
         if old is None:
             return "create", inputs
         diff = self._call("Diff", name, id=old.id, olds=old.outputs, news=inputs)
@@ -209,11 +163,14 @@ class Engine:
         differs = [key for key in {**inputs, **old.inputs} if inputs.get(key) != old.inputs.get(key)]
         has_changes = diff.changes == provider_pb2.DiffResponse.DIFF_SOME if is_known else bool(differs)
         if set(_snake(diff.replaces)) & set(differs) or (is_known and has_changes and diff.replaces):
-            checked = self._call("Check", name, olds={}, news=news)
-            if checked.failures:
-                raise Failed("; ".join(failure.reason for failure in checked.failures))
-            return "replace", received(checked.inputs)
+            return "replace", self._checked(name, news, {})
         return "update" if has_changes or old.is_unfinished else "same", inputs
+
+    def _checked(self, name: str, news: Props, olds: Props) -> Props:
+        checked = self._call("Check", name, olds=olds, news=news)
+        if checked.failures:
+            raise Refused("; ".join(failure.reason for failure in checked.failures))
+        return received(checked.inputs)
 
     def _up(self, name: str, props: Props) -> None:
         what, inputs = self._planned(name, props)
@@ -257,56 +214,28 @@ class Engine:
 
     def _call(self, method: str, name: str, **fields: Any) -> Any:
         sent = {key: self._sent(value) if isinstance(value, dict) else value for key, value in fields.items()}
-        request = getattr(provider_pb2, f"{method}Request")(
-            urn=f"urn:pulumi:dev::project::{FRONTS[self._front]}::{name}", **sent
-        )
-        try:
-            return getattr(_stub(self._front), method)(request, timeout=60)
-        except grpc.RpcError as failure:
-            raise Failed(_status(failure).message or failure.details()) from failure
+        urn = f"urn:pulumi:dev::project::{FRONTS[self._front]}::{name}"
+        return _provider(self._front).call(method, urn=urn, **sent)
 
-    def _sent(self, props: Props) -> struct_pb2.Struct:
-        """A dynamic provider gets plain values; the plugin takes secrets, under the names of its schema."""
-        return struct(props if self._front == "dynamic" else names.to_schema(_marked(props)))
+    def _sent(self, props: Props) -> Props:
+        """Return what is sent: the plugin takes secrets, and the names of its schema."""
+        return props if self._front == "dynamic" else dict(names.to_schema(PulumiProperties(_marked(props))))
 
     def _guarded(self, keep: Callable[[Any], None], method: str, name: str, **fields: Any) -> Any:
         try:
             return self._call(method, name, **fields)
         except Failed as failure:
-            if failure.__cause__ is not None:
-                partial = _partial(failure.__cause__)
-                if partial is not None:
-                    keep(partial)
+            if failure.partial is not None:
+                keep(failure.partial)
             raise
 
 
-def _status(failure: Any) -> Any:
-    details = {item.key: item.value for item in failure.trailing_metadata() or ()}
-    status = status_pb2.Status()
-    status.ParseFromString(details.get("grpc-status-details-bin", b""))
-    return status
-
-
-def _partial(failure: Any) -> Any:
-    for detail in _status(failure).details:
-        partial = provider_pb2.ErrorResourceInitFailed()
-        if detail.Unpack(partial):
-            return partial
-    return None
-
-
-def struct(values: Props) -> struct_pb2.Struct:
-    message = struct_pb2.Struct()
-    message.update(values)
-    return message
-
-
-def received(message: struct_pb2.Struct) -> Props:
-    """What the engine keeps: an access token that is not marked as secret would stand in the state in plain."""
-    values = dict(names.from_schema(json_format.MessageToDict(message)))
+def received(message: Any) -> Props:
+    """Return what the engine keeps: an access token that is not marked as secret would stand in the state in plain."""
+    values = dict(names.from_schema(SchemaProperties(wire.received(message))))
     for credential in values.get("credentials") or ():
         token = credential.get("access_token")
-        assert token is None or SECRET.items() <= token.items(), "an access token in plain"
+        assert token is None or is_secret(token), "an access token in plain"
     return dict(plain(values))
 
 
@@ -315,19 +244,8 @@ def _marked(value: Any, key: str = "") -> Any:
         return {name: _marked(item, name) for name, item in value.items()}
     if isinstance(value, list):
         return [_marked(item) for item in value]
-    return {**SECRET, "value": value} if key == "access_token" and value is not None else value
+    return secret(value) if key == "access_token" and value is not None else value
 
 
-def _snake(keys: Any) -> list[str]:
+def _snake(keys: Iterable[str]) -> list[str]:
     return [names.snake(key) for key in keys]
-
-
-def plain(value: Any) -> Any:
-    """What the engine makes of a wire value: secrets unpacked, None dropped, numbers as floats."""
-    if isinstance(value, dict):
-        if SECRET.items() <= value.items():
-            return plain(value["value"])
-        return {key: plain(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -1,1 +1,0 @@
-"""The provider in this process, against the emulator; no real CLI."""
