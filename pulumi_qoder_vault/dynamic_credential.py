@@ -52,7 +52,7 @@ class OAuthRefreshArgs(TypedDict, total=False):
     """
 
     client_id: Required[pulumi.Input[str]]
-    refresh_token: pulumi.Input[str]
+    refresh_token: Required[pulumi.Input[str]]
     token_endpoint: Required[pulumi.Input[str]]
     token_endpoint_auth: Required[pulumi.Input[TokenEndpointAuthArgs]]
     resource: pulumi.Input[str]

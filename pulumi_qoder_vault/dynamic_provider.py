@@ -29,10 +29,10 @@ from pulumi.dynamic import (
 from .connection import Qoder
 from .error_reporting import EngineLog, engine_address, internal_error, status_details
 from .errors import QoderError, SettingsError
-from .lifecycle.inputs import Inputs
+from .lifecycle.inputs import Inputs, without_none
 from .lifecycle.model import PartialState
 from .lifecycle.other_credentials import Deletion
-from .pulumi_values import PROVIDER_KEY, PulumiProperties, from_pulumi, to_pulumi, without_none
+from .pulumi_values import PROVIDER_KEY, PulumiProperties, from_program, from_pulumi, to_pulumi
 from .resources.calls import Calls
 from .resources.ignored_paths import POSITION_IGNORED, is_position
 from .resources.resource import Found, check_all
@@ -98,7 +98,7 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
-        inputs, recorded = received(news), recorded_inputs(received(_olds))
+        inputs, recorded = from_program(PulumiProperties(news)), recorded_inputs(received(_olds))
         try:
             replaced = self._calls.note_check(running_urn(), recorded)
             problems = check_all(self.resource, inputs, recorded, replaced, self._settings())

@@ -66,8 +66,23 @@ def to_plain(value: Any, name: str = "", depth: int = 0) -> Any:
     return plain if plain is None or name not in SECRET_NAMES else pulumi.Output.secret(plain)
 
 
+def from_program(props: PulumiProperties) -> Inputs:
+    """Return what a constructor handed over, with `Unfit` and `SecretUrl` where `to_plain` left a mark."""
+    return from_pulumi(PulumiProperties({key: _unmarked(value) for key, value in props.items()}))
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if _UNFIT in value:
+            return Unfit(str(value[_UNFIT]))
+        if _SECRET_URL in value:
+            return SecretUrl(value[_SECRET_URL])
+        return {key: _unmarked(item) for key, item in value.items()}
+    return [_unmarked(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def from_pulumi(props: PulumiProperties) -> Inputs:
-    """Return a property map as the core has it, the marks of `to_plain` read."""
+    """Return a property map as the core has it."""
     return {key: _from_pulumi(value, key) for key, value in props.items() if key != PROVIDER_KEY}
 
 
@@ -88,10 +103,6 @@ def _from_map(value: Mapping[str, Any], name: str) -> Any:
         return SecretUrl(inner) if name == "mcp_server_url" and isinstance(inner, str) else inner
     if _SIGNATURE_KEY in value:
         return Unfit(_KINDS.get(str(value[_SIGNATURE_KEY]), "an object of Pulumi's"))
-    if _UNFIT in value:
-        return Unfit(str(value[_UNFIT]))
-    if _SECRET_URL in value:
-        return SecretUrl(value[_SECRET_URL])
     return {key: _from_pulumi(item, name if name in MAPS_OF_DATA else key) for key, item in value.items()}
 
 
@@ -122,11 +133,6 @@ def marked_secret(value: Any) -> dict[str, Any]:
 def is_marked_secret(value: object) -> bool:
     """Return True if a value has Pulumi's mark of a secret."""
     return isinstance(value, Mapping) and SECRET_MARK.items() <= value.items()
-
-
-def without_none(props: Inputs) -> dict[str, Any]:
-    """Return a map without what is None: a null is a value to the engine."""
-    return {name: value for name, value in props.items() if value is not None}
 
 
 def _plain(value: Any, name: str, depth: int) -> Any:

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from .errors import SettingsError
@@ -267,6 +267,7 @@ class Setting:
         parse: reads a text; is given the name to show in an error.
         description: for the schema.
         is_secret: True for one that Pulumi encrypts.
+        kind: in the schema.
     """
 
     key: str
@@ -275,11 +276,7 @@ class Setting:
     parse: Callable[[str, str], Any]
     description: str
     is_secret: bool = False
-
-    @property
-    def is_number(self) -> bool:
-        """True for one that is a number in the schema."""
-        return self.parse is _rate
+    kind: Literal["string", "number"] = "string"
 
 
 DEFAULTS = Settings()
@@ -322,6 +319,7 @@ SETTINGS = (
         ("QODER_MAX_WRITES_PER_SECOND",),
         _rate,
         f"{DEFAULTS.max_writes_per_second:g} if absent, {_LIFTS}.",
+        kind="number",
     ),
     Setting(
         "maxReadsPerSecond",
@@ -329,6 +327,7 @@ SETTINGS = (
         ("QODER_MAX_READS_PER_SECOND",),
         _rate,
         f"{DEFAULTS.max_reads_per_second:g} if absent, {_LIFTS}.",
+        kind="number",
     ),
     Setting(
         "timeout",

@@ -250,6 +250,7 @@ class Client:
         """
         path = f"{_credential_path(vault_id, credential_id)}/archive"
         self._ask(Request("POST", path, body={}, is_repeatable=True), revisions.read_credential)
+        self._transport.deleted_ids.add(credential_id)
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write.

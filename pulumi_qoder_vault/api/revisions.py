@@ -5,10 +5,10 @@ Sources: Qoder, Create Vault (read 2026-05-18); Vaults and Vault Credentials (re
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..lifecycle.credential_types import ALL_FIELDS, TYPES
+from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE, TYPES
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.model import (
     ACTIVE,
@@ -35,22 +35,19 @@ class Unreadable(Exception):
 
 def _flat_credential(credential: Credential) -> Json:
     """Return the founding page's form, in its order."""
-    fields, properties = TYPES[credential.type].fields, credential.properties
-    plain = {name: value for name, value in properties.items() if not fields[name].is_secret}
-    secrets = {name: value for name, value in properties.items() if fields[name].is_secret}
+    fields, given = TYPES[credential.type].fields, credential.properties
+    plain = {name: given[name] for name, row in fields.items() if name in given and not row.is_secret}
+    secrets = {name: given[name] for name, row in fields.items() if name in given and row.is_secret}
     return {**plain, "type": credential.type, **_revealed(secrets)}
 
 
 def _nested_credential(credential: Credential) -> Json:
-    fields = TYPES[credential.type].fields
-    sent = {fields[name].auth_name or name: value for name, value in _sent(fields, credential.properties)}
+    """Return the current form: the type, the secret, and the rest in the order of the table."""
+    type_, given = TYPES[credential.type], credential.properties
+    rows = sorted(type_.fields.items(), key=lambda item: item[0] != type_.secret_field)
+    sent = {row.auth_name or name: given[name] for name, row in rows if name in given and row.is_in_auth}
     body = {"auth": {"type": credential.type, **_revealed(sent)}}
     return body if credential.metadata is None else {**body, "metadata": dict(credential.metadata)}
-
-
-def _sent(fields: Fields, properties: Json) -> Iterator[tuple[str, Any]]:
-    """Yield what `auth` has of some properties."""
-    return ((name, value) for name, value in properties.items() if fields[name].is_in_auth)
 
 
 def update_body(before: Credential, after: Credential, *, is_sure: bool = True) -> Json:
@@ -169,7 +166,7 @@ def read_credential(response: object) -> ObservedCredential:
     return ObservedCredential(
         id=_id(credential, "vcred"),
         type=type_,
-        properties=_shown(ALL_FIELDS, fields),
+        properties=_shown(ALL_FIELDS if isinstance(auth, dict) else TYPES[DEFAULT_TYPE].fields, fields),
         is_active=not is_archived,
         created_at=_time(credential.get("created_at")),
         revision=Revision.R2026_07 if isinstance(auth, dict) else Revision.R2026_05,

@@ -122,12 +122,14 @@ def variable(value: str) -> str | None:
 def variable_name(value: str) -> str | None:
     """Judge the name of an environment variable."""
     is_name = _VARIABLE_NAME.fullmatch(value)
-    return None if is_name else "must be the name of an environment variable: letters, digits and underscores"
+    return text(value) or (
+        None if is_name else "must be the name of an environment variable: letters, digits and underscores"
+    )
 
 
 def time(value: str) -> str | None:
     """Judge a time."""
-    return None if _moment(value) else "must be an RFC 3339 time such as 2026-12-31T23:59:59Z"
+    return text(value) or (None if _moment(value) else "must be an RFC 3339 time such as 2026-12-31T23:59:59Z")
 
 
 def past(value: str) -> str | None:

@@ -72,9 +72,15 @@ def update(
 
 
 def remove(api: VaultsApi, vault_id: str, credential_id: str, revision: Revision) -> None:
-    """Delete a credential, or archive it where it cannot be deleted. One write."""
-    is_deleted = BY_REVISION[revision].credential_deletion
-    (api.delete_credential if is_deleted else api.archive_credential)(vault_id, credential_id)
+    """Delete a credential, or archive it where it cannot be deleted; one that is archived already is success."""
+    if BY_REVISION[revision].credential_deletion:
+        api.delete_credential(vault_id, credential_id)
+        return
+    try:
+        api.archive_credential(vault_id, credential_id)
+    except Conflict:
+        if api.get_credential(vault_id, credential_id).is_active:
+            raise
 
 
 def settled(recorded: S, desired: DesiredSet) -> S:
@@ -179,7 +185,7 @@ class CredentialChanges(Generic[S]):
         """Create beside what is there; where there is no room, delete first what is to go anyway."""
         credential = _credential_of(step)
         predecessor = [item for item in pending if _is_predecessor(item, step)]
-        if predecessor and not BY_REVISION[self._revision].second_credential_per_url:
+        if self._goes_first(predecessor):
             return self._made_in_room(step, predecessor, pending)
         try:
             return self._creation(credential).create(self._api)
@@ -191,6 +197,12 @@ class CredentialChanges(Generic[S]):
             if not room or not self._may_make_room(conflict):
                 raise
         return self._made_in_room(step, room, pending)
+
+    def _goes_first(self, predecessor: list[Step]) -> bool:
+        """Return True if the predecessor must go first, and can be put back."""
+        if BY_REVISION[self._revision].second_credential_per_url:
+            return False
+        return any(step.credential is not None and step.credential.secret is not None for step in predecessor)
 
     def _made_in_room(self, step: Step, room: list[Step], pending: list[Step]) -> ObservedCredential:
         """Delete what is to go anyway, and create again; put the predecessor back if that fails."""

@@ -164,6 +164,7 @@ TYPES: Mapping[str, CredentialType] = {
                 judge=allowed_values.variable,
                 is_required=True,
                 is_secret=True,
+                may_be_a_word=True,
                 is_mutable=True,
             ),
             "networking": Field(
@@ -194,7 +195,7 @@ TYPES: Mapping[str, CredentialType] = {
     ),
 }
 
-# The fields of all types together. Where two types have one, its row may differ in what is said, not in what it is.
+# The fields of all types together. Where two types have one, its kind is the same, and so is whether it is a secret.
 ALL_FIELDS: Fields = {name: row for type_ in TYPES.values() for name, row in type_.fields.items()}
 
 TYPE_NAMES = f"{', '.join(f'`{name}`' for name in [*TYPES][:-1])} or `{[*TYPES][-1]}`"

@@ -12,7 +12,7 @@ from typing import Any
 from .capabilities import BY_REVISION
 from .credential_types import TYPES, fields_of
 from .differences import is_same_value
-from .exposure import exposes_secret
+from .exposure import exposures
 from .fields import Fields
 from .inputs import Inputs
 from .model import Credential, ObservedCredential
@@ -25,7 +25,10 @@ def as_seen(recorded: Credential, seen: ObservedCredential) -> Credential:
     if metadata is not None and BY_REVISION[seen.revision].metadata:
         metadata = {key: seen.metadata[key] for key in metadata if key in seen.metadata}
     now = replace(recorded, properties=_as_seen(fields, recorded.properties, seen.properties), metadata=metadata)
-    return recorded if exposes_secret(now) else now  # an echo must not get into the state
+    if exposures(now) - exposures(recorded):  # an echo must not get into the state
+        words = {name: row for name, row in fields.items() if row.choices}
+        return replace(recorded, properties=_as_seen(words, recorded.properties, seen.properties))
+    return now
 
 
 def _as_seen(fields: Fields, recorded: Inputs, seen: Inputs) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..secret import SHORTEST_PART, Secret
+from .credential_types import ALL_FIELDS
 from .inputs import Path, secrets_by_path, texts_by_path
 from .model import Credential
-from .problems import ApiToken, Problem
+from .problems import NO_API_TOKEN, ApiToken, Problem
 
-# The value of a variable may be an ordinary word, and a part of others: only the whole text counts.
-_MAY_BE_A_WORD = "secret_value"
+# Of these only the whole text counts.
+_WORDS = frozenset(name for name, row in ALL_FIELDS.items() if row.may_be_a_word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def exposed(
     looked_for = [(home, secret.reveal(), secret) for home, secret in homes if len(secret.reveal()) >= SHORTEST_PART]
     for path, text in texts:
         for home, value, secret in looked_for:
-            if value == text if home == _MAY_BE_A_WORD else value in text:
+            if value == text if home in _WORDS else value in text:
                 yield Exposed(path, home, text, secret)
 
 
@@ -60,8 +61,8 @@ def check_exposure(found: Iterable[Exposed], held: Iterable[Exposed], api_token:
         yield Problem(path, f"{what} stands in plain text here; it belongs in {item.home} only", item in known)
 
 
-def exposes_secret(credential: Credential) -> bool:
-    """Return True if a secret stands in what is shown of a credential, as a server that echoes it would have it."""
+def exposures(credential: Credential) -> set[Exposed]:
+    """Return the secrets of a credential in what is shown of it, as a server that echoes them would have it."""
     inputs = {**credential.properties, "metadata": credential.metadata}
     texts = ((str(path[0]), text) for path, text in texts_by_path(inputs))
-    return any(exposed(texts, secrets_by_path(inputs), ApiToken()))
+    return set(exposed(texts, secrets_by_path(inputs), NO_API_TOKEN))

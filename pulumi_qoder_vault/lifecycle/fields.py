@@ -33,6 +33,7 @@ class Field:
         if_missing: what is said then.
         only_with: names a sibling, and its values beside which this field is required; beside others it is refused.
         is_secret: True if Qoder never returns it: after an import it may be missing.
+        may_be_a_word: True for a secret that may be an ordinary word, and a part of others.
         is_bearer: True if the MCP server takes it as a bearer token.
         is_mutable: True if it changes in place; a change of any other one makes another object.
         is_clearable: True if an update can take it away in place.
@@ -54,6 +55,7 @@ class Field:
     if_missing: str = "is required"
     only_with: tuple[str, tuple[str, ...]] | None = None
     is_secret: bool = False
+    may_be_a_word: bool = False
     is_bearer: bool = False
     is_mutable: bool = False
     is_clearable: bool = False

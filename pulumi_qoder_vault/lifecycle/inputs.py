@@ -62,6 +62,11 @@ def only_given(value: Any) -> Any:
     return value
 
 
+def without_none(given: Inputs) -> dict[str, Any]:
+    """Return a map without what is None: a null is a value to the engine."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def as_map(value: object) -> Inputs:
     """Return a map as it is, and anything else as an empty one."""
     return value if isinstance(value, Mapping) else {}

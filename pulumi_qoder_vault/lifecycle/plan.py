@@ -79,7 +79,9 @@ def _ops(before: Credential, after: Credential, revision: Revision) -> tuple[Op,
     changed = _changed(before, after)
     if not changed:
         return ()
-    if not BY_REVISION[revision].in_place_update or "type" in changed:
+    # Where there is metadata to be changed, there is the call that changes it, whatever is written otherwise.
+    has_call = BY_REVISION[revision].in_place_update or changed == {"metadata"}
+    if not has_call or "type" in changed:
         return (Op.CREATE, Op.DELETE)
     fields = fields_of(after.type)
     return (Op.UPDATE,) if any(name == "metadata" or fields[name].is_in_auth for name in changed) else ()

@@ -119,17 +119,37 @@ def check_fields(
     yield from problems
     for name, row in fields.items():
         at, value = f"{path}.{name}" if path else name, given.get(name)
-        if isinstance(value, Unknown):
-            continue
-        if not is_given(value) and (blank_is_missing or value is None or not row.choices):
+        if _is_missing(value, row, blank_is_missing=blank_is_missing):
             if name not in meant:
-                yield from _check_missing(at, name, row, given, recorded)
+                yield from softened(_check_missing(at, name, row, given, recorded), value, held.get(name))
+        elif (reason := _excluded(row, given)) is not None:
+            yield Problem(at, reason)
+        elif isinstance(value, Unknown):
+            continue
         elif row.kind == "object":
             yield from _check_object(at, value, row, as_map(recorded.get(name)), as_map(held.get(name)), known)
         elif row.kind == "map":
             yield from check_map(at, value, held.get(name), most=row.most, secrets=known.secrets)
         else:
-            yield from softened(_check_value(at, value, row, given, known), value, held.get(name))
+            # A word or a truth value that this version does not know is never let pass.
+            kept = None if row.choices or row.kind == "boolean" else held.get(name)
+            yield from softened(_check_value(at, value, row, given, known), value, kept)
+
+
+def _is_missing(value: object, row: Field, *, blank_is_missing: bool) -> bool:
+    """Return True for a value that is not there. A blank is one only where a text is due."""
+    if value is None or is_given(value) or row.kind == "map":
+        return value is None
+    return blank_is_missing or (row.kind in ("string", "url") and not row.choices)
+
+
+def _excluded(row: Field, given: Inputs) -> str | None:
+    """Return why a field must not be given beside its sibling."""
+    sibling, values = row.only_with or ("", ())
+    other = given.get(sibling)
+    if not values or not isinstance(other, str) or not is_given(other) or other in values:
+        return None
+    return f"is for {' or '.join(values)} only"
 
 
 def _check_missing(path: str, name: str, row: Field, given: Inputs, recorded: Inputs) -> Iterator[Problem]:
@@ -160,10 +180,6 @@ def _check_object(
 
 
 def _check_value(path: str, value: object, row: Field, given: Inputs, known: Known) -> Iterator[Problem]:
-    sibling, values = row.only_with or ("", ())
-    if values and isinstance(other := given.get(sibling), str) and is_given(other) and other not in values:
-        yield Problem(path, f"is for {' or '.join(values)} only")
-        return
     yield from _check_kind(path, value, row)
     if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
         yield Problem(path, "is the API token, which only Qoder may receive: use the access token of this MCP server")
@@ -192,7 +208,7 @@ def check_text(path: str, value: object, judge: Judge) -> Iterator[Problem]:
     if isinstance(value, Unknown):
         return
     text = value.reveal() if isinstance(value, Secret) else value
-    reason = (allowed_values.text(text) or judge(text)) if isinstance(text, str) else not_a_string(value)
+    reason = judge(text) if isinstance(text, str) else not_a_string(value)
     if reason is not None:
         yield Problem(path, reason)
 

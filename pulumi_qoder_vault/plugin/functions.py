@@ -12,10 +12,9 @@ from ..connection import Qoder
 from ..errors import NotFound
 from ..lifecycle.absence import no_vault
 from ..lifecycle.fields import Field, Fields
-from ..lifecycle.inputs import Inputs, Unknown
+from ..lifecycle.inputs import Inputs, Unknown, without_none
 from ..lifecycle.model import ObservedCredential, ObservedVault, active_by_age, newest_by_url
 from ..lifecycle.problems import Known, Problem, check_fields
-from ..pulumi_values import without_none
 
 GET_VAULT = "qoder:index:getVault"
 LIST_VAULTS = "qoder:index:listVaults"
@@ -72,7 +71,7 @@ ARGUMENTS: Mapping[str, Fields] = {
 
 def check(token: str, arguments: Inputs) -> list[Problem]:
     """Find what is wrong with the arguments of a function."""
-    unknown = [name for name, value in arguments.items() if isinstance(value, Unknown)]
+    unknown = [name for name in ARGUMENTS[token] if isinstance(arguments.get(name), Unknown)]
     if unknown:
         return [Problem(name, "is not known yet") for name in unknown]
     return list(check_fields("", arguments, ARGUMENTS[token], recorded={}, held={}, known=Known()))

@@ -141,7 +141,7 @@ def _configuration(setting: Setting) -> Property:
         defaultInfo={"environment": list(setting.environment)},
         **({"secret": True} if setting.is_secret else {}),
     )
-    return shape | ({"type": "number"} if setting.is_number else {})
+    return shape | {"type": setting.kind}
 
 
 # The rest

@@ -10,8 +10,8 @@ from typing import Any
 
 from google.protobuf import struct_pb2
 
-from ..lifecycle.inputs import Inputs
-from ..pulumi_values import PulumiProperties, from_pulumi, is_marked_secret, marked_secret, to_pulumi, without_none
+from ..lifecycle.inputs import Inputs, without_none
+from ..pulumi_values import PulumiProperties, from_pulumi, is_marked_secret, marked_secret, to_pulumi
 from . import names
 from .names import SchemaProperties
 

@@ -13,15 +13,14 @@ from ..errors import NotSent, VaultNotFound
 from ..lifecycle.capabilities import writing_for
 from ..lifecycle.credential import check, diff, operations
 from ..lifecycle.differences import Difference
-from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown
+from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown, without_none
 from ..lifecycle.model import Credential, CredentialSet
 from ..lifecycle.other_credentials import Deletion
 from ..lifecycle.plan import keeps_id
 from ..lifecycle.problems import Problem
-from ..pulumi_values import without_none
 from ..settings import Settings
 from . import elsewhere
-from .resource import Found, Outputs, State, own_token
+from .resource import Found, Outputs, State, api_token_of
 from .states import place_and_progress, read_credential, read_place_and_progress, reads_state
 
 _ID = re.compile(r"(vault_[0-9A-Za-z]+)/(vcred_[0-9A-Za-z]+)", re.ASCII)
@@ -33,7 +32,7 @@ class CredentialResource:
     """Fulfils `resource.Resource`."""
 
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
-        return check.check(inputs, recorded, own_token(settings))
+        return check.check(inputs, recorded, api_token_of(settings))
 
     def check_replacement(self, replaced: Inputs, inputs: Inputs) -> list[Problem]:
         return []

@@ -20,7 +20,7 @@ from ..settings import Settings
 Outputs = dict[str, Any]
 
 
-def own_token(settings: Settings) -> ApiToken:
+def api_token_of(settings: Settings) -> ApiToken:
     """Return the API token of this run, as a check needs it."""
     return ApiToken(settings.api_token, urlsplit(settings.base_url).hostname or "")
 

@@ -59,10 +59,7 @@ def read_credential(state: Inputs, path: str = "") -> Credential:
     for name, row in TYPES[type_].fields.items():
         if row.choices:
             word(state, name, row.choices, row.default or "", path)
-    credential = Credential.of(state)
-    if not credential.key:
-        raise NewerState(f"{path}{TYPES[type_].key_field}")
-    return credential
+    return Credential.of(state)
 
 
 def read_place_and_progress(state: Inputs) -> dict[str, Any]:

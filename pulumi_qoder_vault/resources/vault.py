@@ -18,7 +18,7 @@ from ..lifecycle.problems import Problem
 from ..lifecycle.vault import check, diff, operations
 from ..settings import Settings, force_destroy
 from . import elsewhere
-from .resource import Found, Outputs, State, own_token
+from .resource import Found, Outputs, State, api_token_of
 from .states import place_and_progress, read_counts, read_credential, read_place_and_progress, reads_state, word
 
 ON_DELETE: tuple[OnDelete, ...] = get_args(OnDelete)
@@ -29,7 +29,7 @@ class VaultResource:
 
     def check(self, inputs: Inputs, recorded: Inputs, settings: Settings) -> list[Problem]:
         allows_empty = makes_empty_vaults(settings.revision)
-        return check.check(inputs, allows_empty=allows_empty, recorded=recorded, api_token=own_token(settings))
+        return check.check(inputs, allows_empty=allows_empty, recorded=recorded, api_token=api_token_of(settings))
 
     def check_replacement(self, replaced: Inputs, inputs: Inputs) -> list[Problem]:
         return check.check_replacement(replaced, inputs)
@@ -126,13 +126,14 @@ def to_recorded(id_: str, outputs: Inputs) -> RecordedVault:
     Raises:
         NewerState: a newer version wrote it.
     """
-    credentials = enumerate(outputs.get("credentials") or ())
+    # Every recorded credential has a URL: what lacks the key was written by another version.
+    credentials = [{**item, "mcp_server_url": item["mcp_server_url"]} for item in outputs.get("credentials") or ()]
     return RecordedVault(
         vault_id=id_,
         display_name=outputs.get("display_name") or "",
         metadata=outputs.get("metadata") or {},
         on_delete=word(outputs, "on_delete", ON_DELETE, None),
-        credentials=tuple(read_credential(item, f"credentials[{index}].") for index, item in credentials),
+        credentials=tuple(read_credential(item, f"credentials[{index}].") for index, item in enumerate(credentials)),
         credential_ids=outputs.get("credential_ids") or {},
         rotations=read_counts(outputs.get("rotations")),
         created_at=outputs.get("created_at") or "",

@@ -131,7 +131,7 @@ def test_the_constructor_takes_what_the_tables_have() -> None:
         (InjectionLocationArgs, fields["injection_location"]),
     ):
         assert set(nested.fields) == set(args.__annotations__)
-        required = {name for name, row in nested.fields.items() if row.is_required and not row.is_secret}
+        required = {name for name, row in nested.fields.items() if row.is_required}
         assert required == {name for name, kind in args.__annotations__.items() if "Required[" in str(kind)}
 
 

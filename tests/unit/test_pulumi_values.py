@@ -22,7 +22,7 @@ from pulumi.runtime import rpc
 from in_process.program import run_in_loop
 from pulumi_qoder_vault.dynamic import VaultProvider
 from pulumi_qoder_vault.dynamic_credential import CredentialProvider
-from pulumi_qoder_vault.pulumi_values import MOST_ITEMS, PulumiProperties, from_pulumi, to_plain
+from pulumi_qoder_vault.pulumi_values import MOST_ITEMS, PulumiProperties, from_program, from_pulumi, to_plain
 
 CANARY = "canary-91c7-secret"
 URL = "https://example.com/mcp"
@@ -401,4 +401,10 @@ def test_no_object_is_ever_printed(props: dict[str, Any], provider: Any) -> None
 def test_a_mark_is_read_back_where_it_stands() -> None:
     """At any depth, and nothing else is changed."""
     assert {"a": [1, {"b": "c"}]} == from_pulumi(PulumiProperties({"a": (1, {"b": "c"})}))
-    assert "a dataclass" == from_pulumi(PulumiProperties({"a": [to_plain(DataClass())]}))["a"][0].kind
+    assert "a dataclass" == from_program(PulumiProperties({"a": [to_plain(DataClass())]}))["a"][0].kind
+
+
+def test_a_mark_is_read_in_what_a_constructor_handed_over_alone() -> None:
+    """In a state, or on the plugin's wire, a map with such a key is a map: nothing in it is shown as a kind."""
+    given = {"access_token": {"qoder:unfit": "SECRET"}, "metadata": {"qoder:secret-url": "hello"}}
+    assert given == from_pulumi(PulumiProperties(given))

@@ -7,7 +7,7 @@ deletion takes no credentials of others along unasked. Changes of credentials ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import BadRequest, Conflict, NotFound, QoderError, RolledBack
@@ -134,6 +134,8 @@ def roll_back(api: VaultsApi, recorded: RecordedVault, failure: QoderError, cand
             return _left_over(recorded, failure, absent, candidates)
     except QoderError as second:
         return _left_over(recorded, failure, second, candidates)
+    if _must_archive(recorded):
+        return RolledBack(f"{failure}; vault {recorded.vault_id} was archived{_orphans(candidates)}")
     left = _orphans(candidates) if candidates else ", nothing is left"
     return RolledBack(f"{failure}; vault {recorded.vault_id} was deleted again{left}")
 
@@ -282,9 +284,11 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
         PartialState: some of the steps were carried out, and a later one failed.
     """
     target = replace(recorded, on_delete=desired.on_delete, force_destroy=desired.force_destroy)
-    return apply.update(
-        api, target, desired, in_use, lambda it, seen: replace(it, other_credentials=_of_others(api, it, seen))
-    )
+
+    def with_others(vault: RecordedVault, observed: Sequence[ObservedCredential]) -> RecordedVault:
+        return replace(vault, other_credentials=_of_others(api, vault, observed))
+
+    return apply.update(api, target, desired, in_use, with_others)
 
 
 def delete(

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.api.revisions import CREDENTIAL_BODY, read_credential
 from pulumi_qoder_vault.emulator import Effect, Emulator
-from pulumi_qoder_vault.lifecycle.model import Revision
+from pulumi_qoder_vault.lifecycle.model import Credential, Revision
+from pulumi_qoder_vault.secret import Secret
 from unit.api.sending import R05, REVISIONS, SSE, URL, Connect, filled, make
 
 
@@ -189,3 +191,21 @@ def test_a_list_ends_where_qoder_says_so(client_of: Connect, start: Callable[...
     qoder.fail_next("GET", "/**", Effect("the last one", status=200, body=last))
 
     assert ["vcred_1"] == [item.id for item in client_of(qoder).list_credentials("vault_1")]
+
+
+def test_a_body_has_the_order_of_the_table() -> None:
+    """However the properties came: the founding page's bytes on 2026-05; the secret before the rest on 2026-07."""
+    mixed = Credential(
+        "static_bearer",
+        {"access_token": Secret("t-1"), "protocol": "sse", "mcp_server_url": "https://a.example/mcp"},
+    )
+    flat, nested = (CREDENTIAL_BODY[revision](mixed) for revision in Revision)
+    assert ["mcp_server_url", "protocol", "type", "access_token"] == list(flat)
+    assert ["type", "token", "mcp_server_url"] == list(nested["auth"])
+
+
+def test_a_flat_credential_has_no_fields_of_auth() -> None:
+    """What the current form says of other types is not read where it does not belong."""
+    shown = {"mcp_server_url": "https://a.example/mcp", "protocol": "sse", "expires_at": "2099-01-01T00:00:00Z"}
+    read = read_credential({"id": "vcred_1", "type": "static_bearer", **shown, "networking": {"type": "limited"}})
+    assert {"mcp_server_url": "https://a.example/mcp", "protocol": "sse"} == read.properties

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from pulumi_qoder_vault.lifecycle.model import (
     RecordedVault,
     Revision,
 )
-from pulumi_qoder_vault.lifecycle.plan import Op, Step, plan
+from pulumi_qoder_vault.lifecycle.plan import Op, Step, plan, preview_ids
 from pulumi_qoder_vault.lifecycle.vault.diff import diff
 from pulumi_qoder_vault.secret import Secret
 from unit.lifecycle.records import R05, R07, bearer, observed, recorded_vault, with_protocol
@@ -234,3 +235,18 @@ def test_a_credential_of_another_type_is_a_change() -> None:
     wanted = inputs_of([bearer(URLS[0], Secret("one"))])
 
     assert Change.UPDATE == diff(recorded, wanted).details["credentials", 0, "type"]
+
+
+def test_metadata_alone_is_updated_in_place_on_any_form() -> None:
+    """Where there is metadata to be changed, there is the call: no other credential takes its place."""
+    before, after = (replace(bearer(URLS[0], Secret("one")), metadata=metadata) for metadata in ({"a": "b"}, None))
+    recorded = recorded_with([before])
+    steps = plan(recorded, DesiredSet(credentials=(after,)), observed_of(recorded, R05), R05)
+    assert [Op.UPDATE] == [step.op for step in steps]
+
+
+def test_a_type_that_is_not_known_yet_keeps_the_ids() -> None:
+    """A vault declares one type only, so that nothing else can come."""
+    recorded = recorded_with([bearer(URLS[0], Secret("one"))])
+    item = {"mcp_server_url": URLS[0], "access_token": Secret("one"), "protocol": "streamable_http", "type": UNKNOWN}
+    assert {URLS[0]: "vcred_a"} == preview_ids(recorded, [item], R05)

@@ -174,6 +174,16 @@ def test_list_vaults_in_any_order_of_qoder(vault_plugin: Callable[..., Any]) -> 
             [("includeArchived", "must be a boolean, true or false, not a string")],
         ),
         ("listVaults", {"name": False}, [("name", "must be a string, not a boolean")]),
+        (
+            "listVaults",
+            {"includeArchived": ""},
+            [("includeArchived", "must be a boolean, true or false, not a string")],
+        ),
+        (
+            "listVaults",
+            {"ghp_16C7e42F292c6912E7710c838347Ae178B4a": UNKNOWN},
+            [("an argument", "has an unknown key; known keys are name, includeArchived")],
+        ),
         ("listVaults", {"nam": "x"}, [("nam", "is not a known key; did you mean name?")]),
     ],
 )
