@@ -32,6 +32,7 @@ NOT_RUN = {
     r"git add Pulumi.prod.yaml": "a stack of the tests is in no repository",
     r"make (demo|test|check)( .*)?": "CI runs them; test_examples.py runs the demo",
     r"make (faults|bench)( .*)?": "many minutes; test_table.py runs a sample of the table, and a bench is not a test",
+    r"make kills": "many minutes; test_kills.py runs a sample of them",
     r"pulumi import qoder:index:.*": "test_plugin.py imports both, with ids that exist",
     r"curl -s .*": "it asks the live service, and nobody here can",
     r"jq -r .*": "likewise",

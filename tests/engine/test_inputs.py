@@ -77,7 +77,7 @@ BOTH = {
     "an asset": ("one(access_token=pulumi.StringAsset(TOKEN))", f"{TOKEN_PATH} must be a string, not an"),
     "a header": ("one(access_token='Bearer ' + TOKEN)", f"{TOKEN_PATH} is a whole header"),
     "a byte order mark": ("one(access_token='\\ufeff' + TOKEN)", f"{TOKEN_PATH} contains an invisible character"),
-    "quotes": ("one(access_token=repr(TOKEN))", f"{TOKEN_PATH} stands in quotation marks"),
+    "quotes": ("one(access_token=repr(TOKEN))", f"{TOKEN_PATH} is in quotation marks"),
     "a number": ("one(access_token=12345678)", f"{TOKEN_PATH} must be a string, not a number"),
     "a map": ("one(access_token={'value': TOKEN})", f"{TOKEN_PATH} must be a string, not a map"),
     "a token as a key": ("one(**{TOKEN: 'x'})", "credentials[0]: has an unknown key"),
@@ -96,7 +96,7 @@ BOTH = {
     ),
     "a line break in a name": (
         "Vault('v', display_name='tools\\n', credentials=[GOOD])",
-        "display_name: holds a control",
+        "display_name: contains a control character",
     ),
     "the token of a standalone credential": (
         "Credential('v', vault_id='vault_1', mcp_server_url=URL, access_token='${TOKEN}')",

@@ -13,8 +13,8 @@ from engine.stacks import URL, Run, Stack, credential, problem_of, vault
 from pulumi_qoder_vault.emulator import Emulator
 
 SAID = re.compile(
-    r"if this run asks the wrong place: (.*?); if both are the same Qoder: (.*?); if not: use another stack, or "
-    "(.*?), which"
+    r"if this run asks the wrong place: (.*?); if both are the same Qoder: (.*?); otherwise: use another stack, or "
+    "run (.*?), which"
 )
 FRONTS = ["dynamic", "plugin"]
 
