@@ -161,7 +161,9 @@ class Lives(RuleBasedStateMachine):
         self.engine.up(self.program)
         self.time.on_sleep = None
         self.qoder.clear_faults()
-        self.engine.said = [line for line in self.engine.said if "does not know (Killed" not in line]
+        self.engine.said = [
+            line for line in self.engine.said if "internal error in pulumi-qoder-vault (Killed" not in line
+        ]
         recorded = self.recorded()
         self.lost |= {vault.id for vault in self.qoder.vaults} - before - recorded
 
@@ -272,4 +274,4 @@ class Lives(RuleBasedStateMachine):
             assert "canary" not in line, line
             assert line.isprintable()
             assert "Traceback" not in line
-            assert "does not know" not in line, line
+            assert "internal error" not in line, line

@@ -299,7 +299,7 @@ def _flaws(scene: Scene, operation: Operation, said: str) -> Iterator[str]:
     for line in scene.engine.said:
         if "canary" in line:
             yield "leak"
-        if not line.isprintable() or "Traceback" in line or "does not know" in line:
+        if not line.isprintable() or "Traceback" in line or "internal error" in line:
             yield "not one clean line"
 
 

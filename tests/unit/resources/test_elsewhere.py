@@ -191,7 +191,7 @@ def test_at_the_right_place_no_error_has_ways_out(plugin: Provider, qoder: Emula
     qoder.fail_next("*", "/**", Fault.FORBIDDEN, times=None)
 
     for call in CALLS.values():
-        assert "made at" not in line_of(lambda call=call: call(plugin, resource))  # type: ignore[misc]
+        assert "created at" not in line_of(lambda call=call: call(plugin, resource))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("call", ["refresh", "update"])
