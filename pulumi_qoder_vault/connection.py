@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .api.client import Client
     from .api.rate import Clock
     from .api.retry import Transport
-    from .lifecycle.capabilities import RevisionInUse
+    from .lifecycle.capabilities import QoderInUse
 
 
 class Connections:
@@ -33,28 +33,28 @@ class Connections:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._made: dict[Settings, tuple[Transport, RevisionInUse]] = {}
+        self._made: dict[Settings, tuple[Transport, QoderInUse]] = {}
         self._over = threading.Event()
         self._said: set[object] = set()
 
-    def to(self, settings: Settings) -> tuple[Transport, RevisionInUse]:
-        """Return the connection to one Qoder, and what is known of its revision."""
+    def to(self, settings: Settings) -> tuple[Transport, QoderInUse]:
+        """Return the connection to one Qoder, and what is known of it."""
         with self._lock:
             if settings not in self._made:
                 self._made[settings] = self._connect(settings)
             return self._made[settings]
 
-    def _connect(self, settings: Settings) -> tuple[Transport, RevisionInUse]:
+    def _connect(self, settings: Settings) -> tuple[Transport, QoderInUse]:
         from importlib.metadata import version
 
         from .api.rate import Clock
         from .api.retry import Transport
-        from .lifecycle.capabilities import RevisionInUse
+        from .lifecycle.capabilities import QoderInUse
 
         names = ("pulumi-qoder-vault", "pulumi")
         user_agent = " ".join([*(f"{name}/{version(name)}" for name in names), f"python/{platform.python_version()}"])
         clock = replace(self._clock or Clock(sleep=self._over.wait), is_over=self._over.is_set)
-        return Transport(settings, user_agent, clock), RevisionInUse(settings.revision)
+        return Transport(settings, user_agent, clock), QoderInUse(settings.revision)
 
     def __len__(self) -> int:
         return len(self._made)
@@ -106,12 +106,14 @@ class Qoder:
     Attributes:
         timeout_s: what all requests of the operation have together; None gives each one ``qoder:timeout``.
         tell: is told of every long wait, in one line.
+        warn: is told what a person should know, in one line.
         urn: what the operation is about, as Pulumi names it; empty where that is not known.
     """
 
     settings: Settings
     timeout_s: float | None = None
     tell: Callable[[str], None] | None = None
+    warn: Callable[[str], None] | None = None
     urn: str = ""
 
     def api(self, *inputs: Inputs) -> Client:
@@ -122,9 +124,9 @@ class Qoder:
         secrets = {secret for item in inputs for secret in secrets_in(item)}
         transport.known_secrets.update(secrets)
         deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
-        return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell)
+        return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell, warn=self.warn)
 
     @property
-    def revision_in_use(self) -> RevisionInUse:
-        """What the process knows of this Qoder's revision."""
+    def in_use(self) -> QoderInUse:
+        """What the process knows of this Qoder."""
         return CONNECTIONS.to(self.settings)[1]

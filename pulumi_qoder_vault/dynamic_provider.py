@@ -191,7 +191,12 @@ class QoderProvider(ResourceProvider):
 
     def _qoder(self) -> Qoder:
         urn = running_urn()
-        return Qoder(self._settings(), tell=functools.partial(tell, urn), urn=urn)
+        return Qoder(
+            self._settings(),
+            tell=functools.partial(tell, urn),
+            warn=functools.partial(_engine_log().warn, urn),
+            urn=urn,
+        )
 
     def qoder_as_recorded(self) -> Qoder:
         """Return Qoder for what may be a refresh or a destroy, which has the configuration of the last ``up``."""

@@ -17,6 +17,7 @@ A message is made of our own words and of text that has been redacted: no except
     │   ├── RateLimited     429
     │   └── ServerError     5xx and 408
     ├── VaultNotFound       a vault is not to be found, and that does not prove that it is gone
+    │   └── AnotherAccount  nor does it where the API token may be another account's
     ├── RolledBack          what Qoder made is not what was asked, and was rolled back
     └── PartialState        part of the work was done (in `lifecycle.model`, since it holds what exists now)
 """
@@ -170,6 +171,10 @@ class VaultNotFound(QoderError):
     def __init__(self, message: str, *, is_absent: bool = False) -> None:
         super().__init__(message)
         self.is_absent = is_absent
+
+
+class AnotherAccount(VaultNotFound):
+    """A recorded object is not to be found by this API token, which may be another account's."""
 
 
 class RolledBack(QoderError):

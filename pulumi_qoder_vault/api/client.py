@@ -5,6 +5,7 @@ Owns the paths, and which call may be sent twice. Bodies are `revisions`' subjec
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -16,20 +17,24 @@ from ..lifecycle.model import (
     ACTIVE,
     ARCHIVED,
     Credential,
+    CredentialSet,
     DesiredVault,
     ObservedCredential,
     ObservedVault,
     Place,
     Revision,
 )
+from ..lifecycle.spelling import instant_s
 from ..secret import SHORTEST_PART, Secret, one_line, one_line_each
 from . import revisions
 from .request import JsonValue, Request, Tell
-from .responses import NO_CONTENT, rfc3339
+from .responses import NO_CONTENT
 from .retry import Transport
 
 PAGE = 100  # the largest that the API gives (Qoder, List Vaults, read 2026-08)
 MAX_PAGES = 100
+RESTARTS = 3  # of a list whose cursor is refused
+LAG_S = (1.0, 2.0, 4.0)  # between questions about what a service may not show yet
 RECOVERY_S = 30.0
 LOOK_S = 3.0  # of it, for what is asked after a pause
 T = TypeVar("T")
@@ -47,6 +52,7 @@ class Client:
         deadline_s: when the time budget of all calls together expires; None gives each call ``qoder:timeout``.
         is_recovery: True if that budget is there to look for, or take back, what an earlier call did.
         tell: is told of every long wait, in one line.
+        warn: is told what a person should know, in one line.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Client:
         deadline_s: float | None = None,
         is_recovery: bool = False,
         tell: Tell | None = None,
+        warn: Tell | None = None,
     ) -> None:
         self._transport = transport
         self._secrets = tuple(secrets)
@@ -66,7 +73,9 @@ class Client:
         self._deadline_s = deadline_s
         self._is_recovery = is_recovery
         self._tell = tell
-        self._has_seen = False
+        self._warn = warn
+        self._memory = transport.memory
+        self._seen: list[bool] = []  # shared with the client of a recovery
 
     @property
     def place(self) -> Place:
@@ -76,7 +85,7 @@ class Client:
     @property
     def has_seen(self) -> bool:
         """True once Qoder has shown something that was asked for: what is looked for is at this place."""
-        return self._has_seen
+        return bool(self._seen)
 
     @property
     def deleted_ids(self) -> Collection[str]:
@@ -87,23 +96,78 @@ class Client:
         """Return texts of Qoder's on one line each, without a secret that this process knows of."""
         return one_line_each(texts, self._transport.known_secrets | set(self._secrets), limit=limit)
 
+    @property
+    def account(self) -> Secret:
+        """Which account asks: 16 hex digits that its API token gives, and that give nothing of it away."""
+        token = self._transport.settings.api_token
+        digest = hmac.digest(b"pulumi-qoder-vault account", (token.reveal() if token else "").encode(), "sha256")
+        return Secret(digest.hex()[:16])
+
+    @property
+    def ahead_s(self) -> float:
+        """How far Qoder's clock is ahead of this machine's, by the ``Date`` of its last response; never too much."""
+        return self._transport.ahead_s
+
+    def note_seen(self, recorded: CredentialSet) -> None:
+        """Keep that this run was shown a vault of a state."""
+        self._memory.note_recorded(recorded.vault_id, recorded.seen_with)
+
+    def sees_others_of(self, recorded: CredentialSet) -> bool:
+        """Return True if this run was shown another vault that the same account saw last."""
+        return self._memory.sees_others_of(recorded.vault_id, recorded.seen_with)
+
+    def claim(self, vault_id: str) -> bool:
+        """Return True if nothing in this process has met a vault of this id before; from now on something has."""
+        return self._memory.claim(vault_id)
+
+    def lists_vaults(self) -> bool:
+        """Return True if this place shows this run its vaults. One read, unless it has shown one already.
+
+        Raises:
+            QoderError: nobody can say.
+        """
+        if not self._memory.has_shown_vaults:
+            try:
+                self._ask(Request("GET", "/vaults", query={"limit": "1"}, is_repeatable=True), revisions.read_page)
+            except errors.ApiError as refusal:
+                if refusal.may_be_done:
+                    raise
+                return False
+            self._memory.has_shown_vaults = True
+        return True
+
+    def warn(self, line: str) -> None:
+        """Show a warning under the resource that this is about."""
+        if self._warn is not None:
+            self._warn(line)
+
     def recovering(self) -> Client:
         """Return the same API with a time budget of 30 s for all that is asked of it."""
         if self._is_recovery:
             return self
         deadline_s = self._transport.clock.monotonic_s() + RECOVERY_S
-        return Client(self._transport, self._secrets, deadline_s=deadline_s, is_recovery=True, tell=self._tell)
+        client = Client(
+            self._transport, self._secrets, deadline_s=deadline_s, is_recovery=True, tell=self._tell, warn=self._warn
+        )
+        client._seen = self._seen
+        return client
 
     def now_s(self) -> float:
         """Return the time, in seconds since the epoch, by this machine's clock."""
         return self._transport.clock.now_s()
 
-    def wait(self, wait_s: float) -> None:
-        """Let time pass before the outcome of a lost response is looked for; leave time to look."""
+    def server_now_s(self) -> float:
+        """Return the time, in seconds since the epoch, by Qoder's clock."""
+        return self.now_s() + self.ahead_s
+
+    def wait(self, wait_s: float, why: str) -> bool:
+        """Let time pass, and tell why if it is long; leave time to look. Return False if it did not pass in full."""
+        clock = self._transport.clock
+        began_s, asked_s = clock.monotonic_s(), wait_s
         if self._deadline_s is not None:
-            left_s = self._deadline_s - self._transport.clock.monotonic_s()
-            wait_s = max(0.0, min(wait_s, left_s - LOOK_S))
-        self._transport.wait(wait_s, "a response was lost; checking whether Qoder handled the request", self._tell)
+            wait_s = max(0.0, min(wait_s, self._deadline_s - began_s - LOOK_S))
+        self._transport.wait(wait_s, why, self._tell)
+        return not clock.is_over() and wait_s == asked_s
 
     def create_vault(self, desired: DesiredVault, *, sending: Revision, key: str) -> ObservedVault:
         """Create a vault, on ``2026-05`` with its credentials. One write, with an ``Idempotency-Key``.
@@ -116,7 +180,7 @@ class Client:
         """
         body = revisions.VAULT_BODY[sending](desired, key)
         request = Request("POST", "/vaults", body=body, idempotency_key=key, begins=True)
-        return self._ask(request, revisions.read_vault)
+        return self._shown(self._ask(request, revisions.read_vault))
 
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read.
@@ -126,33 +190,23 @@ class Client:
 
         Source: Qoder, Get Vault (read 2026-08).
         """
-        return self._get(_vault_path(vault_id), vault_id, revisions.read_vault)
+        vault = self._shown(self._get(_vault_path(vault_id), vault_id, revisions.read_vault))
+        self._memory.has_shown_vaults = True
+        return vault
 
-    def find_vaults(
-        self, display_name: str, *, key: str, since_s: float, sending: Revision
-    ) -> tuple[ObservedVault, ...]:
-        """List the active vaults that a create's key marks, and those of its name that were made since a time.
+    def look_for_vaults(self, display_name: str) -> tuple[tuple[ObservedVault, ...], errors.QoderError | None]:
+        """List the active vaults, those with such a name if Qoder can; and what broke the list off, if anything did.
 
-        One read for each hundred. Whatever the query did, names are compared here: Qoder's filter finds substrings, in
-        any case. The time, of ``now_s``, is turned into Qoder's own by the ``Date`` of its responses. The mark is worth
-        more than both: Qoder may write names in another form, and have clocks that differ.
+        One read for each hundred. Qoder's filter finds substrings, in any case, and names in the form that it stores:
+        who asks compares them. A Qoder that refuses the filter is asked for all.
 
-        Source: Qoder, List Vaults (read 2026-08). ``after_id`` is understood by both revisions.
+        Source: Qoder, List Vaults (read 2026-08).
         """
-        found = self._list("/vaults", revisions.read_vault, revisions.NAME_QUERY[sending](display_name))
-        since = rfc3339(since_s + self._transport.ahead_s).removesuffix("Z")
-        return tuple(
-            vault
-            for vault in found
-            if vault.status == ACTIVE
-            and (
-                vault.mark == key
-                or (
-                    vault.display_name == display_name
-                    and (not vault.created_at or vault.created_at.removesuffix("Z") >= since)
-                )
-            )
-        )
+        query = revisions.name_query(display_name)
+        found, failure = self._pages("/vaults", revisions.read_vault, query)
+        if query and isinstance(failure, errors.ApiError) and not failure.may_be_done:
+            found, failure = self._pages("/vaults", revisions.read_vault)
+        return tuple(vault for vault in found if vault.status == ACTIVE), failure
 
     def list_vaults(self, *, includes_archived: bool) -> tuple[ObservedVault, ...]:
         """List all vaults, the oldest first. One read for each hundred.
@@ -164,20 +218,20 @@ class Client:
         if includes_archived and all(revisions.LISTS_ARCHIVED_APART[vault.revision] for vault in found):
             found += self._list("/vaults", revisions.read_vault, {"status": ARCHIVED})
         vaults = {vault.id: vault for vault in found if includes_archived or vault.status == ACTIVE}
-        return tuple(sorted(vaults.values(), key=lambda vault: vault.created_at.removesuffix("Z")))
+        return tuple(sorted(vaults.values(), key=lambda vault: instant_s(vault.created_at) or 0.0))
 
-    def archive_vault(self, vault_id: str) -> None:
-        """Archive a vault, for good. One write.
+    def archive_vault(self, vault_id: str) -> bool:
+        """Archive a vault, for good. One write. Return False if the response does not show that it is archived.
 
         Raises:
             NotFound: see its ``genuine``.
             Conflict: it is archived already.
-            OutcomeUnknown: the response does not say that it is archived.
+            OutcomeUnknown: the response is about something else.
 
         Source: Qoder, Archive Vault (read 2026-08). The official client sends ``{}``.
         """
         request = Request("POST", f"{_vault_path(vault_id)}/archive", body={}, is_repeatable=True)
-        self._ask(request, lambda response: revisions.read_archived(response, vault_id))
+        return self._ask(request, lambda response: revisions.read_archived(response, vault_id))
 
     def delete_vault(self, vault_id: str) -> None:
         """Delete a vault and its credentials, for good. One write.
@@ -203,7 +257,7 @@ class Client:
         """
         body = revisions.CREDENTIAL_BODY[sending](credential)
         request = Request("POST", f"{_vault_path(vault_id)}/credentials", body=body, idempotency_key=key)
-        return self._ask(request, revisions.read_credential)
+        return self._shown(self._ask(request, revisions.read_credential))
 
     def list_credentials(self, vault_id: str) -> tuple[ObservedCredential, ...]:
         """List the active credentials of a vault. One read for each hundred.
@@ -237,7 +291,8 @@ class Client:
         Source: Qoder, Update Vault Credential (read 2026-08): a merge patch, so that it may be sent twice.
         """
         path, body = _credential_path(vault_id, credential_id), revisions.update_body(before, after, is_sure=is_sure)
-        return self._ask(Request("POST", path, body=body, is_repeatable=True), revisions.read_credential)
+        request = Request("POST", path, body=body, is_repeatable=True)
+        return self._about(request, credential_id, self._ask(request, revisions.read_credential))
 
     def archive_credential(self, vault_id: str, credential_id: str) -> None:
         """Archive a credential, for good: its secrets are gone. One write.
@@ -271,25 +326,56 @@ class Client:
 
     def _get(self, path: str, id_: str, read: Callable[[JsonValue], Observed]) -> Observed:
         request = Request("GET", path, is_repeatable=True)
-        seen = self._ask(request, read)
+        return self._about(request, id_, self._ask(request, read))
+
+    def _about(self, request: Request, id_: str, seen: Observed) -> Observed:
         if seen.id != id_:
             what = "vault" if isinstance(seen, ObservedVault) else "credential"
             raise errors.OutcomeUnknown(f"{request}: the response is about another {what}; check the proxy")
         return seen
 
+    def _shown(self, seen: Observed) -> Observed:
+        self._memory.note_shown(seen.id, self._transport.clock.monotonic_s())
+        return seen
+
     def _list(
-        self, path: str, read: Callable[[JsonValue], T], query: Mapping[str, str] = MappingProxyType({})
-    ) -> tuple[T, ...]:
-        found: list[T] = []
-        after_id: str | None = None
+        self, path: str, read: Callable[[JsonValue], Observed], query: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[Observed, ...]:
+        found, failure = self._pages(path, read, query)
+        if failure is not None:
+            raise failure
+        return found
+
+    def _pages(
+        self, path: str, read: Callable[[JsonValue], Observed], query: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[tuple[Observed, ...], errors.QoderError | None]:
+        """Return what a list shows, and what broke it off, if anything did. A cursor that is gone starts it again."""
+        found: dict[str, Observed] = {}
+        cursor: Mapping[str, str] = {}
+        asked: list[Mapping[str, str]] = []
+        restarts = 0
         for _ in range(MAX_PAGES):
-            page = {"limit": str(PAGE), **query} | ({"after_id": after_id} if after_id else {})
-            request = Request("GET", path, query=page, is_repeatable=True)
-            items, after_id = self._ask(request, revisions.read_page)
-            found += [self._read(request, read, item) for item in items]
-            if after_id is None:
-                return tuple(found)
-        raise errors.OutcomeUnknown(f"GET {path}: the list has more than {MAX_PAGES} pages")
+            request = Request("GET", path, query={"limit": str(PAGE), **query, **cursor}, is_repeatable=True)
+            try:
+                items, after = self._ask(request, revisions.read_page)
+                for item in items:
+                    seen = self._read(request, read, item)
+                    found.setdefault(seen.id, seen)
+            except (errors.BadRequest, errors.NotFound) as failure:
+                restarts += 1
+                if not cursor or restarts > RESTARTS:
+                    return tuple(found.values()), failure if not cursor else _unending(request)
+                cursor, asked = {}, []  # what it pointed at is gone
+                continue
+            except errors.QoderError as failure:
+                return tuple(found.values()), failure
+            if after is None:
+                return tuple(found.values()), None
+            if after in asked:
+                return tuple(found.values()), _unending(request)
+            cursor = after
+            asked.append(after)
+        return tuple(found.values()), errors.OutcomeUnknown(f"GET {path}: the list has more than {MAX_PAGES} pages")
 
     def _delete(self, path: str, id_: str) -> None:
         request = Request("DELETE", path, body={}, is_repeatable=True)
@@ -310,7 +396,26 @@ class Client:
             is_recovery=self._is_recovery,
             tell=self._tell,
         )
-        return self._transport.send(ours)
+        for pause_s in (*LAG_S, 0.0):
+            try:
+                return self._transport.send(ours)
+            except errors.NotFound as absent:
+                if not absent.genuine or not self._is_under_fresh(request) or not pause_s:
+                    raise
+                if not self.wait(pause_s, f"{request} was not found, under what Qoder showed a moment ago; retrying"):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _is_under_fresh(self, request: Request) -> bool:
+        """Return True if a request is about what belongs to an object that was shown a moment ago: services lag.
+
+        Whether an object itself is gone is asked by who knows its age.
+        """
+        _, *ids = request.path.split("/")[1:]
+        is_collection = ids[1:] in (["credentials"], ["archive"])
+        is_of_credential = len(ids) >= 3 and request.method != "GET"
+        parent = ids[0] if is_collection else ids[2] if is_of_credential else ""
+        return self._memory.is_fresh(parent, self._transport.clock.monotonic_s())
 
     def _read(self, request: Request, read: Callable[[JsonValue], T], response: JsonValue) -> T:
         try:
@@ -322,7 +427,7 @@ class Client:
             raise errors.OutcomeUnknown(
                 f"{request}: the response (host {host}) is not in the Qoder API's format: {failure}"
             ) from None
-        self._has_seen = True
+        self._seen[:] = [True]
         return seen
 
 
@@ -331,6 +436,10 @@ def _ids(seen: object) -> Sequence[str]:
     credentials = seen.credentials if isinstance(seen, ObservedVault) else ()
     objects = [item for item in (seen, *credentials) if isinstance(item, ObservedVault | ObservedCredential)]
     return [item.id for item in objects]
+
+
+def _unending(request: Request) -> errors.OutcomeUnknown:
+    return errors.OutcomeUnknown(f"{request}: the list does not come to an end: its cursors are refused, or repeat")
 
 
 def _vault_path(vault_id: str) -> str:

@@ -16,6 +16,7 @@ from ..secret import Secret
 from ..settings import Settings
 from .budget import Budget, seconds
 from .http import Http
+from .memory import Memory
 from .rate import Clock, Limiter
 from .request import Failure, JsonValue, NoConnection, Outcome, Request, Tell
 
@@ -146,6 +147,7 @@ class Transport:
         settings: how this Qoder is reached.
         clock: what all waits go by.
         deleted_ids: the credentials that this process deleted.
+        memory: what Qoder has shown this process.
         known_secrets: every secret that an operation of this process was handed.
     """
 
@@ -155,6 +157,7 @@ class Transport:
         self.settings = settings
         self.clock = clock or Clock()
         self.deleted_ids: set[str] = set()
+        self.memory = Memory()
         self.known_secrets: set[Secret] = {settings.api_token} if settings.api_token else set()
         self._reads = Limiter(settings.max_reads_per_second, self.clock)
         self._writes = Limiter(settings.max_writes_per_second, self.clock)

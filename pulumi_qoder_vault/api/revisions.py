@@ -20,12 +20,14 @@ from ..lifecycle.model import (
     ObservedVault,
     Revision,
 )
+from ..lifecycle.spelling import instant_s
 from ..secret import Secret
 
 Json = Mapping[str, Any]
 
-# `vault_` and `vcred_` plus 32 hex digits so far; the check is wider, but nothing that could leave its place in a path.
-_ID = {kind: re.compile(rf"{kind}_[0-9A-Za-z]{{1,64}}", re.ASCII) for kind in ("vault", "vcred")}
+# `vault_` and `vcred_` plus 32 hex digits so far. The form may change, and is no proof of anything; but nothing may
+# leave its place in a path.
+_ID = re.compile(r"[0-9A-Za-z_-]{1,128}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -109,17 +111,10 @@ VAULT_BODY: Mapping[Revision, Callable[[DesiredVault, str], Json]] = {
 }
 
 
-def _name_query(display_name: str) -> Mapping[str, str]:
+def name_query(display_name: str) -> Mapping[str, str]:
     """Ask for the longest part of a name that no server writes in another form, as it may spaces and accents."""
     plain = max(re.findall(r"[0-9A-Za-z_.-]+", display_name, re.ASCII), key=len, default="")
     return {"name": plain} if plain else {}
-
-
-# What a list of vaults is asked for, beside `limit` and `after_id`, to find those of one name.
-NAME_QUERY: Mapping[Revision, Callable[[str], Mapping[str, str]]] = {
-    Revision.R2026_05: lambda _: {},
-    Revision.R2026_07: _name_query,
-}
 
 
 # Whether `include_archived` is not known, and a list of the archived vaults has to be asked for.
@@ -134,17 +129,16 @@ def read_vault(response: object) -> ObservedVault:
     """
     vault = _object(response, "vault")
     revision = Revision.R2026_07 if "archived_at" in vault and "status" not in vault else Revision.R2026_05
-    is_archived = bool(vault.get("archived_at")) or vault.get("status") == ARCHIVED
     credentials = vault.get("credentials") or []
     if not isinstance(credentials, list):
         raise Unreadable("the vault's credentials are not a list")
     metadata = _metadata(vault.get("metadata"))
     return ObservedVault(
-        id=_id(vault, "vault"),
+        id=_id(vault),
         display_name=_unicode(str(vault.get("display_name", ""))),
         mark=metadata.pop(MARK_KEY, None),
         metadata=metadata,
-        status=ARCHIVED if is_archived else ACTIVE,
+        status=ARCHIVED if _is_archived(vault) else ACTIVE,
         credentials=tuple(read_credential(item) for item in credentials),
         created_at=_time(vault.get("created_at")),
         updated_at=_time(vault.get("updated_at")),
@@ -161,38 +155,51 @@ def read_credential(response: object) -> ObservedCredential:
     credential = _object(response, "credential")
     auth = credential.get("auth")
     fields = auth if isinstance(auth, dict) else credential
-    is_archived = bool(credential.get("archived_at")) or credential.get("status") == ARCHIVED
     type_ = _word(fields.get("type"), tuple(TYPES)) or ""
     return ObservedCredential(
-        id=_id(credential, "vcred"),
+        id=_id(credential),
         type=type_,
         properties=_shown(ALL_FIELDS if isinstance(auth, dict) else TYPES[DEFAULT_TYPE].fields, fields),
-        is_active=not is_archived,
+        is_active=not _is_archived(credential),
         created_at=_time(credential.get("created_at")),
         revision=Revision.R2026_07 if isinstance(auth, dict) else Revision.R2026_05,
         metadata=_metadata(credential.get("metadata")),
+        vault_id=_text(credential.get("vault_id")) or "",
     )
 
 
+def _is_archived(item: Json) -> bool:
+    """Return True for what is archived. A time before it was made stands for none, as servers in Go write it."""
+    if item.get("status") == ARCHIVED:
+        return True
+    archived_s, made_s = (instant_s(str(item.get(name))) for name in ("archived_at", "created_at"))
+    if archived_s is None:
+        return bool(item.get("archived_at"))
+    return archived_s >= (made_s if made_s is not None else 0.0)
+
+
 def read_deleted(response: object, id_: str) -> None:
-    """Read that something is deleted, by its id.
+    """Read that something is deleted: a 2xx without a body says so, or with its id.
 
     Raises:
-        Unreadable: it does not say so.
+        Unreadable: it does.
     """
-    if _object(response, "response").get("id") != id_:
+    if response not in (None, {}) and (not isinstance(response, dict) or response.get("id") != id_):
         raise Unreadable("it does not say what is deleted")
 
 
-def read_archived(response: object, vault_id: str) -> None:
-    """Read that a vault is archived.
+def read_archived(response: object, vault_id: str) -> bool:
+    """Read if a vault is archived; a response without an object does not show it.
 
     Raises:
-        Unreadable: it does not say so.
+        Unreadable: it is about something else.
     """
+    if response is None:
+        return False
     vault = read_vault(response)
-    if (vault.id, vault.status) != (vault_id, ARCHIVED):
-        raise Unreadable("it does not say that the vault is archived")
+    if vault.id != vault_id:
+        raise Unreadable("it does not say what is archived")
+    return vault.status == ARCHIVED
 
 
 def _shown(fields: Fields, shown: Json) -> dict[str, Any]:
@@ -219,11 +226,11 @@ def _metadata(given: object) -> dict[str, str]:
     return {_unicode(str(key)): _unicode(str(value)) for key, value in pairs}
 
 
-def read_page(response: object) -> tuple[list[object], str | None]:
-    """Read one page of a list: its items, and the id to ask for what comes after; None on the last page.
+def read_page(response: object) -> tuple[list[object], Mapping[str, str] | None]:
+    """Read one page of a list: its items, and the query for what comes after; None on the last page.
 
-    An empty page may be one whose items were all filtered out: what counts is ``has_more``, or, where that is missing,
-    ``next_page``.
+    What goes on is said by ``next_page``, as it is, else by ``has_more``. The plain last id may stand there on the last
+    page, too. An empty page may be one whose items were all filtered out.
 
     Raises:
         Unreadable: it is not a list's envelope.
@@ -232,12 +239,15 @@ def read_page(response: object) -> tuple[list[object], str | None]:
     items = page.get("data")
     if not isinstance(items, list):
         raise Unreadable("the list has no data")
-    last_id = page.get("last_id")
-    if not page.get("has_more", page.get("next_page")):
+    next_page, last_id = page.get("next_page"), page.get("last_id")
+    has_more = page.get("has_more", next_page) or (next_page and next_page != last_id)
+    if not has_more:
         return items, None
-    if not isinstance(last_id, str) or not any(pattern.fullmatch(last_id) for pattern in _ID.values()):
-        raise Unreadable("the list has another page, but no valid last_id")
-    return items, last_id
+    if isinstance(next_page, str) and next_page:
+        return items, {"page": next_page}
+    if not isinstance(last_id, str) or not _ID.fullmatch(last_id):
+        raise Unreadable("the list has another page, and does not say where")
+    return items, {"after_id": last_id}
 
 
 def _object(response: object, what: str) -> Json:
@@ -246,10 +256,10 @@ def _object(response: object, what: str) -> Json:
     return response
 
 
-def _id(item: Json, kind: str) -> str:
+def _id(item: Json) -> str:
     value = item.get("id")
-    if not isinstance(value, str) or not _ID[kind].fullmatch(value):
-        raise Unreadable(f"it has no {kind}_ id")
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise Unreadable("it has no id")
     return value
 
 

@@ -1,26 +1,181 @@
-"""What a 404 proves: that a vault or a credential is gone, or nothing. Pure; each line says what to do next."""
+"""What proves that a vault or a credential is gone. Asks, and asks again; changes nothing.
+
+One absence proves nothing. A 404 may be a proxy's, or another place's; a service lags after a write; and to an API
+token of another account every vault of this one is a genuine 404. So a vault is gone if all of these hold:
+
+* a GET of the vault itself is answered 404, in the API's own envelope, where the state says that it was made,
+* again after a pause, and over some seconds if it is young,
+* while the list of vaults is shown: what is refused as a whole is another workspace,
+* to the account that last saw it, or to one that sees another vault of the states of this run.
+
+A credential is gone if its GET says so in the same way, on a Qoder whose GET of a credential shows those that are
+listed; otherwise if two lists lack it, with the same pauses between them. What is shown again is there.
+"""
 
 from __future__ import annotations
 
-from ..errors import NotFound, VaultNotFound
-from .model import CredentialSet
+from collections.abc import Collection, Iterable
+
+from ..errors import AnotherAccount, ApiError, NotFound, VaultNotFound
+from .capabilities import QoderInUse
+from .model import CredentialSet, ObservedCredential, ObservedVault, RecordedVault
+from .spelling import instant_s
 from .vaults_api import VaultsApi
 
+PAUSES_S = (1.0,)
+YOUNG_S = 60.0  # one that was made so lately may not be shown everywhere yet
+PAUSES_OF_YOUNG_S = (1.0, 2.0, 4.0)
+CHECKING = "not found; checking whether it is gone"
 
-def is_gone(api: VaultsApi, recorded: CredentialSet, failure: NotFound) -> bool:
-    """Return True if a 404 proves something: the API's own word, asked for where the vault was made."""
-    return failure.genuine and api.place == recorded.place
 
+def find_vault(api: VaultsApi, recorded: CredentialSet) -> ObservedVault | None:
+    """Read the vault of a state. Return None only if it is proven gone. One read where it is there.
 
-def not_found(api: VaultsApi, recorded: CredentialSet, failure: NotFound, what: str = "vault") -> VaultNotFound:
-    """Return the error that says what a 404 proves of a vault, or of what is in it."""
-    if is_gone(api, recorded, failure):
-        return VaultNotFound(
-            f"{failure}: {what} {recorded.vault_id} is gone: run pulumi refresh, then pulumi up, which creates it again"
+    Raises:
+        VaultNotFound: it is not to be found, and that does not prove that it is gone.
+    """
+    again = api
+    for pause_s in (0.0, *pauses_s(api, recorded)):
+        if pause_s:
+            again = api.recovering()
+            _wait(again, recorded, pause_s)
+        try:
+            vault = again.get_vault(recorded.vault_id)
+        except NotFound as failure:
+            absent = failure
+            refuse_unproven(api, recorded, absent)
+        else:
+            api.note_seen(recorded)
+            return vault
+    if not again.lists_vaults():
+        raise VaultNotFound(
+            f"{absent}; this does not prove that vault {recorded.vault_id} is gone: {api.place} shows this run no list "
+            "of vaults; check the API token and qoder:workspaceId"
         )
+    refuse_another_account(api, recorded)
+    return None
+
+
+def refuse_another_account(api: VaultsApi, recorded: CredentialSet, what: str = "vault") -> None:
+    """Let an absence count only for the account that saw what is absent.
+
+    Raises:
+        AnotherAccount: the API token may be another account's.
+    """
+    if recorded.seen_with in (None, api.account) or api.sees_others_of(recorded):
+        return
+    raise AnotherAccount(
+        f"{what} {recorded.vault_id} is not to be found at {api.place}, and this run has another API token than the "
+        "one that last saw it: it is gone, or this API token is another account's"
+    )
+
+
+def find_credentials(
+    api: VaultsApi,
+    recorded: CredentialSet,
+    missing: Collection[str],
+    listed: Iterable[ObservedCredential],
+    in_use: QoderInUse,
+) -> dict[str, ObservedCredential]:
+    """Look for credentials that a list lacks. Return those that are there after all; the others are proven gone.
+
+    Args:
+        api: where it is asked for.
+        recorded: the vault that they were in.
+        missing: their ids.
+        listed: what the list showed.
+        in_use: learns whether a GET of a credential proves anything.
+
+    Raises:
+        VaultNotFound: a 404 that is not the API's own, or of another place.
+    """
+    found: dict[str, ObservedCredential] = {}
+    absent = set(missing)
+    if not absent:
+        return found
+    again, shown = api.recovering(), list(listed)
+    if _shows_credentials(again, recorded, shown, in_use) is not False:
+        absent -= _shown(again, recorded, absent, found)
+    for pause_s in PAUSES_OF_YOUNG_S if absent else ():  # nobody knows how old a credential is
+        _wait(again, recorded, pause_s)
+        if _shows_credentials(again, recorded, shown, in_use):
+            absent -= _shown(again, recorded, absent, found)
+        if not absent:
+            return found
+    if absent and not _shows_credentials(again, recorded, shown, in_use):
+        found |= {item.id: item for item in again.list_credentials(recorded.vault_id) if item.id in absent}
+    return found
+
+
+def _shows_credentials(
+    api: VaultsApi, recorded: CredentialSet, listed: Collection[ObservedCredential], in_use: QoderInUse
+) -> bool | None:
+    """Return True if a GET shows a credential that is listed; None where none is listed that could be asked for."""
+    known = in_use.can(recorded.api_revision).credential_get
+    if known is not None or not listed:
+        return known
+    shows = _get(api, recorded, next(iter(listed)).id) is not None
+    in_use.learn("credential_get", is_there=shows)
+    return shows
+
+
+def _shown(
+    api: VaultsApi, recorded: CredentialSet, ids: Iterable[str], found: dict[str, ObservedCredential]
+) -> set[str]:
+    for id_ in ids:
+        if (seen := _get(api, recorded, id_)) is not None:
+            found[id_] = seen
+    return {*found}
+
+
+def _get(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> ObservedCredential | None:
+    """Return a credential as a GET shows it; None for a 404 of the API's own, and where there is no such route."""
+    try:
+        return api.get_credential(recorded.vault_id, credential_id)
+    except NotFound as failure:
+        refuse_unproven(api, recorded, failure, "the credential in vault")
+        return None
+    except ApiError as refusal:
+        if refusal.response.status not in (405, 501):
+            raise
+        return None
+
+
+def pauses_s(api: VaultsApi, recorded: CredentialSet) -> tuple[float, ...]:
+    """Return the pauses between questions about a vault, by its age; one of an unknown age counts as young."""
+    created_at = recorded.created_at if isinstance(recorded, RecordedVault) else ""
+    made_s = instant_s(created_at)
+    is_young = made_s is None or api.server_now_s() - made_s < YOUNG_S
+    return PAUSES_OF_YOUNG_S if is_young else PAUSES_S
+
+
+def _wait(api: VaultsApi, recorded: CredentialSet, pause_s: float) -> None:
+    """Let a pause pass in full.
+
+    Raises:
+        VaultNotFound: the run, or its time, ended before; nothing is proven.
+    """
+    if not api.wait(pause_s, CHECKING):
+        raise VaultNotFound(f"vault {recorded.vault_id}: not found, and no time was left to find out if it is gone")
+
+
+def refuse_unproven(api: VaultsApi, recorded: CredentialSet, failure: NotFound, what: str = "vault") -> None:
+    """Let only the API's own word count, and only where the vault was made.
+
+    Raises:
+        VaultNotFound: it is not that.
+    """
+    if not failure.genuine or api.place != recorded.place:
+        raise VaultNotFound(
+            f"{failure}; this does not prove that {what} {recorded.vault_id} is gone: it was created at "
+            f"{recorded.place}, but this run asked {api.place}"
+        ) from None
+
+
+def gone(recorded: CredentialSet, failure: NotFound) -> VaultNotFound:
+    """Return the error of a change to a vault that is proven gone."""
     return VaultNotFound(
-        f"{failure}; this does not prove that {what} {recorded.vault_id} is gone: it was created at {recorded.place}, "
-        f"but this run asked {api.place}"
+        f"{failure}: vault {recorded.vault_id} is gone: run pulumi refresh, then pulumi up, which creates it again"
     )
 
 

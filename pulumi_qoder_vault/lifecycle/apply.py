@@ -9,22 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
-from ..errors import Conflict, NotFound, QoderError
-from .absence import not_found
-from .capabilities import BY_REVISION, RevisionInUse
+from ..errors import ApiError, Conflict, NotFound, QoderError, RolledBack
+from .absence import PAUSES_OF_YOUNG_S, find_vault, gone
+from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
+from .drift import as_seen, not_shown
 from .model import ACTIVE, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Revision
-from .plan import Op, Step, plan
-from .recovery import CredentialCreation, is_about_key, send_again_if_lost
+from .plan import Op, Step, plan, still_ours
+from .recovery import CredentialCreation, is_about, is_definite, send_again_if_lost
+from .removal import remove_credential
+from .spelling import is_same_url
 from .vaults_api import VaultsApi
 
 S = TypeVar("S", bound=CredentialSet)
 
+BUSY = "Qoder refuses the change for now (409)"
+# The statuses of an update in place that this Qoder does not have.
+_NO_UPDATE = (404, 405, 501)
+
 
 def observe(
-    api: VaultsApi, recorded: CredentialSet, in_use: RevisionInUse
+    api: VaultsApi, recorded: CredentialSet, in_use: QoderInUse
 ) -> tuple[tuple[ObservedCredential, ...], Revision]:
     """Return the active credentials of a vault, and the revision that its changes are written for. One read, or two."""
     observed = api.list_credentials(recorded.vault_id)
@@ -36,7 +43,7 @@ def update(
     api: VaultsApi,
     recorded: S,
     desired: DesiredSet,
-    in_use: RevisionInUse,
+    in_use: QoderInUse,
     note: Callable[[S, Sequence[ObservedCredential]], S] = lambda recorded, _: recorded,
 ) -> S:
     """Make the credentials of a vault what the program asks for; all others in it, and the vault, stay.
@@ -45,7 +52,7 @@ def update(
         api: where it is asked for.
         recorded: what the state holds.
         desired: what the program asks for.
-        in_use: the revision in use.
+        in_use: what is known of this Qoder.
         note: records what is seen of the vault before anything changes.
 
     Raises:
@@ -53,34 +60,39 @@ def update(
         PartialState: some of the steps were carried out, and a later one failed.
     """
     revision = in_use.for_vault(recorded.api_revision)
-    if not plan(recorded, desired, _as_observed(recorded, revision), revision) and recorded.unfinished is None:
+    as_recorded = _as_observed(recorded, revision)
+    if not plan(recorded, desired, as_recorded, in_use.can(revision)) and recorded.unfinished is None:
         return settled(recorded, desired)
     try:
         observed, revision = observe(api, recorded, in_use)
     except NotFound as failure:
-        raise not_found(api, recorded, failure) from None
+        if find_vault(api, recorded) is None:
+            raise gone(recorded, failure) from None
+        raise failure from None  # it is the list that is missing, and not the vault
     # It is at this place, too: from now on only its word counts.
-    recorded = note(replace(recorded, place=api.place), observed)
-    changes = CredentialChanges(api, recorded, desired, observed, revision)
+    recorded = note(replace(recorded, place=api.place, seen_with=api.account), observed)
+    changes = CredentialChanges(api, recorded, desired, observed, revision, in_use, takes_back=True)
     try:
-        changes.apply(plan(recorded, desired, observed, revision))
+        changes.apply(plan(recorded, desired, observed, in_use.can(revision)))
     except QoderError as failure:
+        failure.args = (f"{failure}{_why_refused(api, recorded, failure)}",)
         if changes.done or recorded.unfinished is not None:
             raise PartialState(f"{failure}; {changes.summary()}", changes.recorded()) from None
         raise
     return settled(replace(changes.recorded(), unfinished=None, api_revision=revision), desired)
 
 
-def remove(api: VaultsApi, vault_id: str, credential_id: str, revision: Revision) -> None:
-    """Delete a credential, or archive it where it cannot be deleted; one that is archived already is success."""
-    if BY_REVISION[revision].credential_deletion:
-        api.delete_credential(vault_id, credential_id)
-        return
+def _why_refused(api: VaultsApi, recorded: CredentialSet, failure: QoderError) -> str:
+    """Return what else is to be said of a refusal: an archived vault takes no change, whatever is sent."""
+    if not isinstance(failure, ApiError) or failure.may_be_done or failure.response.status not in (400, 404, 409):
+        return ""
     try:
-        api.archive_credential(vault_id, credential_id)
-    except Conflict:
-        if api.get_credential(vault_id, credential_id).is_active:
-            raise
+        is_active = api.get_vault(recorded.vault_id).status == ACTIVE
+    except QoderError:
+        return ""
+    if is_active:
+        return ""
+    return f": vault {recorded.vault_id} is archived: run pulumi refresh, then pulumi up, which replaces it"
 
 
 def settled(recorded: S, desired: DesiredSet) -> S:
@@ -106,6 +118,8 @@ class CredentialChanges(Generic[S]):
         desired: what they shall become.
         observed: the active credentials that were there before.
         revision: the revision that requests are written for.
+        in_use: what is known of this Qoder, and what these changes learn of it.
+        takes_back: True if a credential that is not stored as it was asked for is deleted at once.
 
     Attributes:
         done: what was done so far, in words.
@@ -119,14 +133,19 @@ class CredentialChanges(Generic[S]):
         desired: DesiredSet,
         observed: Sequence[ObservedCredential],
         revision: Revision,
+        in_use: QoderInUse,
+        *,
+        takes_back: bool = False,
     ) -> None:
         active = {item.id for item in observed if item.is_active}
         self._api = api
         self._set = recorded
         self._counts = desired.rotations
         self._revision = revision
+        self._in_use = in_use
+        self._takes_back = takes_back
         self._observed = observed
-        self._ids = {key: id_ for key, id_ in recorded.credential_ids.items() if id_ in active}
+        self._ids = still_ours(recorded, observed)
         self._credentials = {item.key: item for item in recorded.credentials}
         self._rotations = dict(recorded.rotations)
         self._leftovers = {id_ for id_ in recorded.unfinished or () if id_ in active}
@@ -146,7 +165,7 @@ class CredentialChanges(Generic[S]):
             if step.op is Op.CREATE:
                 self._create(step, pending)
             elif step.op is Op.UPDATE:
-                self._update(step)
+                self._update(step, pending)
             else:
                 self._delete(step)
 
@@ -174,6 +193,8 @@ class CredentialChanges(Generic[S]):
         if credential.secret is None:  # imported
             raise QoderError(_secret_missing(credential, self._ids.get(key)))
         made = self._made(step, pending)
+        if self._takes_back and (field := not_shown(credential, made)):
+            self._take_back(made.id, not_stored(field, key))
         previous = self._ids.get(key)
         if previous is not None:
             self._leftovers.add(previous)
@@ -184,68 +205,177 @@ class CredentialChanges(Generic[S]):
     def _made(self, step: Step, pending: list[Step]) -> ObservedCredential:
         """Create beside what is there; where there is no room, delete first what is to go anyway."""
         credential = _credential_of(step)
-        predecessor = [item for item in pending if _is_predecessor(item, step)]
-        if self._goes_first(predecessor):
-            return self._made_in_room(step, predecessor, pending)
+        predecessor = next((item for item in pending if _is_predecessor(item, step)), None)
+        if predecessor is not None and self._goes_first(predecessor):
+            return self._made_in_place_of(predecessor, credential, pending)
         try:
-            return self._creation(credential).create(self._api)
-        except Conflict as conflict:
-            foreign = self._foreign(credential.key)
-            if foreign:
-                raise QoderError(_already_there(conflict, foreign, credential.key)) from None
-            room = [item for item in pending if item.is_removal or item in predecessor]
-            if not room or not self._may_make_room(conflict):
-                raise
-        return self._made_in_room(step, room, pending)
+            return self._created(credential)
+        except ApiError as failure:
+            refusal = failure
+        if not (isinstance(refusal, Conflict) or is_definite(refusal)):
+            raise refusal
+        if isinstance(refusal, Conflict):
+            self._refuse_foreign(refusal, self._observed, credential.key)
+        room = [item for item in pending if item.is_removal]
+        if (not room and predecessor is None) or not self._may_make_room(refusal, credential):
+            raise refusal
+        if room:
+            self._remove(room, pending)
+            try:
+                return self._created(credential)
+            except ApiError as second:
+                refusal = second
+        if predecessor is None or not isinstance(refusal, Conflict):
+            raise refusal
+        made = self._created_after_all(credential, refusal)
+        return made or self._made_in_place_of(predecessor, credential, pending)
 
-    def _goes_first(self, predecessor: list[Step]) -> bool:
-        """Return True if the predecessor must go first, and can be put back."""
-        if BY_REVISION[self._revision].second_credential_per_url:
+    def _may_make_room(self, refusal: ApiError, credential: Credential) -> bool:
+        """Return True if less in the vault could help. An archived vault takes nothing."""
+        is_about_it = isinstance(refusal, Conflict) and is_about(refusal, credential)
+        return is_about_it or self._api.get_vault(self._set.vault_id).status == ACTIVE
+
+    def _take_back(self, credential_id: str, why: str) -> NoReturn:
+        """Delete a credential that is not what was asked for; its predecessor, if any, goes on."""
+        try:
+            remove_credential(self._api.recovering(), self._set, credential_id, self._in_use)
+        except QoderError as second:
+            self._leftovers.add(credential_id)
+            self.done.append(f"made {credential_id}")
+            raise QoderError(f"{why}; credential {credential_id} could not be deleted again ({second})") from None
+        raise RolledBack(f"{why}; credential {credential_id} was deleted again")
+
+    def _created(self, credential: Credential) -> ObservedCredential:
+        return self._creation(credential).create(self._api)
+
+    def _goes_first(self, predecessor: Step) -> bool:
+        """Return True if a predecessor must go first, and can be put back."""
+        if self._can.second_credential_per_url:
             return False
-        return any(step.credential is not None and step.credential.secret is not None for step in predecessor)
+        return predecessor.credential is not None and predecessor.credential.secret is not None
 
-    def _made_in_room(self, step: Step, room: list[Step], pending: list[Step]) -> ObservedCredential:
-        """Delete what is to go anyway, and create again; put the predecessor back if that fails."""
-        for item in room:
+    def _created_after_all(self, credential: Credential, refusal: Conflict) -> ObservedCredential | None:
+        """Try again beside the old one, since one 409 says little. None if a second one is proven to be refused.
+
+        Raises:
+            QoderError: it is refused for another reason.
+        """
+        observed = self._observed
+        for pause_s in PAUSES_OF_YOUNG_S if not is_about(refusal, credential) else ():
+            self._api.recovering().wait(pause_s, BUSY)
+            try:
+                return self._created(credential)
+            except Conflict as conflict:
+                refusal = conflict
+            observed = self._api.list_credentials(self._set.vault_id)
+        self._refuse_foreign(refusal, observed, credential.key)
+        if self._ids.get(credential.key) not in {item.id for item in observed if item.is_active}:
+            raise refusal  # nothing that we know of explains it
+        self._in_use.learn("second_credential_per_url", is_there=False)
+        return None
+
+    def _refuse_foreign(self, refusal: Conflict, observed: Iterable[ObservedCredential], key: str) -> None:
+        ours = {*self._ids.values(), *self._leftovers}
+        for item in observed:
+            if item.is_active and item.id not in ours and is_same_url(item.key, key):
+                raise QoderError(_already_there(refusal, item.id, key)) from None
+
+    def _made_in_place_of(self, predecessor: Step, credential: Credential, pending: list[Step]) -> ObservedCredential:
+        """Delete the old one and create again; put the old one back if that fails."""
+        self._remove([predecessor], pending)
+        try:
+            return self._created(credential)
+        except QoderError as failure:
+            refusal = failure
+        if refusal.may_be_done or not isinstance(refusal, ApiError):
+            self._put_back(predecessor, refusal)
+            raise refusal
+        for pause_s in (0.0, *PAUSES_OF_YOUNG_S, *PAUSES_OF_YOUNG_S):  # either one is better than none
+            self._api.recovering().wait(pause_s, f"{credential.key} has no credential; trying again")
+            try:
+                if pause_s:
+                    return self._creation(credential).create(self._api.recovering())
+            except QoderError as failure:
+                refusal = failure
+            if self._put_back(predecessor, refusal) or refusal.may_be_done:
+                break
+        raise refusal
+
+    def _remove(self, steps: Iterable[Step], pending: list[Step]) -> None:
+        for item in steps:
             pending.remove(item)
             self._delete(item)
-        try:
-            return self._creation(_credential_of(step)).create(self._api)
-        except QoderError as failure:
-            self._put_back(next((item for item in room if _is_predecessor(item, step)), None), failure)
-            raise
 
-    def _update(self, step: Step) -> None:
+    def _update(self, step: Step, pending: list[Step]) -> None:
         credential, credential_id = _credential_of(step), step.credential_id or ""
         key = credential.key
         before = self._credentials[key]
         is_sure = before.secret is not None or self._set.unfinished is None
         try:
-            send_again_if_lost(
-                self._api,
-                lambda api: api.update_credential(
-                    self._set.vault_id, credential_id, before, credential, is_sure=is_sure
-                ),
-            )
+            seen = self._send_update(credential_id, before, credential, is_sure=is_sure)
+        except ApiError as refusal:
+            if refusal.may_be_done:
+                self._note_lost_update(before, credential_id)
+            elif refusal.response.status in _NO_UPDATE and self._is_listed(credential_id, key):
+                self._in_use.learn("in_place_update", is_there=False)
+                pending[:0] = [
+                    Step(Op.CREATE, credential, credential_id),
+                    Step(Op.DELETE, before, credential_id),
+                ]
+                return
+            raise
         except QoderError as failure:
             if failure.may_be_done:
-                # Nobody knows which secret Qoder has. None is no program's, so the next `up` rotates.
-                self._credentials[key] = before.with_secret(None)
-                self.done.append(f"rotated {credential_id} for {key}, or not")
+                self._note_lost_update(before, credential_id)
             raise
         self._take(credential.with_secret(credential.secret or before.secret), credential_id)
         self.done.append(f"rotated {credential_id} for {key}")
+        if field := not_shown(credential, seen, before):
+            self._credentials[key] = as_seen(self._credentials[key], seen)
+            raise QoderError(not_stored(field, key))
+
+    def _send_update(
+        self, credential_id: str, before: Credential, after: Credential, *, is_sure: bool
+    ) -> ObservedCredential:
+        """Send a merge patch, which may be repeated: also where something else is changing the credential."""
+        for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
+            try:
+                return send_again_if_lost(
+                    self._api,
+                    lambda api: api.update_credential(
+                        self._set.vault_id, credential_id, before, after, is_sure=is_sure
+                    ),
+                )
+            except Conflict:
+                if not pause_s or not self._api.recovering().wait(pause_s, BUSY):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _note_lost_update(self, before: Credential, credential_id: str) -> None:
+        """Record that nobody knows which secret Qoder has. None is no program's, so the next `up` rotates."""
+        self._credentials[before.key] = before.with_secret(None)
+        self.done.append(f"rotated {credential_id} for {before.key}, or not")
+
+    def _is_listed(self, credential_id: str, key: str) -> bool:
+        listed = self._api.list_credentials(self._set.vault_id)
+        return any(item.id == credential_id and item.is_active and is_same_url(item.key, key) for item in listed)
 
     def _delete(self, step: Step) -> None:
         credential_id = step.credential_id or ""
         try:
-            send_again_if_lost(self._api, lambda api: remove(api, self._set.vault_id, credential_id, self._revision))
-        except NotFound as absent:
-            if not absent.genuine:
-                raise
+            remove_credential(self._api, self._set, credential_id, self._in_use)
+        except QoderError as failure:
+            if failure.may_be_done:  # it may be gone: then the next `up` makes what is declared again
+                self._forget(credential_id)
+                self._leftovers.add(credential_id)
+                self.done.append(f"deleted {credential_id}, or not")
+            raise
         self._leftovers.discard(credential_id)
-        self._ids = {key: id_ for key, id_ in self._ids.items() if id_ != credential_id}
+        self._forget(credential_id)
         self.done.append(f"deleted {credential_id}")
+
+    def _forget(self, credential_id: str) -> None:
+        self._ids = {key: id_ for key, id_ in self._ids.items() if id_ != credential_id}
 
     def _take(self, credential: Credential, credential_id: str) -> None:
         key = credential.key
@@ -253,11 +383,11 @@ class CredentialChanges(Generic[S]):
         self._credentials[key] = credential
         self._rotations[key] = self._counts.get(key, 0)
 
-    def _put_back(self, deleted: Step | None, failure: QoderError) -> None:
-        """Make the credential again that went first for its successor, which then was not taken."""
-        former = deleted.credential if deleted else None
+    def _put_back(self, deleted: Step, failure: QoderError) -> bool:
+        """Make the credential again that went first for its successor, which then was not taken. True if it is back."""
+        former = deleted.credential
         if former is None:
-            return
+            return True
         secret, creation, api = former.secret, self._creation(former), self._api.recovering()
         try:
             if secret is None:
@@ -270,24 +400,30 @@ class CredentialChanges(Generic[S]):
                     secret = None  # what was found may be the successor, too
         except QoderError as second:
             self._not_put_back = f"the former access token for {former.key} could not be put back ({second}); "
-            return
+            return secret is None
+        self._not_put_back = ""
         self._ids[former.key] = made.id
         self._credentials[former.key] = former.with_secret(secret)
         self.done.append(f"put the former access token for {former.key} back, as {made.id}")
+        return True
 
     def _creation(self, credential: Credential) -> CredentialCreation:
         known_ids = frozenset({*(item.id for item in self._observed), *self._ids.values(), *self._leftovers})
         return CredentialCreation(self._set.vault_id, credential, self._revision, known_ids)
 
-    def _may_make_room(self, conflict: Conflict) -> bool:
-        """Return True if less in the vault could help. An archived vault, which is a 409 too, takes nothing."""
-        return is_about_key(conflict) or self._api.get_vault(self._set.vault_id).status == ACTIVE
+    @property
+    def _can(self) -> Capabilities:
+        return self._in_use.can(self._revision)
 
-    def _foreign(self, key: str) -> str | None:
-        """Return the id of a credential for this key that is not ours."""
-        ours = {*self._ids.values(), *self._leftovers}
-        taken = (item.id for item in self._observed if item.is_active and item.key == key)
-        return next((id_ for id_ in taken if id_ not in ours), None)
+
+def not_stored(field: str, key: str) -> str:
+    """Return the line for a field that Qoder accepted and does not show."""
+    if field == "metadata":
+        return "metadata: this Qoder does not store metadata with a credential; remove it from the program"
+    return (
+        f"{field}: Qoder accepted the credential for {key}, and does not show this field as it was asked for: it was "
+        "dropped, or kept as it was; remove it from the program, or use a Qoder that stores it"
+    )
 
 
 def _secret_missing(credential: Credential, existing_id: str | None) -> str:

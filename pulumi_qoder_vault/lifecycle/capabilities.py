@@ -12,8 +12,8 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 from ..errors import ErrorResponse
 from .credential_types import DEFAULT_TYPE, TYPES
@@ -30,14 +30,18 @@ class Capabilities:
     """What one revision can do.
 
     Attributes:
-        inline_credentials: the create of a vault takes its credentials, and needs one.
-        in_place_update: a credential can be changed; else another one takes its place.
-        metadata: it is stored with a vault and with a credential.
+        inline_credentials: the create of a vault takes its credentials, and needs one. What the first create of a
+            process meets corrects it, by the revision in use.
+        in_place_update: a credential can be changed; else another one takes its place. A 404, 405 or 501 to an update
+            of a credential that is listed corrects it.
+        metadata: it is stored with a vault and with a credential. Each response to a create is asked again.
         types: the credential types.
-        second_credential_per_url: a vault may hold two for one URL while one takes the place of the other. UNVERIFIED
-            on both revisions: a 409 says otherwise.
-        vault_deletion: a vault can be deleted; else it is archived.
+        second_credential_per_url: a vault may hold two for one URL while one takes the place of the other; else the
+            old one goes first. UNVERIFIED on both revisions: a 409 about the URL, or one that persists, corrects it.
+        vault_deletion: a vault can be deleted; else it is archived. A 404 or 405 while it is there corrects it.
         credential_deletion: likewise. UNVERIFIED on ``2026-05``: no flat page has the route, only that of archiving.
+        credential_get: a 404 to a credential says that it is gone. None until one that is listed was asked for: then
+            two lists that lack it say so.
     """
 
     inline_credentials: bool
@@ -47,7 +51,12 @@ class Capabilities:
     second_credential_per_url: bool = True
     vault_deletion: bool = True
     credential_deletion: bool = True
+    credential_get: bool | None = None
 
+
+Learnable = Literal[
+    "in_place_update", "second_credential_per_url", "vault_deletion", "credential_deletion", "credential_get"
+]
 
 BY_REVISION: Mapping[Revision, Capabilities] = {
     Revision.R2026_05: Capabilities(
@@ -104,14 +113,23 @@ def refuses_credentials_key(response: ErrorResponse) -> bool:
     return response.param == "credentials" or bool(_CREDENTIALS_KEY.search(response.message))
 
 
-class RevisionInUse:
-    """The revision that creates are written for: a setting, or what the first create of the process found out."""
+def asks_for_credentials(response: ErrorResponse) -> bool:
+    """Return True if a 400 may come of a vault without credentials, as a ``2026-05`` server refuses the newer form."""
+    return response.status == 400 and (response.param == "credentials" or "credential" in response.message)
+
+
+class QoderInUse:
+    """What this process knows of one Qoder: the revision that creates are written for, and what was seen of it.
+
+    What one operation learns, all others use. Thread-safe.
+    """
 
     def __init__(self, setting: str) -> None:
         self._known = None if setting == "auto" else Revision(setting)
         self._is_explicit = setting != "auto"
         self._first_create = threading.Lock()
         self._taught_nothing = False
+        self._learned: dict[Learnable, bool] = {}
 
     @contextmanager
     def known(self) -> Iterator[Revision | None]:
@@ -130,9 +148,33 @@ class RevisionInUse:
         yield self._known
 
     def remember(self, revision: Revision) -> None:
-        """Keep what a response showed, for all later creates."""
-        self._known = revision
+        """Keep what a response showed, for all later creates; a setting stands."""
+        if not self._is_explicit:
+            self._known = revision
+
+    def forgets(self, response: ErrorResponse) -> bool:
+        """Return True if a refused create shows that Qoder is on another revision by now: then this one is forgotten.
+
+        The service changes in place, also in the middle of a run.
+        """
+        known = self._known
+        if self._is_explicit or known is None:
+            return False
+        refuses = refuses_credentials_key if BY_REVISION[known].inline_credentials else asks_for_credentials
+        if refuses(response):
+            self._known, self._taught_nothing = None, False
+            return True
+        return False
 
     def for_vault(self, recorded: Revision) -> Revision:
         """Return the revision to write for in a vault that exists: the setting, else the one of its last response."""
         return self._known if self._is_explicit and self._known is not None else recorded
+
+    def learn(self, name: Learnable, *, is_there: bool) -> None:
+        """Keep what a response proved of a capability, for all that follows."""
+        self._learned[name] = is_there
+
+    def can(self, revision: Revision) -> Capabilities:
+        """Return what a revision can do, corrected by what was seen."""
+        learned: dict[str, Any] = {str(name): is_there for name, is_there in self._learned.items()}
+        return replace(BY_REVISION[revision], **learned)

@@ -15,6 +15,7 @@ from ..secret import Secret
 from .credential_types import DEFAULT_TYPE, TYPES
 from .fields import with_defaults
 from .inputs import only_given
+from .spelling import instant_s
 
 OnDelete = Literal["delete", "archive"]
 Status = Literal["active", "archived"]
@@ -86,6 +87,7 @@ class ObservedCredential:
         created_at: RFC 3339, UTC.
         revision: the revision whose form the response has.
         metadata: empty on ``2026-05``.
+        vault_id: of its vault; empty where the API does not say.
     """
 
     id: str
@@ -95,6 +97,7 @@ class ObservedCredential:
     created_at: str
     revision: Revision
     metadata: Mapping[str, str] = field(default_factory=dict)
+    vault_id: str = ""
 
     @property
     def mcp_server_url(self) -> str | None:
@@ -186,6 +189,7 @@ class CredentialSet:
         api_revision: of the last response.
         unfinished: None, but after work that stopped in the middle: then the ids of credentials of ours that are still
             to be deleted, mostly none. A refresh makes the inputs say what exists, so that the next ``up`` goes on.
+        seen_with: the account that last saw it, as `vaults_api.VaultsApi.account` says; None in an older state.
     """
 
     vault_id: str
@@ -196,6 +200,7 @@ class CredentialSet:
     rotations: Mapping[str, int]
     api_revision: Revision
     unfinished: tuple[str, ...] | None = None
+    seen_with: Secret | None = None
 
     @property
     def our_ids(self) -> frozenset[str]:
@@ -242,6 +247,5 @@ def newest_by_url(credentials: Iterable[ObservedCredential]) -> dict[str, Observ
 
 def active_by_age(credentials: Iterable[ObservedCredential]) -> list[ObservedCredential]:
     """Return the active credentials, the oldest first."""
-    # A time has as many digits as it needs: without the Z, a shorter one is the earlier one.
     active = (item for item in credentials if item.is_active)
-    return sorted(active, key=lambda item: item.created_at.removesuffix("Z"))
+    return sorted(active, key=lambda item: instant_s(item.created_at) or 0.0)

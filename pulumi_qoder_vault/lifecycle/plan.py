@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from .capabilities import BY_REVISION
+from .capabilities import Capabilities
 from .credential_types import DEFAULT_TYPE, fields_of
 from .inputs import UNKNOWN, Inputs, Unknown
-from .model import Credential, CredentialSet, DesiredSet, ObservedCredential, Revision
+from .model import Credential, CredentialSet, DesiredSet, ObservedCredential
+from .spelling import is_same_url
 
 
 class Op(Enum):
@@ -44,7 +45,7 @@ def plan(
     recorded: CredentialSet,
     desired: DesiredSet,
     observed: Collection[ObservedCredential],
-    revision: Revision,
+    can: Capabilities,
 ) -> tuple[Step, ...]:
     """Return the fewest requests that turn what is observed into what is desired, in order.
 
@@ -52,26 +53,37 @@ def plan(
         recorded: says which of the observed credentials are ours, and which secrets each has.
         desired: what the program asks for.
         observed: the active credentials of the vault.
-        revision: the revision that the requests are written for.
+        can: what this Qoder can do.
     """
     active = {item.id for item in observed if item.is_active}
-    ours = {key: id_ for key, id_ in recorded.credential_ids.items() if id_ in active}
+    ours = still_ours(recorded, observed)
     there = {item.key: item for item in recorded.credentials if item.key in ours}
     wanted = {item.key for item in desired.credentials}
-    changes = [step for item in desired.credentials for step in _steps(there.get(item.key), item, ours, revision)]
+    changes = [step for item in desired.credentials for step in _steps(there.get(item.key), item, ours, can)]
     removed = [Step(Op.DELETE, item, ours[key], is_removal=True) for key, item in there.items() if key not in wanted]
     leftovers = [Step(Op.DELETE, None, id_, is_removal=True) for id_ in recorded.unfinished or () if id_ in active]
     return (*changes, *removed, *leftovers)
 
 
-def _steps(before: Credential | None, after: Credential, ids: Mapping[str, str], revision: Revision) -> list[Step]:
+def still_ours(recorded: CredentialSet, observed: Collection[ObservedCredential]) -> dict[str, str]:
+    """Return the ids of the recorded credentials that are there, by key.
+
+    One whose URL is another by now is not ours any more: what is sent to it would reach another server.
+    """
+    active = {item.id: item for item in observed if item.is_active}
+    return {
+        key: id_ for key, id_ in recorded.credential_ids.items() if id_ in active and is_same_url(active[id_].key, key)
+    }
+
+
+def _steps(before: Credential | None, after: Credential, ids: Mapping[str, str], can: Capabilities) -> list[Step]:
     if before is None:
         return [Step(Op.CREATE, after)]
-    ops = _ops(before, after, revision)
+    ops = _ops(before, after, can)
     return [Step(op, before if op is Op.DELETE else after, ids[after.key]) for op in ops]
 
 
-def _ops(before: Credential, after: Credential, revision: Revision) -> tuple[Op, ...]:
+def _ops(before: Credential, after: Credential, can: Capabilities) -> tuple[Op, ...]:
     """Return what changes a credential; nothing where what has changed is not sent.
 
     Without an update in place the new credential exists before the old one goes.
@@ -79,8 +91,8 @@ def _ops(before: Credential, after: Credential, revision: Revision) -> tuple[Op,
     changed = _changed(before, after)
     if not changed:
         return ()
-    # Where there is metadata to be changed, there is the call that changes it, whatever is written otherwise.
-    has_call = BY_REVISION[revision].in_place_update or changed == {"metadata"}
+    # Where metadata of an older form is to be changed, Qoder has moved on, and has the call that changes it.
+    has_call = can.in_place_update or (changed == {"metadata"} and not can.metadata)
     if not has_call or "type" in changed:
         return (Op.CREATE, Op.DELETE)
     fields = fields_of(after.type)
@@ -98,13 +110,13 @@ def _changed(before: Credential, after: Credential) -> set[str]:
     return changed | ({"metadata"} if (before.metadata or {}) != (after.metadata or {}) else set())
 
 
-def preview_ids(recorded: CredentialSet, desired: Sequence[Inputs | Unknown], revision: Revision) -> Inputs | Unknown:
+def preview_ids(recorded: CredentialSet, desired: Sequence[Inputs | Unknown], can: Capabilities) -> Inputs | Unknown:
     """Return the ids of the credentials by key, as a preview knows them: what is not made anew keeps its id.
 
     Args:
         recorded: what the state holds.
         desired: complete inputs; what is unknown counts as changed.
-        revision: the revision that the requests would be written for.
+        can: what this Qoder can do, as far as a preview knows it.
     """
     before = {item.key: item for item in recorded.credentials if item.key in recorded.credential_ids}
     ids: dict[str, str | Unknown] = {}
@@ -112,11 +124,11 @@ def preview_ids(recorded: CredentialSet, desired: Sequence[Inputs | Unknown], re
         if isinstance(item, Unknown) or isinstance(item["mcp_server_url"], Unknown):
             return UNKNOWN
         after = Credential.of({**item, "type": DEFAULT_TYPE})  # the only one that a vault declares; it may be unknown
-        keeps = after.key in before and keeps_id(before[after.key], after, revision)
+        keeps = after.key in before and keeps_id(before[after.key], after, can)
         ids[after.key] = recorded.credential_ids[after.key] if keeps else UNKNOWN
     return ids
 
 
-def keeps_id(before: Credential, after: Credential, revision: Revision) -> bool:
+def keeps_id(before: Credential, after: Credential, can: Capabilities) -> bool:
     """Return True if a credential keeps its id when it changes; what is unknown counts as changed."""
-    return Op.CREATE not in _ops(before, after, revision)
+    return Op.CREATE not in _ops(before, after, can)

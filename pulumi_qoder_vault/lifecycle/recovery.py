@@ -1,7 +1,7 @@
 """A lost response: what can have happened, what can be seen of it, and what is done then.
 
-A request that changes something is sent, and no response arrives that says so: the connection closed, a gateway gave
-up, or what came is not the API's. Then one of four things is true:
+A request that changes something is sent, and no response arrives that says what it did: the connection closed, a
+gateway gave up, what came is not the API's, or it is about something else. Then one of four things is true:
 
     1. Qoder never saw the request.
     2. Qoder handled it, and the response was lost on the way.
@@ -21,20 +21,25 @@ is sent once more, in a time of its own, and the second outcome counts.
 * the `Idempotency-Key`, the same with every sending. A service that honours it makes one object, and responds with that
   one again. Qoder documents it, and not for vaults: it helps, and proves nothing;
 * what was there before: a credential for our key in our vault that was not listed before we began is the one we made;
-* a look-alike: a vault of our name with our URLs only, made since we began, and without a mark. On `2026-05` it may be
-  ours, or another stack's that does the same at the same moment. It is a candidate: it is named, and never adopted or
-  deleted.
+* the response itself: one without a mark shows a vault of ours if its id was never seen before, its name and its URLs
+  are what was asked for, and it was made since we began. A 2xx alone proves nothing: what it shows may be another's;
+* a look-alike in a list: the same signs, and no response that says so. On `2026-05` it may be ours, or another stack's
+  that does the same at the same moment. It is a candidate: it is named, and never adopted or deleted.
 
     seen after a pause             what is done
     ------------------             ------------
     our mark, our new credential   it is ours: it is recorded
-    neither                        the create is sent once more, with the same key and body
-      a 2xx to that                what it made is recorded; a candidate that the first sending may have made is named
-      a 409 about the URL          a credential for it is there, and not ours: it was, too, for the first sending
-      any other 409                the first sending is still in work (3), and this one made nothing: pause, look again
-      a 400                        the same body was refused, so the first sending was refused, too (4)
+    neither                        the create is sent once more, with the same key and body; in the current form, with
+                                   the mark, where the list shows that Qoder is on it
+      a 2xx that shows ours        what it made is recorded; a candidate that the first sending may have made is named
+      any other 2xx                nobody can say, and it is not sent again
+      a 409                        the first sending is still in work (3), and this one made nothing: pause, look again.
+                                   For a credential it may be the old one for the same key, too: then the caller decides
+      any other definite refusal   the same body was refused, so the first sending was refused, too (4); but where a
+                                   candidate was seen nobody can say
       anything else                nobody can say: the error names the place, the name, and every candidate
-    the look fails                 likewise
+    the look fails                 nothing is sent again, since nobody would know what was there. What it showed before
+                                   it failed counts
 
 The table is complete: each row ends in a record, in a refusal that proves that nothing was made, or in an error that
 says where to look. None ends in silence, and none takes what may be somebody else's. Knows nothing of what happens to
@@ -46,31 +51,44 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from ..errors import BadRequest, Conflict, NotFound, OutcomeUnknown, QoderError
+from ..errors import ApiError, Conflict, Forbidden, NotFound, OutcomeUnknown, QoderError, RateLimited, Unauthorized
 from ..secret import one_line, secrets_in
+from .capabilities import BY_REVISION, NEWEST
 from .model import Credential, DesiredVault, ObservedCredential, ObservedVault, Revision
+from .spelling import instant_s, is_same_name, is_same_url, normal_url
 from .vaults_api import VaultsApi
+
+R = TypeVar("R")
 
 # Before each look: the service may still be at work on what it never responded to. They fit into the 30 s of recovery.
 PAUSES_S = (2.0, 4.0, 8.0, 12.0)
-SLACK_S = 60.0  # a vault's time and the ``Date`` that it is compared with may come from two clocks
+# The time in an object and a ``Date`` may come from two clocks. More of it only names a candidate more.
+SLACK_S = 5.0
+SLACK_OF_CANDIDATES_S = 60.0
+LOST = "a response was lost; checking whether Qoder handled the request"
 
 
-def send_again_if_lost(api: VaultsApi, send: Callable[[VaultsApi], object]) -> None:
+def send_again_if_lost(api: VaultsApi, send: Callable[[VaultsApi], R]) -> R:
     """Send what does the same when it is sent twice; if its response was lost, once more, in a time of its own."""
     try:
-        send(api)
+        return send(api)
     except QoderError as lost:
         if not lost.may_be_done:
             raise
-        try:
-            send(api.recovering())
-        except QoderError as second:
-            second.may_be_done = True
-            raise
+    try:
+        return send(api.recovering())
+    except QoderError as second:
+        second.may_be_done = True
+        raise
+
+
+def is_definite(failure: QoderError) -> bool:
+    """Return True for a refusal that would be the same the next time: the request itself was judged."""
+    says_nothing = (Unauthorized, Forbidden, Conflict, RateLimited)  # of the request itself
+    return isinstance(failure, ApiError) and not failure.may_be_done and not isinstance(failure, says_nothing)
 
 
 def new_key() -> str:
@@ -90,6 +108,23 @@ class MadeVault:
     vault: ObservedVault
     revision: Revision
     candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a look at the account showed.
+
+    Attributes:
+        ours: the vault with our mark, if there is one.
+        candidates: unmarked vaults that look like ours, by id.
+        is_current: True if Qoder is on the current form, which has room for a mark.
+        failure: what ended it early; None if all was seen.
+    """
+
+    ours: MadeVault | None = None
+    candidates: dict[str, ObservedVault] = field(default_factory=dict)
+    is_current: bool = False
+    failure: QoderError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +156,15 @@ class VaultCreation:
         return self.recover(api.recovering(), lost)
 
     def send(self, api: VaultsApi) -> ObservedVault:
-        """Send it. One write."""
-        return api.create_vault(self.desired, sending=self.sending, key=self.key)
+        """Send it, and see that the response shows what it made. One write.
+
+        Raises:
+            OutcomeUnknown: the response is about something else.
+        """
+        vault = api.create_vault(self.desired, sending=self.sending, key=self.key)
+        if not (self._is_marked(vault) or (api.claim(vault.id) and self._is_like(api, vault))):
+            raise OutcomeUnknown(f"POST /vaults: the response is about another vault, {vault.id}")
+        return vault
 
     def recover(self, api: VaultsApi, lost: QoderError) -> MadeVault:
         """Find the vault of a create whose response was lost; where nothing is ours, send it once more.
@@ -130,45 +172,67 @@ class VaultCreation:
         Raises:
             OutcomeUnknown: whether it was made is not known.
         """
-        candidates: dict[str, str] = {}
-        try:
-            for pause_s in PAUSES_S:
-                api.wait(pause_s)
-                ours, candidates = self._look_up(api)
-                if ours is not None:
-                    return ours
-                with suppress(Conflict):
-                    vault = self.send(api)
-                    return MadeVault(vault, self.sending, self._still_candidates(api, candidates, vault))
-            ours, candidates = self._look_up(api)
-            if ours is not None:
-                return ours
-            second: QoderError = lost
-        except BadRequest as refusal:
-            if not candidates:
-                raise  # the same body was refused, so it was refused the first time, too
-            second = refusal
-        except QoderError as failure:
-            second = failure
-            with suppress(QoderError):
-                ours, candidates = self._look_up(api)
-                if ours is not None:
-                    return ours
-        raise self._unknown(api, lost, second, tuple(candidates)) from None
+        creation, second = self, lost
+        for pause_s in PAUSES_S:
+            api.wait(pause_s, LOST)
+            look = self._look_up(api)
+            if look.ours is not None:
+                return look.ours
+            if look.failure is not None:
+                second = look.failure
+                break
+            if look.is_current and not BY_REVISION[creation.sending].metadata:
+                creation = replace(creation, sending=NEWEST)
+            try:
+                vault = creation.send(api)
+                return MadeVault(vault, creation.sending, self._still_candidates(api, look.candidates, vault))
+            except Conflict:
+                continue
+            except QoderError as failure:
+                if is_definite(failure) and not look.candidates:
+                    raise
+                second = failure
+                break
+        look = self._look_up(api)
+        if look.ours is not None:
+            return look.ours
+        raise self._unknown(api, lost, second, tuple(look.candidates)) from None
 
-    def _look_up(self, api: VaultsApi) -> tuple[MadeVault | None, dict[str, str]]:
-        """Return the vault with our mark, or the times of the candidates by id."""
-        since_s = self.began_s - SLACK_S
-        found = api.find_vaults(self.desired.display_name, key=self.key, since_s=since_s, sending=self.sending)
-        ours = sorted((vault for vault in found if vault.mark == self.key), key=lambda vault: vault.id)
+    def _is_marked(self, vault: ObservedVault) -> bool:
+        return vault.mark == self.key
+
+    def _is_like(self, api: VaultsApi, vault: ObservedVault, slack_s: float = SLACK_S) -> bool:
+        """Return True if an unmarked vault has the name and the URLs that were asked for, and was made since."""
+        if vault.mark is not None or not is_same_name(vault.display_name, self.desired.display_name):
+            return False
+        asked = {normal_url(item.key) for item in self.desired.credentials}
+        shown = {normal_url(item.key) for item in vault.credentials}
+        return shown <= asked and self._is_made_since(api, vault, slack_s)
+
+    def _is_made_since(self, api: VaultsApi, vault: ObservedVault, slack_s: float) -> bool:
+        """Return True if a vault was made since we began, by either clock. One without a time may have been."""
+        made_s = instant_s(vault.created_at)
+        return made_s is None or made_s >= min(self.began_s, self.began_s + api.ahead_s) - slack_s
+
+    def _look_up(self, api: VaultsApi) -> _Look:
+        """Look for our mark, and for what is like ours."""
+        found, failure = api.look_for_vaults(self.desired.display_name)
+        ours = sorted((vault for vault in found if self._is_marked(vault)), key=lambda vault: vault.id)
         if ours:
             left = tuple(vault.id for vault in ours[1:] if not _is_deleted(api, vault.id))
-            return MadeVault(ours[0], self.sending, left), {}
-        urls = {item.key for item in self.desired.credentials}
-        unmarked = [vault for vault in found if vault.mark is None]
-        return None, {vault.id: vault.created_at for vault in unmarked if _holds_only(api, vault.id, urls)}
+            return _Look(MadeVault(ours[0], NEWEST, left))
+        alike = [vault for vault in found if self._is_like(api, vault, SLACK_OF_CANDIDATES_S)]
+        urls = {normal_url(item.key) for item in self.desired.credentials}
+        try:
+            candidates = {vault.id: vault for vault in alike if _holds_only(api, vault.id, urls)}
+        except QoderError as second:
+            candidates, failure = {vault.id: vault for vault in alike}, second
+        is_current = any(BY_REVISION[vault.revision].metadata for vault in found)
+        return _Look(None, candidates, is_current, failure)
 
-    def _still_candidates(self, api: VaultsApi, candidates: dict[str, str], made: ObservedVault) -> tuple[str, ...]:
+    def _still_candidates(
+        self, api: VaultsApi, candidates: dict[str, ObservedVault], made: ObservedVault
+    ) -> tuple[str, ...]:
         """Return the candidates that the first sending may have made, now that a second one made a vault.
 
         That vault tells more than the clocks did: a replay is the first one's. And what is older than it by more than
@@ -177,8 +241,8 @@ class VaultCreation:
         if made.id in candidates:
             return ()
         passed_s = max(0.0, api.now_s() - self.began_s) + 1.0  # a time may have whole seconds
-        made_s = _moment_s(made.created_at)
-        moments_s = {id_: _moment_s(time) for id_, time in candidates.items()}
+        made_s = instant_s(made.created_at)
+        moments_s = {id_: instant_s(vault.created_at) for id_, vault in candidates.items()}
         return tuple(id_ for id_, at_s in moments_s.items() if not at_s or not made_s or made_s - at_s <= passed_s)
 
     def _unknown(
@@ -223,62 +287,95 @@ class CredentialCreation:
         return self.recover(api.recovering(), lost)
 
     def send(self, api: VaultsApi) -> ObservedCredential:
-        """Send it. One write."""
-        return api.create_credential(self.vault_id, self.credential, sending=self.sending, key=self.key)
+        """Send it, and see that the response shows what it made. One write.
+
+        Raises:
+            OutcomeUnknown: the response is about something else.
+        """
+        seen = api.create_credential(self.vault_id, self.credential, sending=self.sending, key=self.key)
+        if seen.vault_id not in ("", self.vault_id) or not self._is_new(seen):
+            raise OutcomeUnknown(
+                f"POST /vaults/{self.vault_id}/credentials: the response is about another credential, {seen.id}"
+            )
+        return seen
 
     def recover(self, api: VaultsApi, lost: QoderError) -> ObservedCredential:
         """Find the credential of a create whose response was lost; where it is not there, send it once more.
 
         Raises:
             QoderError: the failure itself, if it proves that nothing was made.
-            Conflict: the URL is taken.
+            Conflict: another credential for the same key is there, ours or not, and nothing was made.
             OutcomeUnknown: whether it was made is not known.
         """
         if not lost.may_be_done:
             raise lost
-        conflict: Conflict | None = None
-        try:
-            for pause_s in PAUSES_S:
-                api.wait(pause_s)
-                if (found := self._look_up(api)) is not None:
-                    return found
-                if conflict is not None and is_about_key(conflict):
-                    break
-                try:
-                    return self.send(api)
-                except Conflict as second:  # the first one is still in work, or was made since we looked; or no room
-                    conflict = second
-            else:
-                if (found := self._look_up(api)) is not None:
-                    return found
-            why = f" ({conflict})" if conflict is not None else ""
-        except QoderError as second:
-            conflict = None
-            why = f" ({second})"
-        if conflict is not None and is_about_key(conflict):
-            raise conflict  # of the credential that was there before; any other leaves the first sending in work
+        second, taken = lost, False
+        for pause_s in (*PAUSES_S, 0.0):
+            api.wait(pause_s, LOST)
+            try:
+                listed = api.list_credentials(self.vault_id)
+            except QoderError as failure:  # says nothing of what was sent
+                second = failure
+                break
+            if (found := self._ours_in(listed)) is not None:
+                return found
+            taken = any(is_same_url(item.key, self.credential.key) for item in listed if item.is_active)
+            if isinstance(second, Conflict) and taken and (is_about(second, self.credential) or not pause_s):
+                if self._explains(api, second):
+                    raise second
+                break
+            if not pause_s:
+                break
+            try:
+                return self.send(api)
+            except Conflict as conflict:  # the first one is still in work, or was made since we looked; or no room
+                second = conflict
+            except QoderError as failure:
+                if is_definite(failure):
+                    raise
+                second = failure
+                break
+        why = "" if second is lost else f" ({second})"
         raise OutcomeUnknown(
-            f"{lost}; the outcome is unknown{why}: vault {self.vault_id} may hold a credential "
+            f"{lost}; the outcome is unknown{why}: vault {self.vault_id} at {api.place} may hold a credential "
             f"for {self.credential.key} that is in no state: look for it, and delete it"
         ) from None
 
-    def _look_up(self, api: VaultsApi) -> ObservedCredential | None:
+    def _explains(self, api: VaultsApi, conflict: Conflict) -> bool:
+        """Return True if the credential that is there for our key explains a 409, and not a sending still in work.
+
+        Where the 409 does not say so, a create with another key does: it is refused as well. One that is not is taken
+        back: the first sending may still make its own.
+        """
+        if is_about(conflict, self.credential):
+            return True
+        try:
+            made = replace(self, key=new_key()).send(api)
+        except Conflict:
+            return True
+        except QoderError:
+            return False
+        with suppress(QoderError):
+            api.delete_credential(self.vault_id, made.id)
+        return False
+
+    def _ours_in(self, listed: Collection[ObservedCredential]) -> ObservedCredential | None:
         """Return the active credential for our key that was not there before we began."""
-        listed = api.list_credentials(self.vault_id)
-        new = (item for item in listed if item.key == self.credential.key and item.id not in self.known_ids)
-        return next(new, None)
+        return next((item for item in listed if item.is_active and self._is_new(item)), None)
+
+    def _is_new(self, seen: ObservedCredential) -> bool:
+        return is_same_url(seen.key, self.credential.key) and seen.id not in self.known_ids
 
 
-def is_about_key(conflict: Conflict) -> bool:
-    """Return True if a 409 names what tells credentials apart, rather than room in the vault."""
-    said = f"{conflict.response.param} {conflict.response.message}"
-    return "mcp_server_url" in said or "secret_name" in said
+def is_about(conflict: Conflict, credential: Credential) -> bool:
+    """Return True if a 409 is about what tells the credential apart: its ``param`` is the name of that field."""
+    return conflict.response.param.rpartition(".")[2] in ("mcp_server_url", "secret_name") and credential.key != ""
 
 
 def _holds_only(api: VaultsApi, vault_id: str, urls: Collection[str]) -> bool:
     """Return True if a vault has no other credentials than these. One that is gone since then has none of ours."""
     try:
-        return {item.key for item in api.list_credentials(vault_id)} <= set(urls)
+        return {normal_url(item.key) for item in api.list_credentials(vault_id)} <= set(urls)
     except NotFound as absent:
         if not absent.genuine:
             raise
@@ -286,19 +383,14 @@ def _holds_only(api: VaultsApi, vault_id: str, urls: Collection[str]) -> bool:
 
 
 def _is_deleted(api: VaultsApi, vault_id: str) -> bool:
-    try:
+    """Delete a vault; return True if it is gone then."""
+    with suppress(QoderError):
         api.delete_vault(vault_id)
+        return True
+    try:
+        api.get_vault(vault_id)
     except NotFound as absent:
         return absent.genuine
     except QoderError:
         return False
-    return True
-
-
-def _moment_s(time: str) -> float | None:
-    """Return a time of Qoder, which is UTC, as seconds; None for none, and for one that says otherwise."""
-    whole, _, fraction = time.removesuffix("Z").partition(".")
-    try:
-        return datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp() + float(f"0.{fraction or 0}")
-    except (ValueError, OverflowError):
-        return None
+    return False

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from .model import Credential, DesiredVault, ObservedCredential, ObservedVault, Place, Revision
+from ..errors import QoderError
+from ..secret import Secret
+from .model import Credential, CredentialSet, DesiredVault, ObservedCredential, ObservedVault, Place, Revision
 
 
 class VaultsApi(Protocol):
@@ -27,8 +29,31 @@ class VaultsApi(Protocol):
     def deleted_ids(self) -> Collection[str]:
         """The credentials that this process deleted: a list may show them for some seconds more."""
 
+    @property
+    def account(self) -> Secret:
+        """Which account asks, as a state records it: 16 hex digits that its API token gives. Nobody can ask Qoder."""
+
+    @property
+    def ahead_s(self) -> float:
+        """How far Qoder's clock is ahead of this machine's, by the ``Date`` of its last response; never too much."""
+
+    def note_seen(self, recorded: CredentialSet) -> None:
+        """Keep that this run was shown a vault of a state."""
+
+    def sees_others_of(self, recorded: CredentialSet) -> bool:
+        """Return True if this run was shown another vault that the same account saw last."""
+
+    def claim(self, vault_id: str) -> bool:
+        """Return True if nothing in this process has met a vault of this id before; from now on something has."""
+
+    def lists_vaults(self) -> bool:
+        """Return True if this place shows this run its vaults. One read, unless it has shown one already."""
+
     def fit_to_show(self, texts: Sequence[str], limit: int) -> list[str]:
         """Return texts of Qoder's on one line each, cut to so many characters, without a secret of this process."""
+
+    def warn(self, line: str) -> None:
+        """Show a warning under the resource that this is about."""
 
     def recovering(self) -> VaultsApi:
         """Return the same API with a time budget of 30 s for recovery, however much was used up before."""
@@ -36,8 +61,11 @@ class VaultsApi(Protocol):
     def now_s(self) -> float:
         """Return the time, in seconds since the epoch, by this machine's clock."""
 
-    def wait(self, wait_s: float) -> None:
-        """Let time pass before a look for what a lost response did. It is told if it is long."""
+    def server_now_s(self) -> float:
+        """Return the time, in seconds since the epoch, by Qoder's clock."""
+
+    def wait(self, wait_s: float, why: str) -> bool:
+        """Let time pass, and tell why if it is long. Return False if the run ended before it had passed."""
 
     def create_vault(self, desired: DesiredVault, *, sending: Revision, key: str) -> ObservedVault:
         """Create a vault, on ``2026-05`` with its credentials. One write."""
@@ -45,13 +73,11 @@ class VaultsApi(Protocol):
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read."""
 
-    def find_vaults(
-        self, display_name: str, *, key: str, since_s: float, sending: Revision
-    ) -> tuple[ObservedVault, ...]:
-        """List the active vaults that a create's key marks, and those of its name made since a time of ``now_s``."""
+    def look_for_vaults(self, display_name: str) -> tuple[tuple[ObservedVault, ...], QoderError | None]:
+        """List the active vaults, those with such a name if Qoder can; and what broke the list off, if anything did."""
 
-    def archive_vault(self, vault_id: str) -> None:
-        """Archive a vault, for good. One write."""
+    def archive_vault(self, vault_id: str) -> bool:
+        """Archive a vault, for good. One write. Return False if the response does not show that it is archived."""
 
     def delete_vault(self, vault_id: str) -> None:
         """Delete a vault and its credentials, for good. One write."""

@@ -297,6 +297,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             self._settings,
             timeout_s=getattr(request, "timeout", 0) or None,  # a read has none
             tell=functools.partial(self._engine.info, request.urn),
+            warn=lambda line: self._engine.warn(request.urn, names.in_text(line)),
             urn=request.urn,
         )
 

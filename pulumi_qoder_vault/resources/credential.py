@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..connection import Qoder
 from ..errors import NotSent, VaultNotFound
-from ..lifecycle.capabilities import writing_for
+from ..lifecycle.capabilities import BY_REVISION, writing_for
 from ..lifecycle.credential import check, diff, operations
 from ..lifecycle.differences import Difference
 from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown, without_none
@@ -21,11 +21,11 @@ from ..lifecycle.problems import Problem
 from ..settings import Settings
 from . import elsewhere
 from .resource import Found, Outputs, State, api_token_of
-from .states import place_and_progress, read_credential, read_place_and_progress, reads_state
+from .states import SEEN_WITH, place_and_progress, read_credential, read_place_and_progress, reads_state
 
-_ID = re.compile(r"(vault_[0-9A-Za-z]+)/(vcred_[0-9A-Za-z]+)", re.ASCII)
+_ID = re.compile(r"([0-9A-Za-z_-]{1,128})/([0-9A-Za-z_-]{1,128})", re.ASCII)
 # Outputs that are no inputs.
-_COMPUTED = ("credential_id", "base_url", "workspace_id", "api_revision", "unfinished")
+_COMPUTED = ("credential_id", "base_url", "workspace_id", "api_revision", "unfinished", SEEN_WITH)
 
 
 class CredentialResource:
@@ -47,7 +47,7 @@ class CredentialResource:
 
     def create(self, qoder: Qoder, inputs: Inputs) -> State:
         desired = Credential.of(inputs)
-        made = operations.create(qoder.api(inputs), inputs["vault_id"], desired, qoder.revision_in_use)
+        made = operations.create(qoder.api(inputs), inputs["vault_id"], desired, qoder.in_use)
         return self.state_of(made)
 
     def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
@@ -72,7 +72,7 @@ class CredentialResource:
     def read(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
         api, before = qoder.api(outputs), to_recorded(outputs)
         with elsewhere.ways_out(qoder, api, before.place):
-            recorded, is_drift = operations.read(api, before)
+            recorded, is_drift = operations.read(api, before, qoder.in_use)
         if recorded is None:
             return None
         state = self.state_of(recorded)
@@ -82,20 +82,22 @@ class CredentialResource:
         recorded, desired = to_recorded(outputs), Credential.of(inputs)
         api, rotations = qoder.api(outputs, inputs), int(inputs["rotations"])
         with elsewhere.ways_out(qoder, api, recorded.place):
-            return to_outputs(operations.update(api, recorded, desired, rotations, qoder.revision_in_use))
+            return to_outputs(operations.update(api, recorded, desired, rotations, qoder.in_use))
 
     def preview_update(self, settings: Settings, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
         recorded = to_recorded(outputs)
-        revision = writing_for(settings.revision, recorded.api_revision)
+        can = BY_REVISION[writing_for(settings.revision, recorded.api_revision)]
         is_known = not isinstance(inputs.get("type"), Unknown)
-        keeps = is_known and keeps_id(recorded.credentials[0], Credential.of(inputs), revision)
-        known = {name: outputs[name] for name in ("base_url", "workspace_id", "api_revision") if name in outputs}
+        keeps = is_known and keeps_id(recorded.credentials[0], Credential.of(inputs), can)
+        known = {
+            name: outputs[name] for name in ("base_url", "workspace_id", "api_revision", SEEN_WITH) if name in outputs
+        }
         return {**inputs, **known, "credential_id": outputs["credential_id"] if keeps else UNKNOWN}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         api, recorded = qoder.api(outputs), to_recorded(outputs)
         with elsewhere.ways_out(qoder, api, recorded.place):
-            operations.delete(api, recorded)
+            operations.delete(api, recorded, qoder.in_use)
 
     def state_of(self, recorded: CredentialSet) -> State:
         (credential_id,) = recorded.credential_ids.values()

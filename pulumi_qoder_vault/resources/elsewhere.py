@@ -11,7 +11,16 @@ from contextlib import contextmanager
 
 from .. import connection
 from ..connection import Qoder
-from ..errors import ApiError, Conflict, OutcomeUnknown, QoderError, RateLimited, Unreachable, VaultNotFound
+from ..errors import (
+    AnotherAccount,
+    ApiError,
+    Conflict,
+    OutcomeUnknown,
+    QoderError,
+    RateLimited,
+    Unreachable,
+    VaultNotFound,
+)
 from ..lifecycle.model import Place
 from ..lifecycle.vaults_api import VaultsApi
 from ..secret import one_line
@@ -40,6 +49,13 @@ def ways_out(qoder: Qoder, api: VaultsApi, recorded: Place) -> Iterator[None]:
     """End an error with the ways out, where it may come of asking another place than the state was created at."""
     try:
         yield
+    except AnotherAccount as failure:
+        named = shlex.quote(one_line(qoder.urn, limit=1000)) if qoder.urn else "<urn>"
+        failure.args = (
+            f"{failure}; use the API token of the account that it belongs to, or, if it is gone, run pulumi state "
+            f"delete {named}, which only drops it from the state",
+        )
+        raise
     except QoderError as failure:
         comes_of_it = isinstance(failure, _FAILURES) and not isinstance(failure, _OTHER_FAILURES) and not api.has_seen
         if comes_of_it and _is_elsewhere(recorded, qoder.settings):

@@ -15,6 +15,9 @@ from ..lifecycle.capabilities import UNRECORDED
 from ..lifecycle.credential_types import DEFAULT_TYPE, TYPES
 from ..lifecycle.inputs import Inputs
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, CredentialSet, Place, Revision
+from ..secret import Secret
+
+SEEN_WITH = "__seen_with"  # Pulumi shows no property whose name begins so
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +73,7 @@ def read_place_and_progress(state: Inputs) -> dict[str, Any]:
         "status": word(state, "status", (ACTIVE, ARCHIVED), ACTIVE),
         "api_revision": Revision(word(state, "api_revision", tuple(Revision), UNRECORDED)),
         "unfinished": None if unfinished is None else tuple(unfinished),
+        "seen_with": _as_secret(state.get(SEEN_WITH)),
     }
 
 
@@ -82,7 +86,13 @@ def place_and_progress(recorded: CredentialSet) -> dict[str, Any]:
         "workspace_id": recorded.place.workspace_id,
         "api_revision": recorded.api_revision.value,
         **unfinished,
+        **({} if recorded.seen_with is None else {SEEN_WITH: recorded.seen_with}),
     }
+
+
+def _as_secret(value: Any) -> Secret | None:
+    """Return a secret, also where a front hands it over without its mark."""
+    return value if isinstance(value, Secret) else Secret(value) if isinstance(value, str) and value else None
 
 
 def read_counts(state: Mapping[str, Any] | None) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import get_args
 
 from ..connection import Qoder
 from ..errors import VaultNotFound
-from ..lifecycle.capabilities import makes_empty_vaults, writing_for
+from ..lifecycle.capabilities import BY_REVISION, makes_empty_vaults, writing_for
 from ..lifecycle.differences import Difference
 from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown
 from ..lifecycle.model import Credential, CredentialSet, DesiredVault, OnDelete, RecordedVault
@@ -19,7 +19,14 @@ from ..lifecycle.vault import check, diff, operations
 from ..settings import Settings, force_destroy
 from . import elsewhere
 from .resource import Found, Outputs, State, api_token_of
-from .states import place_and_progress, read_counts, read_credential, read_place_and_progress, reads_state, word
+from .states import (
+    place_and_progress,
+    read_counts,
+    read_credential,
+    read_place_and_progress,
+    reads_state,
+    word,
+)
 
 ON_DELETE: tuple[OnDelete, ...] = get_args(OnDelete)
 
@@ -43,7 +50,7 @@ class VaultResource:
         return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
     def create(self, qoder: Qoder, inputs: Inputs) -> State:
-        return self.state_of(operations.create(qoder.api(inputs), to_desired(inputs), qoder.revision_in_use))
+        return self.state_of(operations.create(qoder.api(inputs), to_desired(inputs), qoder.in_use))
 
     def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
         known = {"metadata": {}, **inputs, "base_url": settings.base_url, "workspace_id": settings.workspace_id}
@@ -72,7 +79,7 @@ class VaultResource:
     def read(self, qoder: Qoder, id_: str, outputs: Inputs) -> Found | None:
         api, before = qoder.api(outputs), to_recorded(id_, outputs)
         with elsewhere.ways_out(qoder, api, before.place):
-            recorded, is_drift = operations.read(api, before)
+            recorded, is_drift = operations.read(api, before, qoder.in_use)
         if recorded is None:
             return None
         found = to_outputs(recorded)
@@ -82,14 +89,14 @@ class VaultResource:
         recorded, desired = to_recorded(id_, outputs), to_desired(inputs)
         api = qoder.api(outputs, inputs)
         with elsewhere.ways_out(qoder, api, recorded.place):
-            return to_outputs(operations.update(api, recorded, desired, qoder.revision_in_use))
+            return to_outputs(operations.update(api, recorded, desired, qoder.in_use))
 
     def preview_update(self, settings: Settings, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
         recorded = to_recorded(id_, outputs)
         credentials = inputs.get("credentials")
-        revision = writing_for(settings.revision, recorded.api_revision)
+        can = BY_REVISION[writing_for(settings.revision, recorded.api_revision)]
         is_unknown = isinstance(credentials, Unknown)
-        ids = UNKNOWN if is_unknown else preview_ids(recorded, credentials or (), revision)
+        ids = UNKNOWN if is_unknown else preview_ids(recorded, credentials or (), can)
         given = ("unfinished", "force_destroy")  # the first is done then, the second as the inputs say
         known = {name: value for name, value in to_outputs(recorded).items() if name not in given}
         if diff.touches_credentials(recorded, inputs):
@@ -100,7 +107,7 @@ class VaultResource:
         is_forced = force_destroy(os.environ)
         api, recorded = qoder.api(outputs), to_recorded(id_, outputs)
         with elsewhere.ways_out(qoder, api, recorded.place):
-            operations.delete(api, recorded, deletion, is_forced=is_forced)
+            operations.delete(api, recorded, qoder.in_use, deletion, is_forced=is_forced)
 
     def state_of(self, recorded: CredentialSet) -> State:
         assert isinstance(recorded, RecordedVault)  # noqa: S101 what a vault's operations record

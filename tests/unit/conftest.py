@@ -99,7 +99,7 @@ def connect_to(closing: ExitStack, fake_time: FakeTime) -> Callable[..., Transpo
 @pytest.fixture
 def client_of(connect_to: Callable[..., Transport]) -> Callable[..., Client]:
     """Return the API of a server, which knows the secrets of the tests' own credentials."""
-    return lambda qoder, *secrets, **settings: Client(connect_to(qoder, **settings), secrets)
+    return lambda qoder, *secrets, warn=None, **settings: Client(connect_to(qoder, **settings), secrets, warn=warn)
 
 
 class RawServer:

@@ -45,6 +45,7 @@ OUTPUT_NAMES = {
     "created_at",
     "updated_at",
     "api_revision",
+    "__seen_with",
 }
 
 

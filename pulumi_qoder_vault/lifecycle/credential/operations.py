@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...errors import NotFound, QoderError, RolledBack, VaultNotFound
+from ...errors import ApiError, NotFound, QoderError, RolledBack, VaultNotFound
 from .. import apply
-from ..absence import is_gone, no_vault, not_found
-from ..apply import CredentialChanges, observe, remove
-from ..capabilities import UNRECORDED, RevisionInUse, lacking
+from ..absence import find_credentials, find_vault, gone, no_vault, refuse_another_account, refuse_unproven
+from ..apply import CredentialChanges, not_stored, observe
+from ..capabilities import UNRECORDED, QoderInUse, lacking
 from ..credential_types import fields_of
-from ..drift import as_seen
+from ..drift import as_seen, not_shown
 from ..fields import with_defaults
 from ..model import ACTIVE, ARCHIVED, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Status
 from ..plan import Op, Step
+from ..removal import remove_credential
+from ..spelling import is_same_url
 from ..vaults_api import VaultsApi
 
 
-def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: RevisionInUse) -> CredentialSet:
+def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: QoderInUse) -> CredentialSet:
     """Add a credential to a vault. One read, which tells what was there before, and one write.
 
     Raises:
@@ -38,27 +40,26 @@ def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: RevisionI
         raise no_vault(api, vault_id, failure) from None
     if reason := lacking(desired, revision):
         raise QoderError(reason)
-    changes = CredentialChanges(api, empty, _desired(desired, 0), observed, revision)
+    changes = CredentialChanges(api, empty, _desired(desired, 0), observed, revision, in_use)
     changes.apply([Step(Op.CREATE, desired)])
     made = replace(changes.recorded(), unfinished=None, api_revision=revision)
-    if not desired.metadata or changes.made[desired.key].metadata == desired.metadata:
-        return made
-    raise _roll_back(api, made)
+    if field := not_shown(desired, changes.made[desired.key]):
+        raise _roll_back(api, made, not_stored(field, desired.key), in_use)
+    return made
 
 
-def _roll_back(api: VaultsApi, made: CredentialSet) -> QoderError:
-    """Delete a credential whose metadata was not stored. Return the error that says what is left."""
+def _roll_back(api: VaultsApi, made: CredentialSet, line: str, in_use: QoderInUse) -> QoderError:
+    """Delete a credential that was not stored as it was asked for. Return the error that says what is left."""
     (credential_id,) = made.credential_ids.values()
-    line = "metadata: this Qoder does not store metadata with a credential; remove it from the program"
     try:
-        delete(api.recovering(), made)
+        remove_credential(api.recovering(), made, credential_id, in_use)
     except QoderError as second:
         return PartialState(
             f"{line}; credential {credential_id} could not be deleted again ({second}), so it is recorded: the next "
             "pulumi up continues, pulumi destroy removes it",
             replace(made, unfinished=()),
         )
-    return RolledBack(f"{line}; credential {credential_id} was deleted again, nothing is left")
+    return RolledBack(f"{line}; credential {credential_id} was deleted again")
 
 
 def find(api: VaultsApi, vault_id: str, credential_id: str) -> CredentialSet:
@@ -79,19 +80,16 @@ def find(api: VaultsApi, vault_id: str, credential_id: str) -> CredentialSet:
     return _set_of(api, vault_id, seen, Credential(seen.type, properties, seen.metadata or None))
 
 
-def read(api: VaultsApi, recorded: CredentialSet) -> tuple[CredentialSet | None, bool]:
+def read(api: VaultsApi, recorded: CredentialSet, in_use: QoderInUse) -> tuple[CredentialSet | None, bool]:
     """Look at a credential that the state holds. Return what is there (None if it is gone), and whether that is drift.
 
     Raises:
         VaultNotFound: it is not to be found, and that does not prove that it is gone.
     """
     (credential,) = recorded.credentials
-    try:
-        seen = api.get_credential(recorded.vault_id, recorded.credential_ids[credential.key])
-    except NotFound as failure:
-        if is_gone(api, recorded, failure):
-            return None, True
-        raise not_found(api, recorded, failure, "the credential in vault") from None
+    seen = _find(api, recorded, recorded.credential_ids[credential.key], in_use)
+    if seen is None or not is_same_url(seen.key, credential.key):  # what has another URL by now is not ours any more
+        return None, True
     now = as_seen(credential, seen)
     status: Status = ACTIVE if seen.is_active else ARCHIVED
     is_drift = (
@@ -103,6 +101,7 @@ def read(api: VaultsApi, recorded: CredentialSet) -> tuple[CredentialSet | None,
     found = replace(
         recorded,
         place=api.place,
+        seen_with=api.account,
         status=status,
         credentials=(now,),
         api_revision=seen.revision,
@@ -112,7 +111,7 @@ def read(api: VaultsApi, recorded: CredentialSet) -> tuple[CredentialSet | None,
 
 
 def update(
-    api: VaultsApi, recorded: CredentialSet, desired: Credential, rotations: int, in_use: RevisionInUse
+    api: VaultsApi, recorded: CredentialSet, desired: Credential, rotations: int, in_use: QoderInUse
 ) -> CredentialSet:
     """Rotate or change a credential; its vault, and all others in it, stay.
 
@@ -123,7 +122,9 @@ def update(
         try:
             _, revision = observe(api, recorded, in_use)
         except NotFound as failure:
-            raise not_found(api, recorded, failure) from None
+            if find_vault(api, recorded) is None:
+                raise gone(recorded, failure) from None
+            raise failure from None
         if reason := lacking(desired, revision):
             raise QoderError(reason)
     try:
@@ -137,18 +138,46 @@ def update(
         raise
 
 
-def delete(api: VaultsApi, recorded: CredentialSet) -> None:
-    """Delete a credential, and what an update that stopped left of it. What is gone is success.
+def delete(api: VaultsApi, recorded: CredentialSet, in_use: QoderInUse) -> None:
+    """Delete a credential, and what an update that stopped left of it. What is gone is success. One read before each.
 
     Raises:
         VaultNotFound: it is not to be found, and that does not prove that it is gone.
     """
+    keys = {id_: key for key, id_ in recorded.credential_ids.items()}
     for credential_id in recorded.our_ids:
+        seen = _find(api, recorded, credential_id, in_use)
+        if seen is None or not is_same_url(seen.key, keys.get(credential_id, seen.key)):
+            continue  # it is gone, or not ours any more; that does not keep the others
+        remove_credential(api, recorded, credential_id, in_use)
+
+
+def _find(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> ObservedCredential | None:
+    """Return a credential as Qoder shows it, archived or not; None only if it is proven gone. One read mostly.
+
+    Raises:
+        VaultNotFound: it is not to be found, and that does not prove that it is gone.
+    """
+    if in_use.can(recorded.api_revision).credential_get is not False:
         try:
-            remove(api, recorded.vault_id, credential_id, recorded.api_revision)
-        except NotFound as failure:  # one that is gone does not keep the others
-            if not is_gone(api, recorded, failure):
-                raise not_found(api, recorded, failure, "the credential in vault") from None
+            return api.get_credential(recorded.vault_id, credential_id)
+        except NotFound as failure:
+            refuse_unproven(api, recorded, failure, "the credential in vault")
+        except ApiError as refusal:
+            if refusal.response.status not in (405, 501):
+                raise
+    try:
+        listed = api.list_credentials(recorded.vault_id)
+    except NotFound:
+        if find_vault(api, recorded) is None:
+            return None
+        raise
+    shown = {item.id: item for item in listed}
+    if credential_id not in shown:
+        shown |= find_credentials(api, recorded, {credential_id}, listed, in_use)
+    if credential_id not in shown:
+        refuse_another_account(api, recorded, "the credential in vault")
+    return shown.get(credential_id)
 
 
 def _desired(credential: Credential, rotations: int) -> DesiredSet:
@@ -160,6 +189,7 @@ def _set_of(api: VaultsApi, vault_id: str, seen: ObservedCredential | None, cred
     return CredentialSet(
         vault_id=vault_id,
         place=api.place,
+        seen_with=api.account,
         status=ACTIVE if seen is None or seen.is_active else ARCHIVED,
         credentials=(credential,) if seen else (),
         credential_ids={credential.key: seen.id} if seen else {},

@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ...errors import BadRequest, Conflict, NotFound, QoderError, RolledBack
+from ...errors import BadRequest, NotFound, OutcomeUnknown, QoderError, RolledBack
 from .. import apply
-from ..absence import is_gone, no_vault, not_found
-from ..apply import CredentialChanges, settled
+from ..absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, no_vault
+from ..apply import CredentialChanges, not_stored, settled
 from ..capabilities import (
     BY_REVISION,
     FIRST_TRIED,
     NEWEST,
     THEN_TRIED,
-    RevisionInUse,
+    QoderInUse,
     refuses_credentials_key,
     shown_by,
 )
 from ..credential_types import DEFAULT_TYPE, TYPES
-from ..drift import as_seen
+from ..drift import as_seen, not_shown
 from ..fields import with_defaults
 from ..model import (
     ACTIVE,
@@ -39,12 +39,14 @@ from ..model import (
     newest_by_url,
 )
 from ..other_credentials import NOTHING_KNOWN, Deletion, named, others, refusal, unlisted
-from ..plan import Op, Step
+from ..plan import Op, Step, still_ours
 from ..recovery import MadeVault, VaultCreation
+from ..removal import is_left, remove_vault
+from ..spelling import holds, is_same_name, is_same_url
 from ..vaults_api import VaultsApi
 
 
-def create(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> RecordedVault:
+def create(api: VaultsApi, desired: DesiredVault, in_use: QoderInUse) -> RecordedVault:
     """Make a vault with its credentials; if that fails half-way, delete it again.
 
     Raises:
@@ -52,19 +54,19 @@ def create(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> Reco
         PartialState: likewise, and the vault could not be deleted again.
         OutcomeUnknown: whether a vault was made is not known.
     """
-    made = _make(api, desired, in_use)
+    made = _with_credentials(api, desired, _make(api, desired, in_use))
     recorded = _recorded(api, desired, made.vault)
-    changes = CredentialChanges(api, recorded, desired, made.vault.credentials, made.revision)
+    changes = CredentialChanges(api, recorded, desired, made.vault.credentials, made.revision, in_use)
     try:
-        if desired.metadata is not None and made.vault.metadata != desired.metadata:
-            raise QoderError(
-                "metadata: this Qoder does not store metadata with a vault; remove it from the program, or use a Qoder "
-                f"of API revision {NEWEST.value}"
-            )
-        missing = (item for item in desired.credentials if item.key not in recorded.credential_ids)
+        _refuse_unstored(desired, made.vault)
+        missing = [item for item in desired.credentials if item.key not in recorded.credential_ids]
         changes.apply(Step(Op.CREATE, item) for item in missing)
+        for item in desired.credentials:
+            seen = changes.made.get(item.key) or _matching(item, made.vault.credentials)
+            if seen is not None and (field := not_shown(item, seen)):
+                raise QoderError(not_stored(field, item.key))
     except QoderError as failure:
-        raise roll_back(api, changes.recorded(), failure, made.candidates) from None
+        raise roll_back(api, changes.recorded(), failure, made.candidates, in_use) from None
     recorded = settled(replace(changes.recorded(), unfinished=None), desired)
     if made.candidates:
         raise PartialState(
@@ -75,19 +77,27 @@ def create(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> Reco
     return recorded
 
 
-def _make(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> MadeVault:
-    """Send the create in the form that this Qoder takes; the first create of a process finds out which.
+def _make(api: VaultsApi, desired: DesiredVault, in_use: QoderInUse) -> MadeVault:
+    """Send the create in the form that this Qoder takes; start over once where it has changed since the last create.
 
     Raises:
         OutcomeUnknown: whether a vault was made is not known.
     """
+    try:
+        return _made(api, desired, in_use)
+    except BadRequest as refusal:
+        if not in_use.forgets(refusal.response):
+            raise
+    return _made(api, desired, in_use)
+
+
+def _made(api: VaultsApi, desired: DesiredVault, in_use: QoderInUse) -> MadeVault:
+    """Send the create; the first one of a process finds out which form Qoder takes."""
     with in_use.known() as known:
-        if known is not None:
-            return _sent(api, desired, known)
         try:
-            made = _sent(api, desired, FIRST_TRIED)
+            made = _sent(api, desired, known or FIRST_TRIED)
         except BadRequest as first:
-            if not refuses_credentials_key(first.response):
+            if known is not None or not refuses_credentials_key(first.response):
                 raise
             try:
                 made = _sent(api, desired, THEN_TRIED)
@@ -95,26 +105,74 @@ def _make(api: VaultsApi, desired: DesiredVault, in_use: RevisionInUse) -> MadeV
                 if failure.may_be_done:
                     raise  # a vault may exist: that is worth more than the first refusal
                 raise first from None
-        made = replace(made, revision=shown_by(made.vault))
-        in_use.remember(made.revision)
-        return made
+        shown = shown_by(made.vault)
+        in_use.remember(shown)
+        return replace(made, revision=in_use.for_vault(shown))
 
 
 def _sent(api: VaultsApi, desired: DesiredVault, sending: Revision) -> MadeVault:
     return VaultCreation(desired, sending, began_s=api.now_s()).create(api)
 
 
+def _with_credentials(api: VaultsApi, desired: DesiredVault, made: MadeVault) -> MadeVault:
+    """List what a flat response does not show of the credentials that were sent: they may be there all the same.
+
+    Raises:
+        OutcomeUnknown: the vault holds others, so it is not the one that was asked for.
+    """
+    vault = made.vault
+    is_flat = BY_REVISION[vault.revision].inline_credentials
+    if not is_flat or all(_matching(item, vault.credentials) for item in desired.credentials):
+        return made
+    listed: tuple[ObservedCredential, ...] = ()
+    for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
+        listed = api.list_credentials(vault.id)
+        if listed or not pause_s:
+            break
+        api.wait(pause_s, "the credentials of a new vault are not shown yet")
+    if any(not any(is_same_url(seen.key, item.key) for item in desired.credentials) for seen in listed):
+        raise OutcomeUnknown(
+            f"POST /vaults: the response is about vault {vault.id}, which holds other credentials than were asked for; "
+            f"a vault named as in the program may exist at {api.place}: look for it"
+        )
+    return replace(made, vault=replace(vault, credentials=listed))
+
+
+def _matching(credential: Credential, observed: Iterable[ObservedCredential]) -> ObservedCredential | None:
+    """Return the active credential with the URL of another one, in whatever form Qoder writes it."""
+    alike = [item for item in observed if item.is_active and is_same_url(item.key, credential.key)]
+    return min(alike, key=lambda item: item.key != credential.key, default=None)
+
+
+def _refuse_unstored(desired: DesiredVault, vault: ObservedVault) -> None:
+    """Refuse a vault that is not what was asked for.
+
+    Raises:
+        QoderError: it is not; the line names the property.
+    """
+    if not holds(vault.metadata, desired.metadata or {}):
+        raise QoderError(
+            "metadata: this Qoder does not store metadata with a vault; remove it from the program, or use a Qoder "
+            f"of API revision {NEWEST.value}"
+        )
+    if not is_same_name(vault.display_name, desired.display_name):
+        raise QoderError("display_name: Qoder stored another name than was asked for")
+
+
 def _recorded(api: VaultsApi, desired: DesiredVault, vault: ObservedVault) -> RecordedVault:
     """Record a vault as it was just made, with the credentials that came in the same response."""
-    made = {item.key: item for item in vault.credentials if item.is_active and item.key}
+    found = {item.key: _matching(item, vault.credentials) for item in desired.credentials}
+    made = {key: item for key, item in found.items() if item is not None}
     existing = tuple(item for item in desired.credentials if item.key in made)
+    asked = dict(desired.metadata or {})
     return RecordedVault(
         vault_id=vault.id,
         display_name=desired.display_name,
-        metadata={key: value for key, value in vault.metadata.items() if key in (desired.metadata or {})},
+        metadata=asked if holds(vault.metadata, asked) else {},
         on_delete=desired.on_delete,
         force_destroy=desired.force_destroy,
         place=api.place,
+        seen_with=api.account,
         status=vault.status,
         credentials=existing,
         credential_ids={item.key: made[item.key].id for item in existing},
@@ -125,18 +183,20 @@ def _recorded(api: VaultsApi, desired: DesiredVault, vault: ObservedVault) -> Re
     )
 
 
-def roll_back(api: VaultsApi, recorded: RecordedVault, failure: QoderError, candidates: tuple[str, ...]) -> QoderError:
+def roll_back(
+    api: VaultsApi, recorded: RecordedVault, failure: QoderError, candidates: tuple[str, ...], in_use: QoderInUse
+) -> QoderError:
     """Delete a vault that could not be completed. Return the error that says what is left."""
+    recovering = api.recovering()
     try:
-        _remove(api.recovering(), recorded.vault_id, archives=_must_archive(recorded))
-    except NotFound as absent:
-        if not absent.genuine:
-            return _left_over(recorded, failure, absent, candidates)
+        is_archived = remove_vault(recovering, recorded, in_use, archives=False)
     except QoderError as second:
         return _left_over(recorded, failure, second, candidates)
-    if _must_archive(recorded):
+    if is_archived:
         return RolledBack(f"{failure}; vault {recorded.vault_id} was archived{_orphans(candidates)}")
-    left = _orphans(candidates) if candidates else ", nothing is left"
+    left = _orphans(candidates)
+    if not left and not is_left(recovering, recorded.vault_id):
+        left = ", nothing is left"
     return RolledBack(f"{failure}; vault {recorded.vault_id} was deleted again{left}")
 
 
@@ -190,14 +250,9 @@ def look_up(api: VaultsApi, vault_id: str, recorded: RecordedVault | None = None
     Raises:
         VaultNotFound: it is not to be found, and it must exist, or nothing proves that it is gone.
     """
-    try:
-        vault, credentials = api.get_vault(vault_id), api.list_credentials(vault_id)
-    except NotFound as failure:
-        if recorded is not None and is_gone(api, recorded, failure):
-            return None
-        if recorded is not None:
-            raise not_found(api, recorded, failure) from None
-        raise no_vault(api, vault_id, failure) from None
+    if recorded is not None and find_vault(api, recorded) is None:
+        return None
+    vault, credentials = _read(api, vault_id)
     return _as_found(api, vault, newest_by_url(credentials))
 
 
@@ -216,6 +271,7 @@ def _as_found(api: VaultsApi, vault: ObservedVault, credentials: Mapping[str, Ob
         metadata=vault.metadata,
         on_delete=None,
         place=api.place,
+        seen_with=api.account,
         status=vault.status,
         credentials=tuple(Credential(item.type, item.properties) for item in credentials.values()),
         credential_ids={url: item.id for url, item in credentials.items()},
@@ -226,22 +282,22 @@ def _as_found(api: VaultsApi, vault: ObservedVault, credentials: Mapping[str, Ob
     )
 
 
-def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None, bool]:
+def read(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse) -> tuple[RecordedVault | None, bool]:
     """Look at a vault that the state holds. Return what is there (None if it is gone), and whether that is drift.
 
     Raises:
         VaultNotFound: it is not to be found, and that does not prove that it is gone.
     """
-    try:
-        vault = api.get_vault(recorded.vault_id)
-    except NotFound as failure:
-        if is_gone(api, recorded, failure):
-            return None, True
-        raise not_found(api, recorded, failure) from None
+    vault = find_vault(api, recorded)
+    if vault is None:
+        return None, True
     credentials, other_credentials = recorded.credentials, recorded.other_credentials
     if vault.status == ACTIVE:  # of an archived one nothing can be mended, so nothing else counts
-        listed = api.list_credentials(recorded.vault_id)
-        credentials, other_credentials = _still_there(recorded, listed), _of_others(api, recorded, listed)
+        listed = _listed(api, recorded)
+        if listed is None:
+            return None, True
+        credentials, other_credentials = _still_there(api, recorded, listed, in_use), _of_others(api, recorded, listed)
+        _warn_of_changes(api, recorded, vault)
     keys = {item.key for item in credentials}
     is_drift = (
         ACTIVE not in (vault.status, recorded.status)
@@ -252,6 +308,7 @@ def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None,
     found = replace(
         recorded,
         place=api.place,
+        seen_with=api.account,
         status=vault.status,
         credentials=credentials,
         credential_ids={key: id_ for key, id_ in recorded.credential_ids.items() if key in keys},
@@ -265,11 +322,42 @@ def read(api: VaultsApi, recorded: RecordedVault) -> tuple[RecordedVault | None,
     return found, is_drift
 
 
-def _still_there(recorded: RecordedVault, listed: Iterable[ObservedCredential]) -> tuple[Credential, ...]:
+def _listed(api: VaultsApi, recorded: RecordedVault) -> tuple[ObservedCredential, ...] | None:
+    """Return the credentials of a vault that was shown a moment ago; None if it is gone since."""
+    try:
+        return api.list_credentials(recorded.vault_id)
+    except NotFound:
+        if find_vault(api, recorded) is None:
+            return None
+        raise  # it is the list that is missing, and not the vault
+
+
+def _still_there(
+    api: VaultsApi, recorded: RecordedVault, listed: Sequence[ObservedCredential], in_use: QoderInUse
+) -> tuple[Credential, ...]:
     """Return the recorded credentials that are active, each as Qoder shows it."""
     active = {item.id: item for item in listed if item.is_active}
-    observed = {key: active[id_] for key, id_ in recorded.credential_ids.items() if id_ in active}
+    missing = {id_ for id_ in recorded.credential_ids.values() if id_ not in active}
+    active |= find_credentials(api, recorded, missing, active.values(), in_use)
+    observed = {key: active[id_] for key, id_ in still_ours(recorded, active.values()).items()}
     return tuple(as_seen(item, observed[item.key]) for item in recorded.credentials if item.key in observed)
+
+
+def _warn_of_changes(api: VaultsApi, recorded: RecordedVault, vault: ObservedVault) -> None:
+    """Say what somebody changed that no update mends: only a replacement could, and that changes the vault's id."""
+    changed: list[tuple[str, str | None, str]] = []
+    if not is_same_name(vault.display_name, recorded.display_name):
+        changed.append(("display_name", vault.display_name, recorded.display_name))
+    for key, value in recorded.metadata.items():
+        if not holds(vault.metadata, {key: value}):
+            changed.append((f"metadata[{key}]", vault.metadata.get(key), value))
+    for name, shown, wanted in changed:
+        now, was = api.fit_to_show([shown or "", wanted], 100)
+        seen = "nothing" if shown is None else f"'{now}'"
+        api.warn(
+            f"{name}: Qoder shows {seen} for vault {recorded.vault_id}, and the state '{was}': somebody changed it; it "
+            "stays, since only another vault could mend it"
+        )
 
 
 def _of_others(api: VaultsApi, recorded: RecordedVault, listed: Iterable[ObservedCredential]) -> dict[str, str]:
@@ -277,7 +365,7 @@ def _of_others(api: VaultsApi, recorded: RecordedVault, listed: Iterable[Observe
     return named(others(recorded, listed, api.deleted_ids), api.fit_to_show)
 
 
-def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_use: RevisionInUse) -> RecordedVault:
+def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_use: QoderInUse) -> RecordedVault:
     """Make the credentials of a vault what the program asks for; the vault and its id stay.
 
     Raises:
@@ -292,13 +380,19 @@ def update(api: VaultsApi, recorded: RecordedVault, desired: DesiredVault, in_us
 
 
 def delete(
-    api: VaultsApi, recorded: RecordedVault, deletion: Deletion = NOTHING_KNOWN, *, is_forced: bool = False
+    api: VaultsApi,
+    recorded: RecordedVault,
+    in_use: QoderInUse,
+    deletion: Deletion = NOTHING_KNOWN,
+    *,
+    is_forced: bool = False,
 ) -> None:
     """Delete or archive a vault, as ``on_delete`` says. One that is gone, or archived already, is success.
 
     Args:
         api: where it is asked for.
         recorded: what the state holds of the vault.
+        in_use: what is known of this Qoder.
         deletion: what a front knows of it, for the line that says why it does not go on.
         is_forced: True if credentials of others go with the vault in this run; ``force_destroy`` says it for all.
 
@@ -306,45 +400,31 @@ def delete(
         VaultNotFound: it is not to be found, and that does not prove that it is gone.
         QoderError: it holds credentials of others; nothing was done.
     """
-    archives = recorded.on_delete == "archive" or _must_archive(recorded)
-    try:
-        if not (is_forced or recorded.force_destroy):
-            _refuse_to_take_others_along(api, recorded, deletion)
-        _remove(api, recorded.vault_id, archives=archives)
-    except Conflict:
-        if not archives or api.get_vault(recorded.vault_id).status == ACTIVE:
-            raise
-    except NotFound as failure:
-        if not is_gone(api, recorded, failure):
-            raise not_found(api, recorded, failure) from None
+    if is_forced or recorded.force_destroy or not _is_gone_before(api, recorded, deletion):
+        remove_vault(api, recorded, in_use, archives=recorded.on_delete == "archive")
 
 
-def _remove(api: VaultsApi, vault_id: str, *, archives: bool) -> None:
-    (api.archive_vault if archives else api.delete_vault)(vault_id)
-
-
-def _must_archive(recorded: RecordedVault) -> bool:
-    """Return True if this Qoder cannot delete the vault."""
-    return not BY_REVISION[recorded.api_revision].vault_deletion
-
-
-def _refuse_to_take_others_along(api: VaultsApi, recorded: RecordedVault, deletion: Deletion) -> None:
+def _is_gone_before(api: VaultsApi, recorded: RecordedVault, deletion: Deletion) -> bool:
     """Look for credentials of others. One read; an archived vault, which serves nobody, needs none.
+
+    Return True if the vault is gone already.
 
     Raises:
         QoderError: there are some.
     """
     if recorded.status == ARCHIVED:
-        return
+        return False
     try:
         listed = api.list_credentials(recorded.vault_id)
     except NotFound:
-        if api.get_vault(recorded.vault_id).status == ACTIVE:  # it is the list that is missing, and not the vault
+        vault = find_vault(api, recorded)
+        if vault is not None and vault.status == ACTIVE:  # it is the list that is missing, and not the vault
             raise QoderError(unlisted(recorded, "Qoder shows no list of its credentials")) from None
-        return
+        return vault is None
     except QoderError as failure:
         failure.args = (unlisted(recorded, str(failure)),)
         raise
     found = _of_others(api, recorded, listed)
     if found and api.get_vault(recorded.vault_id).status == ACTIVE:
         raise QoderError(refusal(recorded, found, deletion))
+    return False

@@ -87,17 +87,16 @@ UNREADABLE = {
     "an empty response": (b"", "the vault is not an object"),
     "null": (b"null", "the vault is not an object"),
     "a list": (b"[]", "the vault is not an object"),
-    "no id": (b"{}", "it has no vault_ id"),
-    "a number as id": (b'{"id": 7}', "it has no vault_ id"),
-    "an id of another kind": (b'{"id": "vcred_1"}', "it has no vault_ id"),
-    "an id that leaves its place": (b'{"id": "vault_1/../vault_2"}', "it has no vault_ id"),
-    "an id with a line break": (b'{"id": "vault_1\\n"}', "it has no vault_ id"),
+    "no id": (b"{}", "it has no id"),
+    "a number as id": (b'{"id": 7}', "it has no id"),
+    "an id that leaves its place": (b'{"id": "vault_1/../vault_2"}', "it has no id"),
+    "an id with a line break": (b'{"id": "vault_1\\n"}', "it has no id"),
     "credentials that are no list": (
         b'{"id": "vault_1", "credentials": {"a": 1}}',
         "the vault's credentials are not a list",
     ),
     "a credential that is none": (b'{"id": "vault_1", "credentials": [7]}', "the credential is not an object"),
-    "a credential without id": (b'{"id": "vault_1", "credentials": [{}]}', "it has no vcred_ id"),
+    "a credential without id": (b'{"id": "vault_1", "credentials": [{}]}', "it has no id"),
 }
 
 
@@ -140,7 +139,7 @@ def test_only_known_words_are_read(
     assert (protocol, type_) == (credential.protocol, credential.type)
 
 
-NO_NEXT = "the list has another page, but no valid last_id"
+NO_NEXT = "the list has another page, and does not say where"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +154,7 @@ NO_NEXT = "the list has another page, but no valid last_id"
             NO_NEXT,
         ),
         ({"data": [], "has_more": True}, NO_NEXT),
-        ({"data": [], "last_id": None, "next_page": "abc"}, NO_NEXT),
+        ({"data": [], "last_id": None, "next_page": 7}, NO_NEXT),
     ],
 )
 def test_a_list_that_is_none(
@@ -170,10 +169,17 @@ def test_a_list_that_is_none(
 
 
 @pytest.mark.parametrize(
-    "more", [{"has_more": True}, {"has_more": True, "next_page": None}, {"next_page": "x"}], ids=str
+    ("more", "cursor"),
+    [
+        ({"has_more": True}, {"after_id": "vcred_1"}),
+        ({"has_more": True, "next_page": None}, {"after_id": "vcred_1"}),
+        ({"next_page": "x"}, {"page": "x"}),
+        ({"has_more": False, "next_page": "x"}, {"page": "x"}),
+    ],
+    ids=str,
 )
 def test_an_empty_page_does_not_end_a_list(
-    more: dict[str, Any], client_of: Connect, start: Callable[..., Emulator]
+    more: dict[str, Any], cursor: dict[str, str], client_of: Connect, start: Callable[..., Emulator]
 ) -> None:
     """What was on it may have been filtered out: the list goes on until nothing says that there is more."""
     qoder = start()
@@ -181,13 +187,13 @@ def test_an_empty_page_does_not_end_a_list(
     qoder.fail_next("GET", "/**", Effect("the last one", status=200, body={"data": [{"id": "vcred_2"}]}))
 
     assert ["vcred_2"] == [item.id for item in client_of(qoder).list_credentials("vault_1")]
-    assert [None, "vcred_1"] == [request.query.get("after_id") for request in qoder.requests]
+    assert [{"limit": "100"}, {"limit": "100", **cursor}] == [request.query for request in qoder.requests]
 
 
 def test_a_list_ends_where_qoder_says_so(client_of: Connect, start: Callable[..., Emulator]) -> None:
-    """`has_more` counts: a `next_page` beside it may be there on the last page, too."""
+    """`has_more` counts where `next_page` is no more than the last id, which may be there on the last page, too."""
     qoder = start()
-    last = {"data": [{"id": "vcred_1"}], "has_more": False, "last_id": "vcred_1", "next_page": "x"}
+    last = {"data": [{"id": "vcred_1"}], "has_more": False, "last_id": "vcred_1", "next_page": "vcred_1"}
     qoder.fail_next("GET", "/**", Effect("the last one", status=200, body=last))
 
     assert ["vcred_1"] == [item.id for item in client_of(qoder).list_credentials("vault_1")]

@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 NAME = "pulumi_qoder_vault.lifecycle.credential_types"
 BEFORE = '            "access_token": _access_token(),\n'
@@ -32,11 +34,44 @@ def load_table() -> None:
     exec(compile(text.replace(BEFORE, BEFORE + ROWS), spec.origin, "exec"), module.__dict__)
 
 
+SECRETS = ("access_token", "second_secret")
+
+
+class Service(BaseHTTPRequestHandler):
+    """A vault with one credential, which shows every field that it is sent but its secrets."""
+
+    bodies: ClassVar[list[Any]] = []
+    shown: ClassVar[dict[str, Any]] = {}
+
+    def do_GET(self) -> None:
+        listed = [self.credential()] if self.bodies else []
+        is_list = self.path.partition("?")[0].endswith("/credentials")
+        self.respond({"data": listed, "has_more": False} if is_list else {"id": "vault_1", "archived_at": None})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.bodies.append(body)
+        self.shown.update({key: value for key, value in body["auth"].items() if key not in SECRETS})
+        self.respond(self.credential())
+
+    def credential(self) -> dict[str, Any]:
+        return {"id": "vcred_1", "vault_id": "vault_1", "auth": self.shown, "archived_at": None}
+
+    def respond(self, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 def run() -> dict[str, Any]:
     """Live a life with the new fields, and return what was seen of it."""
     from pulumi_qoder_vault.api import revisions
     from pulumi_qoder_vault.connection import Qoder
-    from pulumi_qoder_vault.emulator import Emulator
     from pulumi_qoder_vault.plugin import names, schema
     from pulumi_qoder_vault.pulumi_values import PulumiProperties, from_pulumi, to_pulumi
     from pulumi_qoder_vault.resources.credential import CredentialResource
@@ -59,17 +94,19 @@ def run() -> dict[str, Any]:
         return [str(problem) for problem in resource.check(inputs(**changed), {}, settings)]
 
     resource = CredentialResource()
-    with Emulator(revision="2026-07") as qoder:
-        settings = load({"qoder:apiToken": qoder.api_token, "qoder:baseUrl": qoder.base_url}, {})
+    vault_id = "vault_1"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base_url = f"http://127.0.0.1:{server.server_port}"
+        settings = load({"qoder:apiToken": "pt-canary-api-token", "qoder:baseUrl": base_url}, {})
         there = Qoder(settings)
-        vault_id = qoder.add_vault("shared").id
         first = resource.complete(inputs(), {})
         made = resource.create(there, first)
-        created = qoder.requests[-1].body
         changes = resource.complete(inputs(audience=None, second_secret="canary-three-3333"), first)
         difference = resource.diff(made.id, made.outputs, changes)
         resource.update(there, made.id, made.outputs, changes)
-        updated = qoder.requests[-1].body
+        server.shutdown()
+    created, updated = Service.bodies
     replaced = resource.diff(made.id, made.outputs, resource.complete(inputs(tenant_id="two"), first))
     shown = {"type": "mcp_oauth", "audience": "others", "tenant": "two", "second_secret": "an echo"}
     return {

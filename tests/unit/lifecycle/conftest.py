@@ -19,7 +19,8 @@ from unit.lifecycle.world import (
 def world_of(start: Callable[..., Emulator], client_of: Callable[..., Client]) -> Callable[..., World]:
     def make(revision: RevisionName = "2026-05", setting: str = "auto", **switches: Any) -> World:
         qoder = start(revision, **switches)
-        return World(qoder, client_of(qoder, *EVERY_TOKEN), setting)
+        warnings: list[str] = []
+        return World(qoder, client_of(qoder, *EVERY_TOKEN, warn=warnings.append), setting, warnings)
 
     return make
 

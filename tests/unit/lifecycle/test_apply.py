@@ -406,7 +406,7 @@ def test_what_is_found_may_be_the_successor(founding: World) -> None:
 def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) -> None:
     """The old one had to go first, and neither the new one nor the old one was taken: the record is without it."""
     recorded = founding.create(desired_vault(ONE, TWO))
-    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1, times=2)
+    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1, times=14)
 
     failure = failure_of(founding.update, recorded, desired_vault(NEW_ONE, TWO))
 

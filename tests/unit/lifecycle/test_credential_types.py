@@ -34,10 +34,10 @@ def test_check_judges_a_new_field(seen: dict[str, Any]) -> None:
 
 def test_a_new_field_is_sent(seen: dict[str, Any]) -> None:
     """In a create by the API's name for it; in an update what changed, and null for what was taken away."""
-    assert ("agents", "***", "one") == tuple(
+    assert ("agents", "canary-two-2222", "one") == tuple(
         seen["create"].get(name) for name in ("audience", "second_secret", "tenant")
     )
-    assert {"type": "mcp_oauth", "audience": None, "second_secret": "***"} == seen["update"]
+    assert {"type": "mcp_oauth", "audience": None, "second_secret": "canary-three-3333"} == seen["update"]
 
 
 def test_a_new_field_is_in_the_state(seen: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pulumi_qoder_vault.lifecycle.capabilities import BY_REVISION
 from pulumi_qoder_vault.lifecycle.differences import Change, Difference
 from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN
 from pulumi_qoder_vault.lifecycle.model import (
@@ -83,7 +84,7 @@ def test_the_plan_carried_out_gives_what_is_desired(
     """Exactly the desired URLs with the desired access tokens; on 2026-05 with the desired protocols, too."""
     recorded = recorded_with(before)
 
-    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, revision), revision)
+    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, revision), BY_REVISION[revision])
 
     there, _ = carried_out(steps, recorded, revision)
     assert {item.key: item.secret for item in after} == {url: item.secret for url, (_, item) in there.items()}
@@ -99,7 +100,7 @@ def test_no_order_of_steps_leaves_a_url_without_a_credential(
     recorded = recorded_with(before)
     stays = {item.key for item in before} & {item.key for item in after}
 
-    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, revision), revision)
+    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, revision), BY_REVISION[revision])
 
     _, had = carried_out(steps, recorded, revision)
     assert [] == [stays - urls for urls in had if not stays <= urls]
@@ -114,7 +115,9 @@ def test_what_does_not_change_has_no_step(
     foreign = observed("vcred_foreign", URLS[0], revision)
     same = set(before) & set(after)
 
-    steps = plan(recorded, DesiredSet(credentials=after), [*observed_of(recorded, revision), foreign], revision)
+    steps = plan(
+        recorded, DesiredSet(credentials=after), [*observed_of(recorded, revision), foreign], BY_REVISION[revision]
+    )
 
     touched = {step.credential_id for step in steps}
     assert "vcred_foreign" not in touched
@@ -129,7 +132,9 @@ def test_equal_vaults_need_nothing(items: tuple[Credential, ...], random: object
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
     assert Difference(is_change=False) == diff(recorded, inputs_of(shuffled))
-    assert () == plan(recorded, DesiredSet(credentials=tuple(shuffled)), observed_of(recorded, revision), revision)
+    assert () == plan(
+        recorded, DesiredSet(credentials=tuple(shuffled)), observed_of(recorded, revision), BY_REVISION[revision]
+    )
 
 
 @given(credentials, credentials)
@@ -137,7 +142,7 @@ def test_diff_and_plan_agree(before: tuple[Credential, ...], after: tuple[Creden
     """On 2026-05, where everything is sent: there is a difference exactly if there is something to be done."""
     recorded = recorded_with(before)
 
-    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, R05), R05)
+    steps = plan(recorded, DesiredSet(credentials=after), observed_of(recorded, R05), BY_REVISION[R05])
 
     assert bool(steps) is diff(recorded, inputs_of(after)).is_change
 
@@ -192,7 +197,7 @@ def test_unfinished_work_is_a_change_that_inputs_do_not_show() -> None:
     left = observed("vcred_left", URLS[0], R05)
 
     assert Difference(is_change=True, is_hidden=True) == diff(recorded, inputs_of([one]))
-    steps = plan(recorded, DesiredSet(credentials=(one,)), [*observed_of(recorded, R05), left], R05)
+    steps = plan(recorded, DesiredSet(credentials=(one,)), [*observed_of(recorded, R05), left], BY_REVISION[R05])
     assert [(Op.DELETE, "vcred_left")] == [(step.op, step.credential_id) for step in steps]
 
 
@@ -225,7 +230,7 @@ def test_an_access_token_that_is_not_given_is_no_change() -> None:
     assert Difference(is_change=False) == diff(imported, inputs_of([bearer(URLS[0], None)]))
     filled = [bearer(URLS[0], Secret("one"))]
     assert {("credentials", 0, "access_token"): Change.ADD} == diff(imported, inputs_of(filled)).details
-    steps = plan(imported, DesiredSet(credentials=tuple(filled)), observed_of(imported, R07), R07)
+    steps = plan(imported, DesiredSet(credentials=tuple(filled)), observed_of(imported, R07), BY_REVISION[R07])
     assert [Op.UPDATE] == [step.op for step in steps]
 
 
@@ -241,7 +246,7 @@ def test_metadata_alone_is_updated_in_place_on_any_form() -> None:
     """Where there is metadata to be changed, there is the call: no other credential takes its place."""
     before, after = (replace(bearer(URLS[0], Secret("one")), metadata=metadata) for metadata in ({"a": "b"}, None))
     recorded = recorded_with([before])
-    steps = plan(recorded, DesiredSet(credentials=(after,)), observed_of(recorded, R05), R05)
+    steps = plan(recorded, DesiredSet(credentials=(after,)), observed_of(recorded, R05), BY_REVISION[R05])
     assert [Op.UPDATE] == [step.op for step in steps]
 
 
@@ -249,4 +254,4 @@ def test_a_type_that_is_not_known_yet_keeps_the_ids() -> None:
     """A vault declares one type only, so that nothing else can come."""
     recorded = recorded_with([bearer(URLS[0], Secret("one"))])
     item = {"mcp_server_url": URLS[0], "access_token": Secret("one"), "protocol": "streamable_http", "type": UNKNOWN}
-    assert {URLS[0]: "vcred_a"} == preview_ids(recorded, [item], R05)
+    assert {URLS[0]: "vcred_a"} == preview_ids(recorded, [item], BY_REVISION[R05])

@@ -11,7 +11,7 @@ import pytest
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.emulator import Effect, Emulator
-from pulumi_qoder_vault.lifecycle.capabilities import RevisionInUse
+from pulumi_qoder_vault.lifecycle.capabilities import QoderInUse
 from pulumi_qoder_vault.lifecycle.model import (
     Credential,
     CredentialSet,
@@ -45,12 +45,13 @@ def host_of(qoder: Emulator) -> str:
 
 
 class World:
-    """A server, its API, and the revision in use."""
+    """A server, its API, what is known of it, and the warnings that were shown."""
 
-    def __init__(self, qoder: Emulator, api: Client, setting: str = "auto") -> None:
+    def __init__(self, qoder: Emulator, api: Client, setting: str, warnings: list[str]) -> None:
         self.qoder = qoder
         self.api = api
-        self.in_use = RevisionInUse(setting)
+        self.warnings = warnings
+        self.in_use = QoderInUse(setting)
 
     def create(self, wanted: DesiredVault) -> RecordedVault:
         return operations.create(self.api, wanted, self.in_use)
@@ -66,10 +67,10 @@ class World:
         return found
 
     def read(self, recorded: RecordedVault) -> tuple[RecordedVault | None, bool]:
-        return operations.read(self.api, recorded)
+        return operations.read(self.api, recorded, self.in_use)
 
     def delete(self, recorded: RecordedVault) -> None:
-        operations.delete(self.api, recorded)
+        operations.delete(self.api, recorded, self.in_use)
 
     @property
     def asked(self) -> list[str]:

@@ -284,7 +284,8 @@ def test_a_preview_of_a_create_asks_nobody(serve: Callable[..., Provider], qoder
 
 def test_a_preview_shows_every_output_that_a_create_gives(plugin: Provider) -> None:
     """A dependent that reads one in a preview gets it, or is told that it is not known."""
-    assert plugin.create(vault()).outputs.keys() == plugin.preview_create(vault())[1].keys()
+    made = {name for name in plugin.create(vault()).outputs if not name.startswith("__")}
+    assert made == plugin.preview_create(vault())[1].keys()
 
 
 @pytest.mark.parametrize(("revision", "foreseen"), [("2026-05", UNKNOWN), ("2026-07", "the same")])

@@ -1,0 +1,142 @@
+"""Delete a vault or a credential, or archive it where it cannot be deleted; know that it is gone.
+
+No page says that every Qoder answers DELETE: the flat pages have no such route for credentials, and a vault may be kept
+for the sessions that refer to it. So a 404 to a DELETE proves nothing while the object is shown: it is archived then,
+which ends its use as well. Decides nothing about whose an object is; that is asked before. Knows neither HTTP nor
+Pulumi.
+"""
+
+from __future__ import annotations
+
+from ..errors import ApiError, Conflict, NotFound, OutcomeUnknown, QoderError
+from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, pauses_s, refuse_unproven
+from .capabilities import QoderInUse
+from .model import ACTIVE, CredentialSet, RecordedVault
+from .recovery import send_again_if_lost
+from .vaults_api import VaultsApi
+
+# The statuses of a route that is not there, or of an object that is not.
+_ABSENT = (404, 405, 410, 501)
+
+
+def remove_vault(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse, *, archives: bool) -> bool:
+    """Delete a vault, or archive it. Return True if it is archived. One that is gone is success. One write.
+
+    Args:
+        api: where it is asked for.
+        recorded: what the state holds of it.
+        in_use: says, and learns, whether it can be deleted.
+        archives: True if it is to be archived.
+
+    Raises:
+        VaultNotFound: it is not to be found, and that does not prove that it is gone.
+    """
+    if archives or not in_use.can(recorded.api_revision).vault_deletion:
+        return _archive_vault(api, recorded)
+    for pause_s in (*pauses_s(api, recorded), 0.0):
+        refusal = _delete_vault(api, recorded)
+        if refusal is None:
+            return False
+        if isinstance(refusal, Conflict) or not isinstance(refusal, NotFound) or not pause_s:
+            break
+        api.recovering().wait(pause_s, f"vault {recorded.vault_id} is shown, but not found for deletion")
+    if not isinstance(refusal, Conflict):
+        in_use.learn("vault_deletion", is_there=False)
+    is_archived = _archive_vault(api, recorded)
+    if is_archived:
+        api.warn(
+            f"vault {recorded.vault_id} was archived instead, since Qoder refuses to delete it ({refusal}): nobody can "
+            "use it any more; delete it at Qoder where it is in the way"
+        )
+    return is_archived
+
+
+def _delete_vault(api: VaultsApi, recorded: RecordedVault) -> ApiError | None:
+    """Delete a vault. Return the refusal of a vault that is still there, and active."""
+    try:
+        send_again_if_lost(api, lambda api: api.delete_vault(recorded.vault_id))
+    except ApiError as failure:
+        is_refused = isinstance(failure, Conflict) or failure.response.status in _ABSENT
+        if not is_refused and not failure.may_be_done:
+            raise
+        if isinstance(failure, NotFound) and not failure.genuine:
+            refuse_unproven(api, recorded, failure)
+        if find_vault(api, recorded) is None:
+            return None
+        if not is_refused:
+            raise
+        return failure
+    except OutcomeUnknown:
+        if find_vault(api, recorded) is not None:
+            raise
+    return None
+
+
+def _archive_vault(api: VaultsApi, recorded: RecordedVault) -> bool:
+    """Archive a vault. Return False for one that is gone: some servers hide what is archived."""
+    failure: QoderError = OutcomeUnknown(
+        f"POST /vaults/{recorded.vault_id}/archive: accepted, but Qoder still shows the vault as active"
+    )
+    try:
+        if send_again_if_lost(api, lambda api: api.archive_vault(recorded.vault_id)):
+            return True
+    except (Conflict, NotFound, OutcomeUnknown) as refusal:  # it may be archived, or gone
+        failure = refusal
+    for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
+        vault = find_vault(api, recorded)
+        if vault is None:
+            return False
+        if vault.status != ACTIVE:
+            return True
+        if isinstance(failure, Conflict) or not pause_s:
+            break
+        api.recovering().wait(pause_s, f"vault {recorded.vault_id} is not shown as archived yet")
+    raise failure
+
+
+def is_left(api: VaultsApi, vault_id: str) -> bool:
+    """Return True unless Qoder says that a vault which was just deleted is gone. One read, or a few."""
+    for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
+        try:
+            api.get_vault(vault_id)
+        except NotFound as absent:
+            return not absent.genuine
+        except QoderError:
+            return True
+        if pause_s:
+            api.wait(pause_s, f"vault {vault_id} was deleted, and is still shown")
+    return True
+
+
+def remove_credential(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> None:
+    """Delete a credential, or archive it where it cannot be deleted. One that is gone is success. One write."""
+    if in_use.can(recorded.api_revision).credential_deletion:
+        try:
+            send_again_if_lost(api, lambda api: api.delete_credential(recorded.vault_id, credential_id))
+        except (ApiError, OutcomeUnknown) as failure:
+            is_refused = isinstance(failure, ApiError) and failure.response.status in _ABSENT
+            if not is_refused and not failure.may_be_done:
+                raise
+            if isinstance(failure, NotFound) and not failure.genuine:
+                raise
+            if not _is_active(api, recorded, credential_id, in_use):
+                return
+            if not is_refused:
+                raise
+            in_use.learn("credential_deletion", is_there=False)
+        else:
+            return
+    try:
+        send_again_if_lost(api, lambda api: api.archive_credential(recorded.vault_id, credential_id))
+    except (Conflict, NotFound, OutcomeUnknown):
+        if _is_active(api, recorded, credential_id, in_use):
+            raise
+
+
+def _is_active(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> bool:
+    """Return False only if a credential is proven gone, or archived."""
+    listed = {item.id: item for item in api.list_credentials(recorded.vault_id) if item.is_active}
+    if credential_id in listed:
+        return True
+    found = find_credentials(api, recorded, {credential_id}, listed.values(), in_use)
+    return credential_id in found and found[credential_id].is_active
