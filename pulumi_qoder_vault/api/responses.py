@@ -17,6 +17,8 @@ from .request import Failure, JsonValue, Outcome, Request
 
 MOST_AHEAD_S = 24 * 3600.0  # no machine's clock is further off; such a ``Date`` is a proxy's, or nonsense
 
+NOT_AVAILABLE: Final = "feature_not_available"  # a definite refusal, with 501 or 503 (Qoder, Errors, read 2026-08)
+
 NO_CONTENT: Final = object()  # what a 204 is read as
 
 _ERRORS: Mapping[int, type[errors.ApiError]] = {
@@ -65,11 +67,18 @@ def refusal(
             f"{request}: redirected ({status}), which is refused: the API token goes to {settings.host} only; set "
             "qoder:baseUrl to the API itself"
         )
-        return Failure(errors.Unreachable(line))
-    kind = errors.ServerError if status >= 500 else _ERRORS.get(status, errors.ApiError)
+        # A POST may be answered with a redirect to what it made.
+        return Failure(errors.Unreachable(line) if request.method == "GET" else errors.OutcomeUnknown(line))
     response = read_error(status, body, settings.host, secrets)
+    kind = _kind(response)
     error = kind(str(request), response, _advice(request, response, settings))
     return Failure(error, _OUTCOMES.get(kind, Outcome.FINAL), retry_after_s)
+
+
+def _kind(response: errors.ErrorResponse) -> type[errors.ApiError]:
+    if response.status == 501 or (response.status >= 500 and response.error_type == NOT_AVAILABLE):
+        return errors.NotAvailable
+    return errors.ServerError if response.status >= 500 else _ERRORS.get(response.status, errors.ApiError)
 
 
 def read_error(status: int, body: bytes, host: str, secrets: Collection[Secret] = ()) -> errors.ErrorResponse:

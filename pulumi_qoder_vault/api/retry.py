@@ -17,12 +17,11 @@ from ..settings import Settings
 from .budget import Budget, seconds
 from .http import Http
 from .rate import Clock, Limiter
-from .request import Failure, JsonValue, NoConnection, Outcome, Request, Tell
+from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request, Tell
 
 LONG_WAIT_S = 2.0  # a longer one is told
 TOLD_AFTER_S = 3.0  # a wait for a connection is told once it has taken so long
 ENOUGH = 4  # attempts to reach a host that does not exist, or a server of this machine that does not run
-CANCELLED = "this run was cancelled"
 
 # What a failed attempt proves -> the requests that go again, by `Request.is_repeatable`.
 _GO_AGAIN: Mapping[Outcome, Collection[bool]] = {
@@ -35,6 +34,17 @@ _GO_AGAIN: Mapping[Outcome, Collection[bool]] = {
 def may_repeat(request: Request, failure: Failure) -> bool:
     """Return True if another attempt may succeed, and cannot do twice what is asked for once."""
     return request.is_repeatable in _GO_AGAIN[failure.outcome]
+
+
+def is_overload(failure: Failure) -> bool:
+    """Return True if a failure says that all who use this Qoder are too fast together.
+
+    A gateway says so with a 502 or 503 of its own; one in the API's envelope is about this request.
+    """
+    error = failure.error
+    if isinstance(error, errors.ServerError):
+        return error.response.status in (502, 503) and not error.genuine
+    return isinstance(error, errors.RateLimited)
 
 
 class ConnectionWait:
@@ -234,8 +244,9 @@ class Transport:
             call.failures.append(failure)
             if isinstance(failure, NoConnection):
                 call.connecting.missed(failure)
-            if isinstance(failure.error, errors.RateLimited):
-                limiter.slow_down(failure.retry_after_s or 0.0)
+            if is_overload(failure):
+                for each in (self._reads, self._writes):
+                    each.slow_down(failure.retry_after_s or 0.0)
             raise
 
     def _wait_for_slot(self, request: Request, limiter: Limiter, budget: Budget) -> None:
