@@ -15,12 +15,13 @@ from typing import Any
 import httpx
 
 from .. import errors
-from ..secret import Secret, one_line
+from ..secret import Secret
 from ..settings import Settings
 from .budget import Budget
+from .gate import Gate
 from .rate import Clock
 from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request
-from .responses import read_ahead_s, read_retry_after_s, read_success, refusal
+from .responses import Show, read_ahead_s, read_retry_after_s, read_success, refusal
 from .watchdog import Attempt, Watchdog
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024  # once it is inflated
@@ -56,8 +57,9 @@ class Http:
         ahead_s: how far Qoder's clock is ahead of this machine's, by the ``Date`` of its last response; never too much.
     """
 
-    def __init__(self, settings: Settings, user_agent: str, clock: Clock) -> None:
+    def __init__(self, settings: Settings, user_agent: str, clock: Clock, gate: Gate) -> None:
         self.ahead_s = 0.0
+        self._gate = gate
         self._settings = settings
         self._user_agent = user_agent
         self._clock = clock
@@ -103,7 +105,9 @@ class Http:
         on_connected: Callable[[], None],
         left_s: float,
     ) -> JsonValue:
-        secrets = (*request.secrets, token)
+        def show(text: str, limit: int) -> str:
+            return self._gate.one_line(text, (*request.secrets, token), limit=limit)
+
         try:
             with self._lane() as lane, self._watchdog.watching(attempt):
                 attempt.carried_by(lane.socket)
@@ -126,13 +130,13 @@ class Http:
                     timeout=httpx.Timeout(left_s, connect=min(left_s, CONNECT_S)),
                     extensions={"trace": trace},
                 ) as response:
-                    return self._read(request, response, secrets)
+                    return self._read(request, response, show)
         except Failure:
             raise
         except (httpx.ReadTimeout, httpx.WriteTimeout):
             raise _incomplete(request, budget, attempt) from None
         except httpx.HTTPError as error:
-            raise transport_failure(request, error, self._settings, secrets) from None
+            raise transport_failure(request, error, self._settings, show) from None
         except (httpx.InvalidURL, UnicodeError):
             # UnicodeError: not a valid host name. httpx parses the URL of a redirect, too, though it is refused.
             line = f"{request}: qoder:baseUrl, the proxy or a redirect is not a valid URL"
@@ -168,7 +172,7 @@ class Http:
             headers["Idempotency-Key"] = request.idempotency_key
         return headers
 
-    def _read(self, request: Request, response: httpx.Response, secrets: Collection[Secret]) -> JsonValue:
+    def _read(self, request: Request, response: httpx.Response, show: Show) -> JsonValue:
         ahead_s = read_ahead_s(response.headers.get("Date"), self._clock.now_s())
         if ahead_s is not None:
             self.ahead_s = ahead_s
@@ -176,7 +180,7 @@ class Http:
         if response.is_success:
             return read_success(request, response.status_code, body, self._settings.host)
         retry_after_s = read_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s() + self.ahead_s)
-        raise refusal(request, response.status_code, body, self._settings, secrets, retry_after_s)
+        raise refusal(request, response.status_code, body, self._settings, show, retry_after_s)
 
 
 def _certificates() -> ssl.SSLContext:
@@ -251,11 +255,9 @@ def _inflated(response: httpx.Response) -> Iterator[bytes]:
         raise zlib.error("incomplete")
 
 
-def transport_failure(
-    request: Request, error: httpx.HTTPError, settings: Settings, secrets: Collection[Secret]
-) -> Failure:
+def transport_failure(request: Request, error: httpx.HTTPError, settings: Settings, show: Show) -> Failure:
     """Return what a transport error means."""
-    reason = one_line(str(error), secrets, limit=160) or type(error).__name__
+    reason = show(str(error), 160) or type(error).__name__
     if not isinstance(error, _NOT_SENT):
         line = f"{request}: the connection to {settings.host} closed before the complete response arrived ({reason})"
         return Failure(errors.OutcomeUnknown(line), Outcome.UNKNOWN)

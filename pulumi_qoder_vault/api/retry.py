@@ -15,6 +15,7 @@ from .. import errors
 from ..secret import Secret
 from ..settings import Settings
 from .budget import Budget, seconds
+from .gate import Gate
 from .http import Http
 from .rate import Clock, Limiter
 from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request, Tell
@@ -157,6 +158,7 @@ class Transport:
         clock: what all waits go by.
         deleted_ids: the credentials that this process deleted.
         known_secrets: every secret that an operation of this process was handed.
+        gate: what all text of Qoder's goes through.
     """
 
     def __init__(
@@ -166,9 +168,10 @@ class Transport:
         self.clock = clock or Clock()
         self.deleted_ids: set[str] = set()
         self.known_secrets: set[Secret] = {settings.api_token} if settings.api_token else set()
+        self.gate = Gate(settings.api_token)
         self._reads = Limiter(settings.max_reads_per_second, self.clock)
         self._writes = Limiter(settings.max_writes_per_second, self.clock)
-        self._http = Http(settings, user_agent, self.clock)
+        self._http = Http(settings, user_agent, self.clock, self.gate)
         self._told_after_s = told_after_s
         self._telling = threading.Lock()
         self._has_told = False
@@ -182,6 +185,12 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
+
+    def hold_back(self, secrets: Collection[Secret], plain: Collection[str]) -> None:
+        """Let no secret of an operation pass the gate; what its program has in plain text passes."""
+        self.known_secrets.update(secrets)
+        self.gate.hold_back(secrets)
+        self.gate.let_pass(plain)
 
     def wait(self, wait_s: float, why: str, tell: Tell | None) -> None:
         """Let time pass, and tell of it if it is long. Return at once where the run is over."""
@@ -199,6 +208,7 @@ class Transport:
             OutcomeUnknown: it may have been handled.
             ApiError: Qoder refused it.
         """
+        self.gate.hold_back(request.secrets)
         token = self.settings.api_token
         if token is None:
             raise _not_sent(request, f"no API token is set; {self.settings.api_token_source.if_missing}").error

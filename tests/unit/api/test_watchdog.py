@@ -58,7 +58,7 @@ def dripping(serve_raw: Callable[..., Any]) -> Callable[..., Any]:
 
     def serve(kind: str) -> Any:
         first, part = DRIPS[kind]
-        server = serve_raw(lambda connection, _: drip(server, connection, first, forever(part)))
+        server: Any = serve_raw(lambda connection, _: drip(server, connection, first, forever(part)))
         return server
 
     return serve
