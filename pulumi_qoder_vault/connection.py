@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .errors import NotSent
 from .lifecycle.inputs import Inputs
-from .secret import secrets_in
+from .secret import secrets_in, texts_in
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Qoder:
 
         transport, _ = CONNECTIONS.to(self.settings)
         secrets = {secret for item in inputs for secret in secrets_in(item)}
-        transport.known_secrets.update(secrets)
+        transport.hold_back(secrets, {text for item in inputs for text in texts_in(item)})
         deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
         return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell, warn=self.warn)
 

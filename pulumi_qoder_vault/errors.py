@@ -6,8 +6,8 @@ A message is made of our own words and of text that has been redacted: no except
     ├── SettingsError       a setting cannot be read; names the key and the forms it takes
     ├── NewerState          a state holds a value that this version does not know
     ├── NotSent             the request never reached Qoder, or never was sent: nothing happened there
-    │   └── Unreachable     nothing at the base URL could be asked: no connection, or a redirect
-    ├── OutcomeUnknown      the request may have been handled; its response is not known
+    │   └── Unreachable     nothing at the base URL could be asked: no connection, or a redirect of a read
+    ├── OutcomeUnknown      the request may have been handled; its response is not known, or redirects a write
     ├── ApiError            Qoder refused the request
     │   ├── BadRequest      400
     │   ├── Unauthorized    401
@@ -15,7 +15,8 @@ A message is made of our own words and of text that has been redacted: no except
     │   ├── NotFound        404; `genuine` when it is the API's own word
     │   ├── Conflict        409
     │   ├── RateLimited     429
-    │   └── ServerError     5xx and 408
+    │   ├── NotAvailable    501, or 503 with `feature_not_available`: nothing was done
+    │   └── ServerError     any other 5xx, and 408
     ├── VaultNotFound       a vault is not to be found, and that does not prove that it is gone
     │   └── AnotherAccount  nor does it where the API token may be another account's
     ├── RolledBack          what Qoder made is not what was asked, and was rolled back
@@ -153,6 +154,12 @@ class RateLimited(ApiError):
     """429, and no time left to wait: it was not handled."""
 
     advice = "try again later, or lower qoder:maxWritesPerSecond and qoder:maxReadsPerSecond"
+
+
+class NotAvailable(ApiError):
+    """501, or a 503 that says `feature_not_available`: this Qoder does not do it, and did not do it."""
+
+    advice = "this Qoder does not offer it: check qoder:baseUrl, or ask who runs it"
 
 
 class ServerError(ApiError):

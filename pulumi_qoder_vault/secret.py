@@ -1,36 +1,27 @@
 """A value that cannot be printed, and the removal of such values from text that somebody else wrote.
 
-Knows nothing of vaults, HTTP or Pulumi.
+Knows nothing of vaults, HTTP or Pulumi. How a value may be spelled is the subject of `spellings`.
 """
 
-import base64
-import html
-import json
+from __future__ import annotations
+
 import re
-import unicodedata
-import urllib.parse
-from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
+
+from .spellings import BEGINNING, Reading, Spelling, folded, readings, shown, spellings
 
 HIDDEN = "***"
-SHORTEST_PART = 8  # of a secret that a server cut short
-DEEPEST = 5  # so many times over a text is decoded
+SHORTEST_PART = BEGINNING  # of a secret that a server cut short
+MOST_FINDS = 1000  # in a text; one in which secrets begin more often is hidden from there on
+MOST_SPELLED = 64  # beginnings whose spellings are kept at full length
 
-# What a terminal obeys or does not show: controls, formats (zero-width, bidirectional), surrogates, separators.
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-
-# How URLs, JSON, programs and HTML write a character. Encoded again, a text gets more of what an escape begins with:
-# `%252F`, `\\\/`, `&amp;#47;`. A run of it is taken at once, so that the time stays linear.
-_ESCAPE = re.compile(
-    r"""(?:%(?:25)*|\\+x)([0-9a-f]{2})|\\+u([0-9a-f]{4})|\\+([/"'\\])|&(?:amp;)*(\#x?[0-9a-f]{1,16}|[a-z]\w{1,30});""",
-    re.ASCII | re.IGNORECASE,
-)
-_CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 # What follows where a server cut a secret short: an ellipsis, a quotation mark, or nothing.
 _CUT = re.compile(r"""\.\.\.|[\u2026"'`\xab\xb4\xbb\u2018\u2019\u201c\u201d]|\Z""")
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,6 +52,15 @@ def secrets_in(value: Any) -> set[Secret]:
     return {secret for item in items for secret in secrets_in(item)}
 
 
+def texts_in(value: Any) -> set[str]:
+    """Return every plain text in maps and lists, at any depth, and every key."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, Mapping):
+        return {text for key, item in value.items() for text in (str(key), *texts_in(item))}
+    return {text for item in value for text in texts_in(item)} if isinstance(value, list | tuple) else set()
+
+
 def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -> str:
     """Make somebody else's text fit to be shown: one line, no control characters, every secret replaced by ``***``.
 
@@ -68,125 +68,150 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
     with the escapes of URLs, JSON and HTML, and cut short after eight characters or more. The text is cut to ``limit``
     characters after that.
     """
-    return one_line_each([text], secrets, limit=limit)[0]
+    return KnownSecrets(secrets).one_line(text, limit=limit)
 
 
 def one_line_each(texts: Iterable[str], secrets: Collection[Secret], *, limit: int) -> list[str]:
-    """Make many texts fit to be shown; see `one_line`. The spellings of the secrets are made once."""
-    texts = list(texts)
-    forms = {form for secret in secrets if texts for form in _forms(secret.reveal())}
-    return [_fit_to_show(text, forms, limit) for text in texts]
+    """Make many texts fit to be shown; see `one_line`."""
+    known = KnownSecrets(secrets)
+    return [known.one_line(text, limit=limit) for text in texts]
 
 
-def _fit_to_show(text: str, forms: Collection[str], limit: int) -> str:
-    obeyed = {position for sequence in _CONTROL_SEQUENCE.finditer(text) for position in range(*sequence.span())}
-    visible = _units(text)
-    shown = [unit for unit in visible if unit.start not in obeyed]
-    # A terminal sequence may stand inside a secret, or swallow its first character; an escape may stand for any
-    # character of it, and one of HTML or a URL for a part of one of JSON: look for secrets in every one of these ways.
-    hidden = _hidden(shown, forms)
-    for units in _readings(visible):
-        hidden |= _hidden(units, forms)
+class KnownSecrets:
+    """Secrets, to be found in text whatever their number and length. To be guarded by a lock where it grows.
 
+    Every spelling of a secret is known by how it begins. A text is slid over once for each length of a beginning, which
+    mostly is one; what begins there is spelled out and compared only where one is found.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._secrets: set[Secret] = set()
+        self._by_beginning: dict[int, dict[str, list[Spelling]]] = {}
+        self._spelled: dict[str, _Spelled] = {}
+        self.add(secrets)
+
+    def __len__(self) -> int:
+        return len(self._secrets)
+
+    def add(self, secrets: Iterable[Secret]) -> None:
+        """Know these as well."""
+        for secret in set(secrets) - self._secrets:
+            self._secrets.add(secret)
+            self._spelled.clear()
+            for spelling in spellings(secret.reveal()):
+                known = self._by_beginning.setdefault(len(spelling.beginning), {})
+                known.setdefault(spelling.beginning, []).append(spelling)
+
+    def holds(self, text: str) -> bool:
+        """Return True if a text holds a secret."""
+        return any(True for reading in readings(text) for _ in self._spans(reading))
+
+    def one_line(self, text: str, *, limit: int | None = 400) -> str:
+        """Make a text fit to be shown; see the function of this name. None cuts nothing."""
+        spans = [span for reading in readings(text) for span in self._spans(reading)]
+        line = _written(text, spans) if spans or not text.isprintable() else text
+        words = " ".join(line.split())
+        return words if limit is None or len(words) <= limit else words[: limit - 1] + "…"
+
+    def _spans(self, reading: Reading) -> Iterator[Span]:
+        """Yield where in the text a secret stands, or begins and is cut."""
+        text = folded(reading.text)
+        cuts: list[int] = []
+        finds = 0
+        for length, known in self._by_beginning.items():
+            for start in range(len(text) - length + 1):
+                if text[start : start + length] not in known:
+                    continue
+                finds += 1
+                if finds > MOST_FINDS:
+                    yield reading.starts[start], max(reading.ends)
+                    break
+                cuts = cuts or [cut.start() for cut in _CUT.finditer(text)]
+                end = _end(text, start, self._spelled_out(known[text[start : start + length]]), cuts)
+                if end > start:
+                    yield reading.starts[start], reading.ends[end - 1]
+
+    def _spelled_out(self, known: Sequence[Spelling]) -> _Spelled:
+        beginning = known[0].beginning
+        if beginning not in self._spelled:
+            if len(self._spelled) >= MOST_SPELLED:
+                self._spelled.clear()
+            self._spelled[beginning] = _Spelled.of({spelling.whole() for spelling in known})
+        return self._spelled[beginning]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelled:
+    """Spellings that begin in the same way.
+
+    Attributes:
+        forms: in order.
+        parents: of each, the number of the longest other one that it begins with; -1 where there is none.
+        longest: how long the longest one is.
+    """
+
+    forms: Sequence[str]
+    parents: Sequence[int]
+    longest: int
+
+    @classmethod
+    def of(cls, whole: Collection[str]) -> _Spelled:
+        """Put spellings in order."""
+        forms = sorted(whole)
+        parents: list[int] = []
+        for number, form in enumerate(forms):
+            parent = number - 1
+            while parent >= 0 and not form.startswith(forms[parent]):
+                parent = parents[parent]
+            parents.append(parent)
+        return cls(forms, parents, max(map(len, forms)))
+
+
+def _end(text: str, start: int, spelled: _Spelled, cuts: Sequence[int]) -> int:
+    """Return where the longest spelling ends that stands here, or that begins here and is cut; 0 for none."""
+    forms = spelled.forms
+    after = bisect_right(forms, text[start : start + spelled.longest])
+    # Neighbours in order have the longest beginning in common.
+    common = [_common(text, start, form) for form in forms[max(after - 1, 0) : after + 1]]
+    cut = cuts[bisect_right(cuts, start + max(common)) - 1] if cuts[0] <= start + max(common) else 0
+    end = cut if cut >= start + SHORTEST_PART else 0
+    number = after - 1
+    while number >= 0 and len(forms[number]) > common[0]:
+        number = spelled.parents[number]
+    return max(end, start + len(forms[number])) if number >= 0 else end
+
+
+def _common(text: str, start: int, form: str) -> int:
+    """Return how many characters of a form stand here."""
+    least, most = 0, min(len(form), len(text) - start)
+    while least < most:
+        middle = (least + most + 1) // 2
+        if text.startswith(form[least:middle], start + least):
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _written(text: str, spans: Iterable[Span]) -> str:
+    """Write what a terminal shows of a text, with blanks where it shows nothing, and each secret as ``***``."""
+    is_hidden = bytearray(len(text))
+    end = 0
+    for start, stop in sorted(spans):
+        if stop > end:
+            is_hidden[max(start, end) : stop] = b"\1" * (stop - max(start, end))
+            end = stop
+    is_shown = bytearray(is_hidden)
+    for position in shown(text).starts:
+        is_shown[position] = 1
     line: list[str] = []
     before = -1
-    for position in sorted({*(unit.start for unit in shown), *hidden}):
-        if position in hidden:
-            line.append(HIDDEN if before not in hidden else "")
+    for position, is_it in enumerate(is_shown):
+        if not is_it:
+            continue
+        if is_hidden[position]:
+            line.append("" if before >= 0 and is_hidden[before] else HIDDEN)
         else:
             line.append(text[position] if before == position - 1 else f" {text[position]}")
         before = position
-    words = " ".join("".join(line).split())
-    return words if len(words) <= limit else words[: limit - 1] + "…"
-
-
-class _Unit(NamedTuple):
-    """One character as it is read, and the part of the text that it stands in."""
-
-    character: str
-    start: int
-    end: int
-
-
-def _units(text: str) -> list[_Unit]:
-    return _visible(_Unit(character, position, position + 1) for position, character in enumerate(text))
-
-
-def _visible(units: Iterable[_Unit]) -> list[_Unit]:
-    return [unit for unit in units if unicodedata.category(unit.character) not in _INVISIBLE]
-
-
-def _readings(units: list[_Unit]) -> Iterator[list[_Unit]]:
-    """Yield a text as it is, and decoded again and again, until nothing in it looks like an escape any more."""
-    for _ in range(DEEPEST):
-        yield units
-        decoded = _decoded(units)
-        if len(decoded) == len(units):  # every escape is longer than what it stands for
-            return
-        units = decoded
-
-
-def _decoded(units: list[_Unit]) -> list[_Unit]:
-    """Read every escape as what it stands for, with the part of the text that the whole escape takes."""
-    decoded: list[_Unit] = []
-    end = 0
-    for escape in _ESCAPE.finditer(_read(units)):
-        before, (start, end) = end, escape.span()
-        place = units[start].start, units[end - 1].end
-        decoded += units[before:start]
-        decoded += [_Unit(character, *place) for character in _meant(escape)]
-    return _visible(decoded + units[end:])
-
-
-def _read(units: Iterable[_Unit]) -> str:
-    return "".join(unit.character for unit in units)
-
-
-def _meant(escape: re.Match[str]) -> str:
-    """Return the character that an escape stands for; the escape itself for an entity that HTML does not know."""
-    byte, code, itself, entity = escape.groups()
-    if byte or code:
-        return chr(int(byte or code, 16))
-    return itself or html.unescape(f"&{entity};")
-
-
-def _hidden(units: list[_Unit], forms: Collection[str]) -> set[int]:
-    """Return the positions in the text where, read in these units, one of these forms stands, or begins and is cut."""
-    folded = _read(units).translate(_LOWER)
-    cuts = [cut.start() for cut in _CUT.finditer(folded)]
-    hidden: set[int] = set()
-    for form in filter(None, forms):
-        start = folded.find(form)
-        while start >= 0:
-            hidden.update(range(units[start].start, units[start + len(form) - 1].end))
-            start = folded.find(form, start + 1)
-        part = form[:SHORTEST_PART]
-        start = folded.find(part) if len(form) > SHORTEST_PART else -1
-        while start >= 0:
-            first = number = bisect_left(cuts, start + SHORTEST_PART)
-            while number < len(cuts) and form.startswith(folded[start : min(cuts[number], start + len(form) + 1)]):
-                number += 1
-            if number > first:
-                hidden.update(range(units[start].start, units[cuts[number - 1] - 1].end))
-            start = folded.find(part, start + 1)
-    return hidden
-
-
-def _forms(value: str) -> set[str]:
-    """Return the spellings, in lower case, in which a server may hand a secret back."""
-    units = _units(value)
-    value = _read(units)
-    raw = value.encode()
-    forms = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-    if len(raw) >= 4:  # the encoded forms of a shorter one are parts of ordinary words
-        # Inside a longer base64 text the value starts at one of three offsets; only whole characters of it are its own.
-        encoded = {
-            base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")[-(-offset * 8 // 6) : -1]
-            for offset in (0, 1, 2)
-        }
-        forms |= encoded | {form.replace("+", "-").replace("/", "_") for form in encoded}
-        forms |= {urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}
-        forms |= {raw.hex(), "".join(f"%{byte:02x}" for byte in raw)}
-        # In a decoded text, UTF-8 stands byte by byte, and what a secret itself has of escapes is decoded as well.
-        forms |= {_read(_units(raw.decode("latin-1"))), *(_read(reading) for reading in _readings(units))}
-    return {form.translate(_LOWER) for form in forms}
+    return "".join(line)

@@ -25,7 +25,7 @@ from ..lifecycle.model import (
     Revision,
 )
 from ..lifecycle.spelling import instant_s
-from ..secret import SHORTEST_PART, Secret, one_line, one_line_each
+from ..secret import SHORTEST_PART, Secret, one_line_each
 from . import revisions
 from .request import JsonValue, Request, Tell
 from .responses import NO_CONTENT
@@ -419,9 +419,7 @@ class Client:
 
     def _read(self, request: Request, read: Callable[[JsonValue], T], response: JsonValue) -> T:
         try:
-            seen = read(response)
-            if any(one_line(id_, self._telling) != id_ for id_ in _ids(seen)):
-                raise revisions.Unreadable("an id holds a secret")
+            seen = self._transport.gate.passed(read(response))
         except revisions.Unreadable as failure:
             host = self._transport.settings.host
             raise errors.OutcomeUnknown(
@@ -429,13 +427,6 @@ class Client:
             ) from None
         self._seen[:] = [True]
         return seen
-
-
-def _ids(seen: object) -> Sequence[str]:
-    """Return the ids in what was read: they go to plain outputs, and into errors."""
-    credentials = seen.credentials if isinstance(seen, ObservedVault) else ()
-    objects = [item for item in (seen, *credentials) if isinstance(item, ObservedVault | ObservedCredential)]
-    return [item.id for item in objects]
 
 
 def _unending(request: Request) -> errors.OutcomeUnknown:

@@ -6,21 +6,27 @@ Knows neither retries nor the rate limit, nor what a vault is.
 import json
 import socket
 import ssl
-from collections.abc import Callable, Collection, Mapping
+import threading
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from .. import errors
-from ..secret import Secret, one_line
+from ..secret import Secret
 from ..settings import Settings
 from .budget import Budget
+from .gate import Gate
 from .rate import Clock
-from .request import Failure, JsonValue, NoConnection, Outcome, Request
-from .responses import read_ahead_s, read_retry_after_s, read_success, refusal
+from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request
+from .responses import Show, read_ahead_s, read_retry_after_s, read_success, refusal
+from .watchdog import Attempt, Watchdog
 
-MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024  # once it is inflated
 MAX_ERROR_BYTES = 64 * 1024
+INFLATED_AT_ONCE = 64 * 1024
 CONNECT_S = 10.0
 LEAST_TIMEOUT_S = 0.1
 
@@ -36,6 +42,14 @@ _NOT_SENT = (
 _UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
+class _Lane:
+    """A client with one connection at a time, so that it is known which socket carries an attempt."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+        self.socket: socket.socket | None = None
+
+
 class Http:
     """The connections to one Qoder. Thread-safe.
 
@@ -43,53 +57,112 @@ class Http:
         ahead_s: how far Qoder's clock is ahead of this machine's, by the ``Date`` of its last response; never too much.
     """
 
-    def __init__(self, settings: Settings, user_agent: str, clock: Clock) -> None:
+    def __init__(self, settings: Settings, user_agent: str, clock: Clock, gate: Gate) -> None:
         self.ahead_s = 0.0
+        self._gate = gate
         self._settings = settings
+        self._user_agent = user_agent
         self._clock = clock
-        self._client = _client(settings, user_agent)
+        self._watchdog = Watchdog()
+        self._lock = threading.Lock()
+        self._certificates = _certificates()
+        self._lanes = [self._new_lane()]
+        self._idle = list(self._lanes)
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        with self._lock:
+            for lane in self._lanes:
+                lane.client.close()
 
     def send(self, request: Request, token: Secret, budget: Budget, on_connected: Callable[[], None]) -> JsonValue:
         """Send a request once, with this API token. Return the JSON of the response; see `read_success`.
 
-        ``on_connected`` is called when a connection to Qoder carries the request.
+        ``on_connected`` is called when a connection to Qoder carries the request. The attempt ends with the budget,
+        and soon after the run, unless it is a recovery.
 
         Raises:
             Failure: there is no such response.
         """
-
-        def trace(event: str, info: Mapping[str, Any]) -> None:
-            # To a proxy, a connection first carries a CONNECT.
-            if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-                on_connected()
-
-        left_s, secrets = max(budget.left_s(), LEAST_TIMEOUT_S), (*request.secrets, token)
+        left_s = max(budget.left_s(), LEAST_TIMEOUT_S)
+        attempt = Attempt(left_s, lambda: not request.is_recovery and self._clock.is_over())
         try:
-            with self._client.stream(
-                request.method,
-                self._settings.base_url + request.path,
-                params=request.query,
-                content=json.dumps(request.body, ensure_ascii=False).encode() if request.body is not None else None,
-                headers=self._headers(request, token),
-                timeout=httpx.Timeout(left_s, connect=min(left_s, CONNECT_S)),
-                extensions={"trace": trace},
-            ) as response:
-                return self._read(request, response, budget, secrets)
+            response = self._exchange(request, token, budget, attempt, on_connected, left_s)
+        except Failure as failure:
+            if attempt.end and isinstance(failure.error, errors.OutcomeUnknown):
+                raise _incomplete(request, budget, attempt) from None
+            raise
+        if attempt.end:  # the end of the connection was ours
+            raise _incomplete(request, budget, attempt)
+        return response
+
+    def _exchange(
+        self,
+        request: Request,
+        token: Secret,
+        budget: Budget,
+        attempt: Attempt,
+        on_connected: Callable[[], None],
+        left_s: float,
+    ) -> JsonValue:
+        def show(text: str, limit: int) -> str:
+            return self._gate.one_line(text, (*request.secrets, token), limit=limit)
+
+        try:
+            with self._lane() as lane, self._watchdog.watching(attempt):
+                attempt.carried_by(lane.socket)
+
+                def trace(event: str, info: Mapping[str, Any]) -> None:
+                    if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                        lane.socket = info["return_value"].get_extra_info("socket")
+                        attempt.carried_by(lane.socket)
+                    # To a proxy, a connection first carries a CONNECT.
+                    elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+                        attempt.is_sent = True
+                        on_connected()
+
+                with lane.client.stream(
+                    request.method,
+                    self._settings.base_url + request.path,
+                    params=request.query,
+                    content=json.dumps(request.body, ensure_ascii=False).encode() if request.body is not None else None,
+                    headers=self._headers(request, token),
+                    timeout=httpx.Timeout(left_s, connect=min(left_s, CONNECT_S)),
+                    extensions={"trace": trace},
+                ) as response:
+                    return self._read(request, response, show)
         except Failure:
             raise
+        except (httpx.ReadTimeout, httpx.WriteTimeout):
+            raise _incomplete(request, budget, attempt) from None
         except httpx.HTTPError as error:
-            raise transport_failure(request, error, self._settings, secrets) from None
+            raise transport_failure(request, error, self._settings, show) from None
         except (httpx.InvalidURL, UnicodeError):
             # UnicodeError: not a valid host name. httpx parses the URL of a redirect, too, though it is refused.
             line = f"{request}: qoder:baseUrl, the proxy or a redirect is not a valid URL"
-            raise Failure(errors.Unreachable(line)) from None
+            is_lost = attempt.is_sent and request.method != "GET"
+            raise Failure(errors.OutcomeUnknown(line) if is_lost else errors.Unreachable(line)) from None
         except Exception as error:  # noqa: BLE001 whatever breaks here, the request may have been handled
             line = f"{request}: the response could not be read ({type(error).__name__})"
             raise Failure(errors.OutcomeUnknown(line)) from None
+
+    @contextmanager
+    def _lane(self) -> Iterator[_Lane]:
+        """Take a lane: the one that was used last, whose connection is most likely open still, or a new one."""
+        with self._lock:
+            lane = self._idle.pop() if self._idle else None
+        if lane is None:
+            lane = self._new_lane()
+            with self._lock:
+                self._lanes.append(lane)
+        try:
+            yield lane
+        finally:
+            with self._lock:
+                self._idle.append(lane)
+
+    def _new_lane(self) -> _Lane:
+        return _Lane(_client(self._settings, self._user_agent, self._certificates))
 
     def _headers(self, request: Request, token: Secret) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
@@ -99,53 +172,92 @@ class Http:
             headers["Idempotency-Key"] = request.idempotency_key
         return headers
 
-    def _read(
-        self, request: Request, response: httpx.Response, budget: Budget, secrets: Collection[Secret]
-    ) -> JsonValue:
+    def _read(self, request: Request, response: httpx.Response, show: Show) -> JsonValue:
         ahead_s = read_ahead_s(response.headers.get("Date"), self._clock.now_s())
         if ahead_s is not None:
             self.ahead_s = ahead_s
-        body = _read_body(request, response, budget)
+        body = _read_body(request, response)
         if response.is_success:
             return read_success(request, response.status_code, body, self._settings.host)
         retry_after_s = read_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s() + self.ahead_s)
-        raise refusal(request, response.status_code, body, self._settings, secrets, retry_after_s)
+        raise refusal(request, response.status_code, body, self._settings, show, retry_after_s)
 
 
-def _client(settings: Settings, user_agent: str) -> httpx.Client:
-    headers = {"User-Agent": user_agent, "Accept": "application/json"}
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+def _certificates() -> ssl.SSLContext:
     try:
-        # A transport of its own keeps httpx from looking for a proxy.
-        direct = httpx.HTTPTransport(limits=limits) if settings.is_loopback else None
-        return httpx.Client(transport=direct, headers=headers, follow_redirects=False, limits=limits)
-    except (ImportError, ValueError, httpx.InvalidURL):
-        raise errors.NotSent(
-            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY: must be an http or https URL (socks needs httpx[socks])"
-        ) from None
+        return httpx.create_ssl_context()
     except (OSError, ssl.SSLError):
         raise errors.NotSent("SSL_CERT_FILE or SSL_CERT_DIR: the certificates in it cannot be read") from None
 
 
-def _read_body(request: Request, response: httpx.Response, budget: Budget) -> bytes:
+def _client(settings: Settings, user_agent: str, certificates: ssl.SSLContext) -> httpx.Client:
+    # Nothing is compressed, so that no response grows while it is read.
+    headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+    try:
+        # A transport of its own keeps httpx from looking for a proxy.
+        direct = httpx.HTTPTransport(verify=certificates, limits=limits) if settings.is_loopback else None
+        return httpx.Client(
+            transport=direct, verify=certificates, headers=headers, follow_redirects=False, limits=limits
+        )
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise errors.NotSent(
+            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY: must be an http or https URL (socks needs httpx[socks])"
+        ) from None
+
+
+def _incomplete(request: Request, budget: Budget, attempt: Attempt) -> Failure:
+    """Return what it means that the time was over before the response was complete."""
+    when = CANCELLED if attempt.end == "cancelled" else f"{budget} expired"
+    return Failure(errors.OutcomeUnknown(f"{request}: the response was not complete when {when}"))
+
+
+def _read_body(request: Request, response: httpx.Response) -> bytes:
     body = bytearray()
-    for part in response.iter_bytes():
-        body += part
-        if len(body) > MAX_ERROR_BYTES and not response.is_success:
-            return b""  # No envelope is so large, and to search it for secrets takes long.
-        if len(body) > MAX_RESPONSE_BYTES:
-            line = f"{request}: the response is larger than {MAX_RESPONSE_BYTES // 1024 // 1024} MiB"
-            raise Failure(errors.OutcomeUnknown(line))
-        if budget.left_s() <= 0:
-            raise Failure(errors.OutcomeUnknown(f"{request}: the response was not complete when {budget} expired"))
+    try:
+        for part in _inflated(response):
+            body += part
+            if len(body) > MAX_ERROR_BYTES and not response.is_success:
+                return b""  # no envelope is so large
+            if len(body) > MAX_RESPONSE_BYTES:
+                line = f"{request}: the response is larger than {MAX_RESPONSE_BYTES // 1024 // 1024} MiB"
+                raise Failure(errors.OutcomeUnknown(line))
+    except zlib.error:
+        if not response.is_success:
+            return b""
+        line = (
+            f"{request}: the response is compressed, though that was not asked for; check qoder:baseUrl and the proxy"
+        )
+        raise Failure(errors.OutcomeUnknown(line)) from None
     return bytes(body)
 
 
-def transport_failure(
-    request: Request, error: httpx.HTTPError, settings: Settings, secrets: Collection[Secret]
-) -> Failure:
+def _inflated(response: httpx.Response) -> Iterator[bytes]:
+    """Yield a body in small parts, also where a proxy has compressed it: no part may outgrow the memory.
+
+    Raises:
+        zlib.error: it is compressed in another way, or several times, or cut short.
+    """
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        yield from response.iter_raw()
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise zlib.error(encoding)
+    inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)  # whichever of the two it is
+    for part in response.iter_raw():
+        rest = part
+        while rest:
+            yield inflating.decompress(rest, INFLATED_AT_ONCE)
+            rest = inflating.unconsumed_tail
+    yield inflating.flush()
+    if not inflating.eof:
+        raise zlib.error("incomplete")
+
+
+def transport_failure(request: Request, error: httpx.HTTPError, settings: Settings, show: Show) -> Failure:
     """Return what a transport error means."""
-    reason = one_line(str(error), secrets, limit=160) or type(error).__name__
+    reason = show(str(error), 160) or type(error).__name__
     if not isinstance(error, _NOT_SENT):
         line = f"{request}: the connection to {settings.host} closed before the complete response arrived ({reason})"
         return Failure(errors.OutcomeUnknown(line), Outcome.UNKNOWN)

@@ -15,6 +15,8 @@ JsonValue: TypeAlias = object  # whatever JSON can hold; to be narrowed where it
 
 Tell: TypeAlias = Callable[[str], None]
 
+CANCELLED = "this run was cancelled"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -5,17 +5,20 @@ Pure. Knows how the API words its errors; knows neither connections nor what a v
 
 import email.utils
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from .. import errors
-from ..secret import Secret, one_line
 from ..settings import DEFAULT_BASE_URL, Settings
 from .request import Failure, JsonValue, Outcome, Request
 
 MOST_AHEAD_S = 24 * 3600.0  # no machine's clock is further off; such a ``Date`` is a proxy's, or nonsense
+
+NOT_AVAILABLE: Final = "feature_not_available"  # a definite refusal, with 501 or 503 (Qoder, Errors, read 2026-08)
+
+Show: TypeAlias = Callable[[str, int], str]  # makes a text fit to be shown, and so short
 
 NO_CONTENT: Final = object()  # what a 204 is read as
 
@@ -56,7 +59,7 @@ def refusal(
     status: int,
     body: bytes,
     settings: Settings,
-    secrets: Collection[Secret] = (),
+    show: Show,
     retry_after_s: float | None = None,
 ) -> Failure:
     """Return what a response that is no 2xx means."""
@@ -65,14 +68,21 @@ def refusal(
             f"{request}: redirected ({status}), which is refused: the API token goes to {settings.host} only; set "
             "qoder:baseUrl to the API itself"
         )
-        return Failure(errors.Unreachable(line))
-    kind = errors.ServerError if status >= 500 else _ERRORS.get(status, errors.ApiError)
-    response = read_error(status, body, settings.host, secrets)
+        # A POST may be answered with a redirect to what it made.
+        return Failure(errors.Unreachable(line) if request.method == "GET" else errors.OutcomeUnknown(line))
+    response = read_error(status, body, settings.host, show)
+    kind = _kind(response)
     error = kind(str(request), response, _advice(request, response, settings))
     return Failure(error, _OUTCOMES.get(kind, Outcome.FINAL), retry_after_s)
 
 
-def read_error(status: int, body: bytes, host: str, secrets: Collection[Secret] = ()) -> errors.ErrorResponse:
+def _kind(response: errors.ErrorResponse) -> type[errors.ApiError]:
+    if response.status == 501 or (response.status >= 500 and response.error_type == NOT_AVAILABLE):
+        return errors.NotAvailable
+    return errors.ServerError if response.status >= 500 else _ERRORS.get(response.status, errors.ApiError)
+
+
+def read_error(status: int, body: bytes, host: str, show: Show) -> errors.ErrorResponse:
     """Read the API's error envelope. Of anything else use only the status: it may be a proxy's page."""
     try:
         envelope = json.loads(body)
@@ -83,7 +93,7 @@ def read_error(status: int, body: bytes, host: str, secrets: Collection[Secret] 
         return errors.ErrorResponse(status, host=host)
 
     def field(value: JsonValue, limit: int) -> str:
-        return one_line(value, secrets, limit=limit) if isinstance(value, str) else ""
+        return show(value, limit) if isinstance(value, str) else ""
 
     return errors.ErrorResponse(
         status,

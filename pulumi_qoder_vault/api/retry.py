@@ -15,15 +15,15 @@ from .. import errors
 from ..secret import Secret
 from ..settings import Settings
 from .budget import Budget, seconds
+from .gate import Gate
 from .http import Http
 from .memory import Memory
 from .rate import Clock, Limiter
-from .request import Failure, JsonValue, NoConnection, Outcome, Request, Tell
+from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request, Tell
 
 LONG_WAIT_S = 2.0  # a longer one is told
 TOLD_AFTER_S = 3.0  # a wait for a connection is told once it has taken so long
 ENOUGH = 4  # attempts to reach a host that does not exist, or a server of this machine that does not run
-CANCELLED = "this run was cancelled"
 
 # What a failed attempt proves -> the requests that go again, by `Request.is_repeatable`.
 _GO_AGAIN: Mapping[Outcome, Collection[bool]] = {
@@ -36,6 +36,17 @@ _GO_AGAIN: Mapping[Outcome, Collection[bool]] = {
 def may_repeat(request: Request, failure: Failure) -> bool:
     """Return True if another attempt may succeed, and cannot do twice what is asked for once."""
     return request.is_repeatable in _GO_AGAIN[failure.outcome]
+
+
+def is_overload(failure: Failure) -> bool:
+    """Return True if a failure says that all who use this Qoder are too fast together.
+
+    A gateway says so with a 502 or 503 of its own; one in the API's envelope is about this request.
+    """
+    error = failure.error
+    if isinstance(error, errors.ServerError):
+        return error.response.status in (502, 503) and not error.genuine
+    return isinstance(error, errors.RateLimited)
 
 
 class ConnectionWait:
@@ -149,6 +160,7 @@ class Transport:
         deleted_ids: the credentials that this process deleted.
         memory: what Qoder has shown this process.
         known_secrets: every secret that an operation of this process was handed.
+        gate: what all text of Qoder's goes through.
     """
 
     def __init__(
@@ -159,9 +171,10 @@ class Transport:
         self.deleted_ids: set[str] = set()
         self.memory = Memory()
         self.known_secrets: set[Secret] = {settings.api_token} if settings.api_token else set()
+        self.gate = Gate(settings.api_token)
         self._reads = Limiter(settings.max_reads_per_second, self.clock)
         self._writes = Limiter(settings.max_writes_per_second, self.clock)
-        self._http = Http(settings, user_agent, self.clock)
+        self._http = Http(settings, user_agent, self.clock, self.gate)
         self._told_after_s = told_after_s
         self._telling = threading.Lock()
         self._has_told = False
@@ -175,6 +188,12 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
+
+    def hold_back(self, secrets: Collection[Secret], plain: Collection[str]) -> None:
+        """Let no secret of an operation pass the gate; what its program has in plain text passes."""
+        self.known_secrets.update(secrets)
+        self.gate.hold_back(secrets)
+        self.gate.let_pass(plain)
 
     def wait(self, wait_s: float, why: str, tell: Tell | None) -> None:
         """Let time pass, and tell of it if it is long. Return at once where the run is over."""
@@ -192,6 +211,7 @@ class Transport:
             OutcomeUnknown: it may have been handled.
             ApiError: Qoder refused it.
         """
+        self.gate.hold_back(request.secrets)
         token = self.settings.api_token
         if token is None:
             raise _not_sent(request, f"no API token is set; {self.settings.api_token_source.if_missing}").error
@@ -237,8 +257,9 @@ class Transport:
             call.failures.append(failure)
             if isinstance(failure, NoConnection):
                 call.connecting.missed(failure)
-            if isinstance(failure.error, errors.RateLimited):
-                limiter.slow_down(failure.retry_after_s or 0.0)
+            if is_overload(failure):
+                for each in (self._reads, self._writes):
+                    each.slow_down(failure.retry_after_s or 0.0)
             raise
 
     def _wait_for_slot(self, request: Request, limiter: Limiter, budget: Budget) -> None:

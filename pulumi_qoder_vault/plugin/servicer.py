@@ -65,6 +65,7 @@ CODES: Mapping[type[errors.QoderError], StatusCode] = {
     errors.NotFound: StatusCode.NOT_FOUND,
     errors.Conflict: StatusCode.ALREADY_EXISTS,
     errors.RateLimited: StatusCode.RESOURCE_EXHAUSTED,
+    errors.NotAvailable: StatusCode.UNIMPLEMENTED,
     errors.ServerError: StatusCode.UNAVAILABLE,
     errors.VaultNotFound: StatusCode.NOT_FOUND,
     errors.QoderError: StatusCode.FAILED_PRECONDITION,

@@ -19,7 +19,8 @@ CORE = GROUND | {"lifecycle"}
 SHARED = CORE | {"setting_sources", "settings", "connection", "pulumi_values"}
 MAY_IMPORT = {
     "errors": set(),
-    "secret": set(),
+    "secret": {"spellings"},
+    "spellings": set(),
     "error_reporting": set(),
     "setting_keys": set(),
     "setting_sources": GROUND,

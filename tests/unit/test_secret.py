@@ -12,10 +12,11 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulumi_qoder_vault.secret import Secret, one_line
+from pulumi_qoder_vault.secret import KnownSecrets, Secret, one_line
+from unit.slow_redaction import one_line as slow_one_line
 
 SECRET = "mcp+canary/\"0123'<456>&\\789"
 
@@ -189,3 +190,96 @@ def test_parts_of_a_secret_are_looked_for_in_linear_time(fill: str) -> None:
     one_line(fill * (65536 // len(fill)), [Secret(f"mcp-canary-one-1{number:03}") for number in range(20)])
 
     assert time.monotonic() - began_s < 5
+
+
+# The fast search against the slow one
+
+CHARACTERS = st.text(st.sampled_from("abzA09+/=-_.~\"'\\&<>%;#xé\u200b\x1b[ \n"), max_size=30)
+SECRETS = st.lists(st.one_of(CHARACTERS, st.sampled_from(["abcdefgh", "abcdefghij", "abcdefghijkl"])), max_size=4)
+
+
+def in_no_form(value: str) -> str:
+    return value
+
+
+ALL_ENCODERS = st.sampled_from([in_no_form, *ENCODINGS.values()])
+
+
+@st.composite
+def hostile_texts(draw: st.DrawFn) -> tuple[str, list[Secret]]:
+    """A text that is made of secrets, their parts, what ends a part, and anything else."""
+    values = [value for value in draw(SECRETS) if value]
+    parts: list[str] = []
+    for _ in range(draw(st.integers(0, 5))):
+        value = draw(st.sampled_from(values)) if values else ""
+        encoded = draw(ALL_ENCODERS)(draw(ALL_ENCODERS)(value))
+        parts.append(encoded[: draw(st.integers(8, 60))] if draw(st.booleans()) else encoded)
+        parts.append(draw(st.sampled_from(["", "...", "\u2026", '"', "'", " ", "\x1b[0m", "\x1b]0;"])))
+        parts.append(draw(CHARACTERS))
+    return "".join(parts), [Secret(value) for value in values]
+
+
+@given(hostile_texts())
+@settings(max_examples=500)
+def test_the_fast_search_hides_what_the_slow_one_hides(hostile: tuple[str, list[Secret]]) -> None:
+    """Nothing less, and nothing more."""
+    text, secrets = hostile
+    slow, fast = slow_one_line(text, secrets), one_line(text, secrets)
+
+    if all(secret.reveal().isprintable() for secret in secrets):
+        assert slow == fast
+    else:  # of what is not printable the fast one knows more spellings
+        assert ("***" in slow) <= ("***" in fast)
+
+
+@pytest.mark.parametrize("length", [200, 256, 300, 900])
+@given(st.text(st.sampled_from('%25amp;&\\/u0041x"b'), min_size=1, max_size=12), st.integers(0, 30))
+@settings(max_examples=40)
+def test_how_a_long_secret_begins_depends_on_all_of_it(length: int, unit: str, shift: int) -> None:
+    """An escape may be of any length: what it stands for is known at its end."""
+    value = ("c" * shift + unit * length)[:length] + "/n"
+
+    for text in (value, html.escape(value), nested(value), quote(value, safe="")):
+        assert slow_one_line(f"<{text}>", [Secret(value)]) == one_line(f"<{text}>", [Secret(value)])
+
+
+HOSTILE_SECRETS = {
+    "quotes": '"' * 16384,
+    "backslashes": "\\" * 16384,
+    "percent signs": "%" * 16384,
+    "escapes of a URL": "%41" * 5461,
+    "escapes of escapes": "%25" * 5461,
+    "entities": "&amp;" * 3276,
+    "one letter": "a" * 16384,
+    "blanks": "a " * 8192,
+    "invisible": "a\xad" * 8192,
+    "a key of many lines": "MIIEvQIBADANBgkq\n" * 963,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE_SECRETS)
+def test_a_secret_that_is_made_to_be_slow_is_found_in_a_moment(kind: str) -> None:
+    """16 KiB, in an error that repeats it in every way."""
+    value = HOSTILE_SECRETS[kind]
+    texts = [f"no: {encode(value)}." for encode in ENCODINGS.values()]
+    began_s = time.process_time()
+    known = KnownSecrets([Secret(value), Secret(SECRET)])
+
+    lines = [known.one_line(text) for text in texts]
+
+    assert time.process_time() - began_s < 6
+    assert all("***" in line for line in lines)
+
+
+@pytest.mark.parametrize("prefix", ["", "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9."], ids=["random", "JWT"])
+def test_many_long_secrets_cost_next_to_nothing(prefix: str) -> None:
+    """500 of 16 KiB, and 5,000 texts of which each says something of a token: less than half a second."""
+    values = [prefix + hashlib.sha512(f"{number}".encode()).hexdigest() * 128 for number in range(500)]
+    texts = [f"https://example.com/mcp/{prefix}{number}/of-a-vault" for number in range(5000)]
+    began_s = time.process_time()
+    known = KnownSecrets(Secret(value) for value in values)
+
+    assert texts == [known.one_line(text) for text in texts]
+
+    assert time.process_time() - began_s < 0.5
+    assert "***" == known.one_line(values[250])

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import email.utils
+import gzip
+import json
 import socket
 import ssl
 import time
 import traceback
+import tracemalloc
+import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +110,62 @@ def test_a_response_without_end_is_not_read_to_its_end(
     transport = connect_to(qoder, base_url=serve_raw(flood).base_url)
 
     assert "GET /vaults: the response is larger than 16 MiB" == line_of(transport, GET)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip, gzip", gzip.compress(gzip.compress(b" " * 270_000_000))),
+        ("gzip", gzip.compress(b" " * 270_000_000)),
+        ("deflate", zlib.compress(b" " * 270_000_000)),
+    ],
+    ids=["gzip, gzip", "gzip", "deflate"],
+)
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+def test_a_compressed_response_is_bounded_while_it_is_inflated(
+    serve_raw: Callable[..., Any], closing: ExitStack, encoding: str, body: bytes, status: str
+) -> None:
+    """A few hundred bytes must not become hundreds of megabytes of memory."""
+    server = serve_raw(response(status, body, f"Content-Encoding: {encoding}"))
+    transport = Transport(Settings(Secret(API_TOKEN), server.base_url), "unit-tests/1")
+    closing.callback(transport.close)
+    tracemalloc.start()
+    closing.callback(tracemalloc.stop)
+
+    failure = failure_of(transport, CREATE)
+
+    assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    assert isinstance(failure, errors.OutcomeUnknown if status == "200 OK" else errors.BadRequest)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"), [("gzip", gzip.compress), ("x-gzip", gzip.compress), ("Deflate", zlib.compress)]
+)
+def test_a_proxy_that_compresses_is_understood(
+    serve_raw: Callable[..., Any],
+    connect_to: Callable[..., Transport],
+    qoder: Emulator,
+    encoding: str,
+    compress: Callable[[bytes], bytes],
+) -> None:
+    """Though it was asked not to."""
+    body = compress(json.dumps({"data": ["x" * 100_000]}).encode())
+    server = serve_raw(response("200 OK", body, f"Content-Encoding: {encoding}"))
+
+    assert {"data": ["x" * 100_000]} == connect_to(qoder, base_url=server.base_url).send(GET)
+    assert b"accept-encoding: identity\r\n" in server.requests[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"), [("br", b"{}"), ("gzip", b"{}"), ("gzip", gzip.compress(b"{}" * 9)[:-20])]
+)
+def test_what_cannot_be_inflated_is_a_lost_response(
+    serve_raw: Callable[..., Any], connect_to: Callable[..., Transport], qoder: Emulator, encoding: str, body: bytes
+) -> None:
+    """Qoder may have handled the request."""
+    server = serve_raw(response("200 OK", body, f"Content-Encoding: {encoding}"))
+
+    assert isinstance(failure_of(connect_to(qoder, base_url=server.base_url), CREATE), errors.OutcomeUnknown)
 
 
 def test_a_redirect_is_refused(start: Callable[..., Emulator], qoder: Emulator, transport: Transport) -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +23,19 @@ from pulumi_qoder_vault.api.retry import Transport, may_repeat
 from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import Settings
-from unit.api.sending import API_TOKEN, CREATE, DELETE, GET, fail_to_connect, failure_of, items_of, line_of, response
+from unit.api.sending import (
+    API_TOKEN,
+    CREATE,
+    DELETE,
+    GET,
+    JSON,
+    envelope,
+    fail_to_connect,
+    failure_of,
+    items_of,
+    line_of,
+    response,
+)
 
 TRANSPORT_ERRORS = [Fault.DROP_BEFORE_COMMIT, Fault.RESET_BEFORE_COMMIT, Fault.TRUNCATED_AFTER_COMMIT]
 RATE_LIMITED = [
@@ -566,15 +578,120 @@ def test_a_request_that_has_a_slot_waits_for_a_pause_too(
     assert [pytest.approx(1.05), pytest.approx(5.0)] == fake_time.slept_s
 
 
-def test_a_429_slows_its_own_kind_only(qoder: Emulator, connect_to: Callable[..., Transport], fake_time: Any) -> None:
-    """After a refused write the next writes wait, and come at half the rate; reads do not."""
-    transport = connect_to(qoder, max_writes_per_second=10.0)
-    qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED, retry_after="7")
-    failure_of(transport, replace(CREATE, deadline_s=fake_time.clock.monotonic_s() + 1))
+GATEWAY_PAGE = b"<html><body>503 Service Temporarily Unavailable</body></html>"
 
-    transport.send(GET)
-    assert [] == fake_time.slept_s
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        Effect("429", status=429),
+        Effect("a gateway's 502", status=502, body=GATEWAY_PAGE),
+        Effect("a gateway's 503", status=503, body=GATEWAY_PAGE),
+        Effect("a gateway's 503 in JSON", status=503, body=b'{"message": "Service Unavailable"}'),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize(("refused", "other"), [(CREATE, GET), (GET, CREATE)], ids=["a write", "a read"])
+def test_overload_slows_the_whole_process_down(
+    qoder: Emulator,
+    connect_to: Callable[..., Transport],
+    fake_time: Any,
+    effect: Effect,
+    refused: Request,
+    other: Request,
+) -> None:
+    """Reads and writes alike wait as long as one was told to, and then come at half the rate."""
+    transport = connect_to(qoder, max_writes_per_second=10.0, max_reads_per_second=10.0)
+    qoder.fail_next(refused.method, "/vaults", replace(effect, headers=(("Retry-After", "7"),)))
+    failure_of(transport, replace(refused, deadline_s=fake_time.clock.monotonic_s() + 1))
+
+    for request in (other, other, refused):
+        send_whatever(transport, request)
+
+    assert [7.0, pytest.approx(0.21), pytest.approx(0.0)] == [*fake_time.slept_s, 0.0]
+
+
+def send_whatever(transport: Transport, request: Request) -> None:
+    with suppress(errors.QoderError):
+        transport.send(request)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        Effect("the API's own 503", status=503, headers=JSON, body=envelope("api_error", "no")),
+        Effect("500", status=500),
+        Effect("504", status=504, body=GATEWAY_PAGE),
+        Effect("408", status=408),
+        Effect("501", status=501),
+        Effect("409", status=409),
+    ],
+    ids=repr,
+)
+def test_what_is_about_one_request_slows_nobody_down(
+    qoder: Emulator, connect_to: Callable[..., Transport], fake_time: Any, effect: Effect
+) -> None:
+    """A server error in the API's envelope is no sign of load; nor is one that says nothing of it."""
+    transport = connect_to(qoder, max_writes_per_second=10.0)
+    qoder.fail_next("POST", "/vaults", effect)
 
     for _ in range(2):
         failure_of(transport, CREATE)
-    assert [7.0, pytest.approx(0.21)] == fake_time.slept_s
+
+    assert [pytest.approx(0.105)] == fake_time.slept_s
+
+
+# Definite refusals, and lost responses
+
+
+NOT_AVAILABLE = [
+    Effect("501", status=501),
+    Effect("501 of a gateway", status=501, body=b"<html>Not Implemented</html>"),
+    Effect("501 in the envelope", status=501, headers=JSON, body=envelope("feature_not_available", "No.")),
+    Effect("501 of another type", status=501, headers=JSON, body=envelope("api_error", "No.")),
+    Effect("503", status=503, headers=JSON, body=envelope("feature_not_available", "No.")),
+]
+
+
+@pytest.mark.parametrize("effect", NOT_AVAILABLE, ids=repr)
+@pytest.mark.parametrize("request_", [GET, DELETE, CREATE], ids=str)
+def test_what_qoder_does_not_offer_is_refused_once(
+    qoder: Emulator, transport: Transport, fake_time: Any, effect: Effect, request_: Request
+) -> None:
+    """Nothing was done, and nothing is asked again."""
+    qoder.fail_next("*", "/**", effect, times=None)
+
+    failure = failure_of(transport, request_)
+
+    assert (errors.NotAvailable, False) == (type(failure), failure.may_be_done)
+    assert (1, []) == (len(qoder.requests), fake_time.slept_s)
+
+
+def test_a_refusal_does_not_settle_what_an_earlier_attempt_left_open(qoder: Emulator, transport: Transport) -> None:
+    """The first attempt may have done it."""
+    qoder.fail_next("DELETE", "/vaults/*", Fault.DROP_AFTER_COMMIT)
+    qoder.fail_next("DELETE", "/vaults/*", Effect("501", status=501), times=None)
+
+    failure = failure_of(transport, DELETE)
+
+    assert (errors.NotAvailable, True) == (type(failure), failure.may_be_done)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+@pytest.mark.parametrize("location", ["", "/vaults/vault_1", "https://elsewhere.example/", "http://xn--/", "https://["])
+@pytest.mark.parametrize("request_", [GET, DELETE, CREATE], ids=str)
+def test_a_redirect_of_a_write_is_a_lost_response(
+    qoder: Emulator, transport: Transport, fake_time: Any, status: int, location: str, request_: Request
+) -> None:
+    """A 303 may lead to what a create has made. No redirect is followed, and none is asked for again."""
+    headers = (("Location", location),) if location else ()
+    qoder.fail_next("*", "/**", Effect("moved", status=status, headers=headers), times=None)
+
+    failure = failure_of(transport, request_)
+
+    is_read = request_ is GET
+    assert (errors.Unreachable if is_read else errors.OutcomeUnknown, not is_read) == (
+        type(failure),
+        failure.may_be_done,
+    )
+    assert (1, []) == (len(qoder.requests), fake_time.slept_s)
