@@ -6,7 +6,6 @@ Owns the paths, and which call may be sent twice. Bodies are `revisions`' subjec
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -24,7 +23,7 @@ from ..lifecycle.model import (
     Place,
     Revision,
 )
-from ..lifecycle.spelling import instant_s
+from ..lifecycle.spelling import ID, instant_s
 from ..secret import SHORTEST_PART, Secret, one_line_each
 from . import revisions
 from .request import JsonValue, Request, Tell
@@ -39,8 +38,6 @@ RECOVERY_S = 30.0
 LOOK_S = 3.0  # of it, for what is asked after a pause
 T = TypeVar("T")
 Observed = TypeVar("Observed", ObservedVault, ObservedCredential)
-
-_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class Client:
@@ -435,12 +432,12 @@ def _unending(request: Request) -> errors.OutcomeUnknown:
 
 def _vault_path(vault_id: str) -> str:
     """Return a vault's path. An id comes from a program (`Vault.get`) too, and must not lead to another path."""
-    if not _ID.fullmatch(vault_id):
+    if not ID.fullmatch(vault_id):
         raise errors.NotSent("the id is not a vault id: it must be like vault_019e3bb940277f0db05ab74291acf6ef")
     return f"/vaults/{vault_id}"
 
 
 def _credential_path(vault_id: str, credential_id: str) -> str:
-    if not _ID.fullmatch(credential_id):
+    if not ID.fullmatch(credential_id):
         raise errors.NotSent("the id is not a credential id: it must be like vcred_019e3bb940277f0db05ab74291acf6ef")
     return f"{_vault_path(vault_id)}/credentials/{credential_id}"

@@ -20,14 +20,11 @@ from ..lifecycle.model import (
     ObservedVault,
     Revision,
 )
-from ..lifecycle.spelling import instant_s
+from ..lifecycle.spelling import ID, instant_s
 from ..secret import Secret
 
 Json = Mapping[str, Any]
 
-# `vault_` and `vcred_` plus 32 hex digits so far. The form may change, and is no proof of anything; but nothing may
-# leave its place in a path.
-_ID = re.compile(r"[0-9A-Za-z_-]{1,128}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -245,7 +242,7 @@ def read_page(response: object) -> tuple[list[object], Mapping[str, str] | None]
         return items, None
     if isinstance(next_page, str) and next_page:
         return items, {"page": next_page}
-    if not isinstance(last_id, str) or not _ID.fullmatch(last_id):
+    if not isinstance(last_id, str) or not ID.fullmatch(last_id):
         raise Unreadable("the list has another page, and does not say where")
     return items, {"after_id": last_id}
 
@@ -258,7 +255,7 @@ def _object(response: object, what: str) -> Json:
 
 def _id(item: Json) -> str:
     value = item.get("id")
-    if not isinstance(value, str) or not _ID.fullmatch(value):
+    if not isinstance(value, str) or not ID.fullmatch(value):
         raise Unreadable("it has no id")
     return value
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from .spelling import ID
+
 MAX_DISPLAY_NAME = 255
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
@@ -38,7 +40,6 @@ _MASK = re.compile(
     r"\*{2,}|\u2022+|[\[<({](?:secret|redacted|sensitive|sensitive value|masked|hidden|unknown|computed)[\])>}]",
     re.IGNORECASE,
 )
-_VAULT_ID = re.compile(r"vault_[0-9A-Za-z]{1,64}", re.ASCII)
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 # What programs write for a value that is not there.
@@ -100,7 +101,7 @@ def mcp_server_url(value: str) -> str | None:
 
 def vault_id(value: str) -> str | None:
     """Judge the id of a vault."""
-    is_id = _VAULT_ID.fullmatch(value)
+    is_id = ID.fullmatch(value)
     return text(value) or (None if is_id else "must be a vault's id, like vault_019e3bb940277f0db05ab74291acf6ef")
 
 

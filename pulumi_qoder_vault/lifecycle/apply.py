@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Generic, NoReturn, TypeVar
 
 from ..errors import ApiError, Conflict, NotFound, QoderError, RolledBack
-from .absence import PAUSES_OF_YOUNG_S, find_vault, gone
+from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, gone
 from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
 from .drift import as_seen, not_shown
@@ -33,8 +33,14 @@ _NO_UPDATE = (404, 405, 501)
 def observe(
     api: VaultsApi, recorded: CredentialSet, in_use: QoderInUse
 ) -> tuple[tuple[ObservedCredential, ...], Revision]:
-    """Return the active credentials of a vault, and the revision that its changes are written for. One read, or two."""
+    """Return the active credentials of a vault, and the revision that its changes are written for. One read, or two.
+
+    What the list lacks of ours is asked for: one list is no proof, and what is there would be made a second time.
+    """
     observed = api.list_credentials(recorded.vault_id)
+    missing = recorded.our_ids - {item.id for item in observed}
+    if missing:
+        observed += tuple(find_credentials(api, recorded, missing, observed, in_use).values())
     shown = {item.revision for item in observed} or {api.get_vault(recorded.vault_id).revision}
     return observed, in_use.for_vault(shown.pop() if len(shown) == 1 else recorded.api_revision)
 
@@ -409,7 +415,7 @@ class CredentialChanges(Generic[S]):
 
     def _creation(self, credential: Credential) -> CredentialCreation:
         known_ids = frozenset({*(item.id for item in self._observed), *self._ids.values(), *self._leftovers})
-        return CredentialCreation(self._set.vault_id, credential, self._revision, known_ids)
+        return CredentialCreation(self._set.vault_id, credential, self._revision, known_ids, self._api.now_s())
 
     @property
     def _can(self) -> Capabilities:

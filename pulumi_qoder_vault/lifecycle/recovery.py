@@ -207,12 +207,7 @@ class VaultCreation:
             return False
         asked = {normal_url(item.key) for item in self.desired.credentials}
         shown = {normal_url(item.key) for item in vault.credentials}
-        return shown <= asked and self._is_made_since(api, vault, slack_s)
-
-    def _is_made_since(self, api: VaultsApi, vault: ObservedVault, slack_s: float) -> bool:
-        """Return True if a vault was made since we began, by either clock. One without a time may have been."""
-        made_s = instant_s(vault.created_at)
-        return made_s is None or made_s >= min(self.began_s, self.began_s + api.ahead_s) - slack_s
+        return shown <= asked and _is_made_since(api, vault.created_at, self.began_s, slack_s)
 
     def _look_up(self, api: VaultsApi) -> _Look:
         """Look for our mark, and for what is like ours."""
@@ -265,12 +260,14 @@ class CredentialCreation:
     Attributes:
         sending: the revision whose form is sent.
         known_ids: of the credentials that were there before, or are ours already.
+        began_s: when it began, by ``now_s`` of the API.
     """
 
     vault_id: str
     credential: Credential
     sending: Revision
     known_ids: Collection[str]
+    began_s: float
     key: str = field(default_factory=new_key)
 
     def create(self, api: VaultsApi) -> ObservedCredential:
@@ -317,7 +314,7 @@ class CredentialCreation:
             except QoderError as failure:  # says nothing of what was sent
                 second = failure
                 break
-            if (found := self._ours_in(listed)) is not None:
+            if (found := self._ours_in(api, listed)) is not None:
                 return found
             taken = any(is_same_url(item.key, self.credential.key) for item in listed if item.is_active)
             if isinstance(second, Conflict) and taken and (is_about(second, self.credential) or not pause_s):
@@ -359,9 +356,12 @@ class CredentialCreation:
             api.delete_credential(self.vault_id, made.id)
         return False
 
-    def _ours_in(self, listed: Collection[ObservedCredential]) -> ObservedCredential | None:
+    def _ours_in(self, api: VaultsApi, listed: Collection[ObservedCredential]) -> ObservedCredential | None:
         """Return the active credential for our key that was not there before we began."""
-        return next((item for item in listed if item.is_active and self._is_new(item)), None)
+        new = (item for item in listed if item.is_active and self._is_new(item))
+        return next(
+            (item for item in new if _is_made_since(api, item.created_at, self.began_s, SLACK_OF_CANDIDATES_S)), None
+        )
 
     def _is_new(self, seen: ObservedCredential) -> bool:
         return is_same_url(seen.key, self.credential.key) and seen.id not in self.known_ids
@@ -370,6 +370,12 @@ class CredentialCreation:
 def is_about(conflict: Conflict, credential: Credential) -> bool:
     """Return True if a 409 is about what tells the credential apart: its ``param`` is the name of that field."""
     return conflict.response.param.rpartition(".")[2] in ("mcp_server_url", "secret_name") and credential.key != ""
+
+
+def _is_made_since(api: VaultsApi, created_at: str, began_s: float, slack_s: float = SLACK_S) -> bool:
+    """Return True if something was made since a create began, by either clock. What has no time may have been."""
+    made_s = instant_s(created_at)
+    return made_s is None or made_s >= min(began_s, began_s + api.ahead_s) - slack_s
 
 
 def _holds_only(api: VaultsApi, vault_id: str, urls: Collection[str]) -> bool:

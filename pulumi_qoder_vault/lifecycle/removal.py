@@ -110,7 +110,7 @@ def is_left(api: VaultsApi, vault_id: str) -> bool:
 
 def remove_credential(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> None:
     """Delete a credential, or archive it where it cannot be deleted. One that is gone is success. One write."""
-    if in_use.can(recorded.api_revision).credential_deletion:
+    for is_last in (False, True) if in_use.can(recorded.api_revision).credential_deletion else ():
         try:
             send_again_if_lost(api, lambda api: api.delete_credential(recorded.vault_id, credential_id))
         except (ApiError, OutcomeUnknown) as failure:
@@ -119,24 +119,28 @@ def remove_credential(api: VaultsApi, recorded: CredentialSet, credential_id: st
                 raise
             if isinstance(failure, NotFound) and not failure.genuine:
                 raise
-            if not _is_active(api, recorded, credential_id, in_use):
+            was_listed, is_active = _look(api, recorded, credential_id, in_use)
+            if not is_active:
                 return
             if not is_refused:
                 raise
-            in_use.learn("credential_deletion", is_there=False)
+            if was_listed or is_last:  # not one that was too young to be found
+                in_use.learn("credential_deletion", is_there=False)
+                break
         else:
             return
     try:
         send_again_if_lost(api, lambda api: api.archive_credential(recorded.vault_id, credential_id))
     except (Conflict, NotFound, OutcomeUnknown):
-        if _is_active(api, recorded, credential_id, in_use):
+        _, is_active = _look(api, recorded, credential_id, in_use)
+        if is_active:
             raise
 
 
-def _is_active(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> bool:
-    """Return False only if a credential is proven gone, or archived."""
+def _look(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> tuple[bool, bool]:
+    """Return if a credential is listed, and if it is active: False only if it is proven gone, or archived."""
     listed = {item.id: item for item in api.list_credentials(recorded.vault_id) if item.is_active}
     if credential_id in listed:
-        return True
+        return True, True
     found = find_credentials(api, recorded, {credential_id}, listed.values(), in_use)
-    return credential_id in found and found[credential_id].is_active
+    return False, credential_id in found and found[credential_id].is_active

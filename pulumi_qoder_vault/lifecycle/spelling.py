@@ -1,4 +1,4 @@
-"""Names, URLs and times that a service may write in another form than they were sent in. Pure.
+"""Ids, and names, URLs and times that a service may write in another form than they were sent in. Pure.
 
 A name may come back trimmed or composed, a URL with a lower-case host or without its default port, a time with an
 offset. Such a form is the same name, URL or time; nothing else is.
@@ -15,6 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+# `vault_` and `vcred_` plus 32 hex digits so far. The form may change, and proves nothing; but nothing may leave its
+# place in a path.
+ID = re.compile(r"[0-9A-Za-z_-]{1,128}", re.ASCII)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 

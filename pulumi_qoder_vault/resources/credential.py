@@ -5,7 +5,6 @@ Its id is `vault_…/vcred_…`: what an import takes, and what a credential is 
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from ..connection import Qoder
@@ -18,12 +17,12 @@ from ..lifecycle.model import Credential, CredentialSet
 from ..lifecycle.other_credentials import Deletion
 from ..lifecycle.plan import keeps_id
 from ..lifecycle.problems import Problem
+from ..lifecycle.spelling import ID
 from ..settings import Settings
 from . import elsewhere
 from .resource import Found, Outputs, State, api_token_of
 from .states import SEEN_WITH, place_and_progress, read_credential, read_place_and_progress, reads_state
 
-_ID = re.compile(r"([0-9A-Za-z_-]{1,128})/([0-9A-Za-z_-]{1,128})", re.ASCII)
 # Outputs that are no inputs.
 _COMPUTED = ("credential_id", "base_url", "workspace_id", "api_revision", "unfinished", SEEN_WITH)
 
@@ -55,14 +54,14 @@ class CredentialResource:
         return known | dict.fromkeys(("credential_id", "api_revision"), UNKNOWN)
 
     def find(self, qoder: Qoder, id_: str) -> Found | None:
-        ids = _ID.fullmatch(id_)
-        if ids is None:
+        vault_id, _, credential_id = id_.partition("/")
+        if not (ID.fullmatch(vault_id) and ID.fullmatch(credential_id)):
             raise NotSent(
                 "the id is not a credential id: it must be like "
                 "vault_019e3bb940277f0db05ab74291acf6ef/vcred_019e3bb940277f0db05ab74291acf6ef"
             )
         try:
-            found = operations.find(qoder.api(), ids[1], ids[2])
+            found = operations.find(qoder.api(), vault_id, credential_id)
         except VaultNotFound as failure:
             if failure.is_absent:
                 return None
