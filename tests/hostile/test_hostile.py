@@ -1,0 +1,44 @@
+"""A life of a stack at each service, on each front: as it is, and with one response that is lost on the way."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from hostile.life import Life
+from hostile.services import SERVICES, Hostile
+from in_process.engine import MovableTime
+
+LIVES = [
+    pytest.param(service, front, id=f"{service.__name__}-{front}") for service in SERVICES for front in service.fronts
+]
+WRITES = 12  # of a life, at least, at a service without fault
+
+
+def live(service_type: type[Hostile], front: str, patch: pytest.MonkeyPatch, lose_write: int = 0) -> None:
+    time = MovableTime()
+    with service_type(time.clock.now_s) as service:
+        assert isinstance(service, Hostile)
+        service.lose_write = lose_write
+        life = Life(service, time, front)
+        with life.listening(patch):
+            if front == "credential":
+                life.of_a_credential()
+            else:
+                life.of_a_vault()
+
+
+@pytest.mark.parametrize(("service", "front"), LIVES)
+def test_the_server_agrees(service: type[Hostile], front: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each command all is at the server as the program, the state and the lines say."""
+    live(service, front, monkeypatch)
+
+
+@pytest.mark.parametrize(("service", "front"), LIVES)
+def test_the_server_agrees_though_a_response_is_lost(
+    service: type[Hostile], front: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, where the response to one write is lost after the commit: a different one for each life."""
+    drawn = random.Random(f"{service.__name__} {front}").randint(1, WRITES if front != "credential" else 4)
+    live(service, front, monkeypatch, drawn)
