@@ -117,7 +117,9 @@ class Judge:
     def dropped(self, before: Iterable[str], after: Iterable[str]) -> list[str]:
         """Return what a refresh dropped although it exists."""
         gone = set(before) - set(after)
-        return [f"(i) {item.id} was dropped from the state, and is active" for item in self.alive(gone)]
+        return [
+            f"(i) {item.id} was dropped from the state, and is active" for item in self.alive(gone) if _is_ours(item)
+        ]
 
     def alive(self, ids: Iterable[str]) -> list[Item]:
         """Return what is active of some ids: a credential in a dead vault is not."""

@@ -67,6 +67,8 @@ class Life:
         self.somebody_adds()
         self.refresh("refresh")
         self.up_unchanged()
+        if not self.service.lists_lie:
+            self.destroy_refused()
         self.up("rotate", self.vault("a2", "b1"))
         self.up("add", self.vault("a2", "b1", "c1"))
         self.up("swap", self.vault("a2", "d1", "c1"))
@@ -100,14 +102,16 @@ class Life:
         """A program with one vault; `a1` is the first access token of the server `a`."""
         credentials = [{"mcp_server_url": self.url(word[0]), "access_token": token(word)} for word in words]
         name = name or self.service.name
-        return {"v": {"display_name": name, "credentials": credentials, "on_delete": "delete"}}
+        metadata = {"metadata": self.service.metadata} if self.service.metadata else {}
+        return {"v": {"display_name": name, "credentials": credentials, "on_delete": "delete", **metadata}}
 
     def credential(self, given: Props, word: str) -> dict[str, Props]:
         if given.get("type") == "environment_variable":
             what = {"secret_name": f"KEY_{word[0].upper()}", "secret_value": token(word)}
         else:
             what = {"mcp_server_url": self.url(word[0]), "access_token": token(word)}
-        return {"c": {"vault_id": self.shared.id, **given, **what}}
+        props = {"vault_id": self.shared.id, **given, **what}
+        return {"c": {name: value for name, value in props.items() if value is not None}}
 
     # Commands
 
@@ -141,7 +145,7 @@ class Life:
         """What a service cannot do fails at once, and with certainty."""
         passed_s = self.time.clock.now_s() - began_s - BETWEEN_COMMANDS_S
         flaws = [] if errors else ["(a) the service cannot do this, and it succeeded"]
-        flaws += ["(e) a definite refusal is called uncertain"] if "may " in " ".join(errors) else []
+        flaws += ["(e) a definite refusal is called uncertain"] if _says_may(errors) else []
         flaws += [f"(h) a definite refusal took {passed_s:.0f} s"] if passed_s > 10 else []
         self.must(step, flaws)
 
@@ -175,6 +179,14 @@ class Life:
                 return
             self.do_as_told(errors)
         self.must("destroy", ["(h) three times in a row it failed"])
+
+    def destroy_refused(self) -> None:
+        """While a credential of somebody else is in the vault, nothing is deleted."""
+        self.service.begin_command("guard", 0)
+        before = self.recorded_ids()
+        errors = self.command("guard", self.engine.destroy)
+        is_whole = {item.id for item in self.judge.alive(before)} == before == self.recorded_ids()
+        self.must("guard", [] if errors and is_whole else ["(b) a vault was deleted with a credential of others in it"])
 
     def command(self, step: Step, act: Callable[[], list[str]]) -> list[str]:
         """Run one command, and let the judge look at what no command may do."""
@@ -248,3 +260,7 @@ class Life:
     def is_active(self, vault_id: str, key: str) -> bool:
         actives: list[Credential] = [item for vault_ in self.service.vaults for item in vault_.active]
         return any(item.vault_id == vault_id and item.asked_key == key for item in actives)
+
+
+def _says_may(errors: Sequence[str]) -> bool:
+    return any(words in line for line in errors for words in ("may exist", "may hold", "unknown", "could not be found"))

@@ -57,6 +57,8 @@ class Hostile(Service):
         url: of a server, by its letter.
         credential_of_life: what a standalone credential is declared with, beside its key and its secret.
         change_of_life: what changes in it when it is rotated.
+        metadata: of the vault.
+        lists_lie: True if a list may lack what is there: then nothing can know of the credentials of others.
     """
 
     fronts: ClassVar[tuple[str, ...]] = VAULT_FRONTS
@@ -65,6 +67,8 @@ class Hostile(Service):
     url = "https://{}.example/mcp"
     credential_of_life: ClassVar[dict[str, Any]] = {}
     change_of_life: ClassVar[dict[str, Any]] = {}
+    metadata: ClassVar[dict[str, str]] = {}
+    lists_lie = False
     step = ""
     is_armed = False
 
@@ -281,12 +285,11 @@ class LaggingJuly(Hostile):
 
 
 class LaggingMay(Hostile):
-    """`2026-05`, whose reads and DELETEs see nothing of the last 4 s; no replay of keys."""
+    """`2026-05`, whose reads and DELETEs see nothing of the last 4 s."""
 
     fronts = ALL_FRONTS
     form = MAY
     lag_s = 4.0
-    honours_keys = False
 
 
 class AnotherVaultInResponse(Hostile):
@@ -340,6 +343,7 @@ class ListsLie(Hostile):
     fronts = ALL_FRONTS
     form = BETWEEN
     page_size = 1
+    lists_lie = True
 
     def order(self, items: Any) -> list[Any]:
         listed = super().order(items)
@@ -354,6 +358,7 @@ class CursorsDie(OpaqueCursors):
     form = JULY
     two_per_url = False
     page_size = 1
+    lists_lie = True
 
     def position(self, items: Sequence[Item], query: Mapping[str, str]) -> int:
         if "page" in query and self.is_first("cursor"):
@@ -390,7 +395,7 @@ class BusyJuly(Hostile):
     def gateway(self, request: Request) -> Response | None:
         is_update = request.method == "POST" and request.path.count("/") == 4
         if is_update and self.is_armed and self.nth("busy") <= 2:
-            return error(409, "conflict_error", "The credential was modified concurrently.")
+            return error(409, "conflict_error", "The credential was modified concurrently.", "version")
         return None
 
 
@@ -500,15 +505,16 @@ class ArchivedHidden(HidesArchived):
 
 
 class EchoesSecrets(Hostile):
-    """The API token in metadata, access tokens in messages; a create that fails half-way, and DELETE that is empty."""
+    """The API token in metadata, access tokens in messages; creates and DELETEs that fail, and DELETE that is empty."""
 
     form = JULY
     two_per_url = False
+    metadata: ClassVar[dict[str, str]] = {"team": "platform"}
 
     def gateway(self, request: Request) -> Response | None:
         if not self.is_armed:
             return None
-        if request.creates("credential") and self.nth("add") == (2 if self.step == "create" else 1):
+        if request.creates("credential") and self.is_first("add"):
             return error(400, "invalid_request_error", f"Not taken: {request.body}; Bearer {self.api_token}")
         if request.method == "DELETE":
             return error(500, "api_error", f"Bearer {self.api_token} failed")
@@ -516,7 +522,8 @@ class EchoesSecrets(Hostile):
 
     def shown_vault(self, vault: Item) -> Json:
         shown = super().shown_vault(vault)
-        return {**shown, "metadata": {**shown["metadata"], "debug": f"Authorization: Bearer {self.api_token}"}}
+        team = {"team": f"Bearer {self.api_token}"} if self.is_armed and self.step == "replace" else {}
+        return {**shown, "metadata": {**shown["metadata"], "debug": f"Bearer {self.api_token}", **team}}
 
     def deleted(self, item: Item) -> Response:
         return Response(200, b"")

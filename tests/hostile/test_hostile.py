@@ -7,7 +7,7 @@ import random
 import pytest
 
 from hostile.life import Life
-from hostile.services import SERVICES, Hostile
+from hostile.services import PLAIN, SERVICES, VAULT_FRONTS, Hostile
 from in_process.engine import MovableTime
 
 LIVES = [
@@ -42,3 +42,10 @@ def test_the_server_agrees_though_a_response_is_lost(
     """The same, where the response to one write is lost after the commit: a different one for each life."""
     drawn = random.Random(f"{service.__name__} {front}").randint(1, WRITES if front != "credential" else 4)
     live(service, front, monkeypatch, drawn)
+
+
+@pytest.mark.parametrize("number", range(1, WRITES + 1))
+@pytest.mark.parametrize("service", PLAIN)
+def test_any_response_may_be_lost(service: type[Hostile], number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, at each service without other faults, where the response to each write in turn is lost."""
+    live(service, VAULT_FRONTS[number % 2], monkeypatch, number)
