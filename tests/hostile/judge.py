@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ class Judge:
         secrets: what no message, and no place of a state that is shown, may hold.
 
     Attributes:
-        said: every line so far, errors and warnings.
+        said: every line so far, errors and warnings, each with its time.
         watched: credentials that must be active at every moment.
         gaps: moments at which a watched one was not.
     """
@@ -40,7 +41,7 @@ class Judge:
     def __init__(self, service: Service, secrets: Iterable[str]) -> None:
         self.service = service
         self.secrets = tuple(secrets)
-        self.said: list[str] = []
+        self.said: list[tuple[float, str]] = []
         self.watched: set[tuple[str, str]] = set()
         self.gaps: list[str] = []
         self._theirs = {id(item): (item, _of_others(item)) for item in _all(service) if item.made_by == "them"}
@@ -71,7 +72,7 @@ class Judge:
             lines: what this command said.
             state: what is kept of each resource.
         """
-        self.said += lines
+        self.said += [(self.service.now_s(), line) for line in lines]
         gaps, self.gaps = self.gaps[:1], []
         others = [f"(b) {item.id} of others: {_difference(before, item)}" for item, before in self._theirs.values()]
         touched = [line for line in others if not line.endswith(": ")]
@@ -138,12 +139,13 @@ class Judge:
         return [item for item in inside if not self._is_named(item)]
 
     def _is_named(self, item: Item) -> bool:
-        """Return True if a line names a thing by its id, or by its place and name."""
-        return any(item.id in line or self._is_described(item, line) for line in self.said)
+        """Return True if a line, said since a thing was made, names it by its id, or by its place and name."""
+        since = [line for at_s, line in self.said if at_s >= item.created_s]
+        return any(item.id in line or self._is_described(item, line) for line in since)
 
     def _is_described(self, item: Item, line: str) -> bool:
         if isinstance(item, Vault):
-            names = {item.display_name, getattr(item, "asked_name", item.display_name)}
+            names = {unicodedata.normalize(form, item.display_name) for form in ("NFC", "NFD")}
             return self.service.host in line and any(name in line for name in names)
         assert isinstance(item, Credential)
         return item.vault_id in line and (item.asked_key in line or item.key in line)

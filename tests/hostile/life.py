@@ -142,11 +142,12 @@ class Life:
         self.must(step, ["(h) three times in a row it failed"])
 
     def refused(self, step: Step, errors: Sequence[str], began_s: float) -> None:
-        """What a service cannot do fails at once, and with certainty."""
+        """What a service cannot do fails; a definite refusal does so at once, and leaves nothing to look for."""
         passed_s = self.time.clock.now_s() - began_s - BETWEEN_COMMANDS_S
         flaws = [] if errors else ["(a) the service cannot do this, and it succeeded"]
-        flaws += ["(e) a definite refusal is called uncertain"] if _says_may(errors) else []
-        flaws += [f"(h) a definite refusal took {passed_s:.0f} s"] if passed_s > 10 else []
+        if self.service.refuses_definitely:
+            flaws += ["(e) a definite refusal is called uncertain"] if _says_may(errors) else []
+            flaws += [f"(h) a definite refusal took {passed_s:.0f} s"] if passed_s > 10 else []
         self.must(step, flaws)
 
     def up_unchanged(self) -> None:
@@ -263,4 +264,4 @@ class Life:
 
 
 def _says_may(errors: Sequence[str]) -> bool:
-    return any(words in line for line in errors for words in ("may exist", "may hold", "unknown", "could not be found"))
+    return any(words in line for line in errors for words in ("may exist", "may hold"))

@@ -293,8 +293,8 @@ class Service:
     # What others do
 
     def add_vault(self, name: str, tokens: Mapping[str, str], made_by: Maker = "them", account: str = "ours") -> Vault:
-        """Another stack makes a vault: an hour ago, and with a mark of its own."""
-        vault = Vault(self.new_id("vault"), made_by, self.now_s() - 3600, {}, account, self.stored_name(name))
+        """Another stack makes a vault: two hours ago, and with a mark of its own."""
+        vault = Vault(self.new_id("vault"), made_by, self.now_s() - 7200, {}, account, self.stored_name(name))
         if self.form.is_nested:
             vault.metadata["pulumi_create_id"] = str(uuid.uuid4())
         self.vaults.append(vault)

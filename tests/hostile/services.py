@@ -58,6 +58,7 @@ class Hostile(Service):
         credential_of_life: what a standalone credential is declared with, beside its key and its secret.
         change_of_life: what changes in it when it is rotated.
         metadata: of the vault.
+        refuses_definitely: True if what it refuses was not done, and it says so.
         lists_lie: True if a list may lack what is there: then nothing can know of the credentials of others.
     """
 
@@ -68,6 +69,7 @@ class Hostile(Service):
     credential_of_life: ClassVar[dict[str, Any]] = {}
     change_of_life: ClassVar[dict[str, Any]] = {}
     metadata: ClassVar[dict[str, str]] = {}
+    refuses_definitely = False
     lists_lie = False
     step = ""
     is_armed = False
@@ -306,7 +308,7 @@ class AnotherVaultInResponse(Hostile):
 
 
 class AnotherVaultInResponseMay(Hostile):
-    """The same on `2026-05`: the other vault has the same name and the same URLs, and is an hour older."""
+    """The same on `2026-05`: the other vault has the same name and the same URLs, and is two hours older."""
 
     form = MAY
     honours_keys = False
@@ -441,6 +443,7 @@ class FeatureNotAvailable(Hostile):
 
     form = JULY
     refuses = frozenset({"add"})
+    refuses_definitely = True
 
     def gateway(self, request: Request) -> Response | None:
         is_update = request.method == "POST" and request.path.count("/") == 4
@@ -655,6 +658,32 @@ class Overloaded(Hostile):
         return HTML_503 if self.is_armed and self._done["request"] % 8 == 7 else response
 
 
+class Outage(Hostile):
+    """An outage of 12 s, all 503 with HTML, that begins with the response to the first write of each command."""
+
+    fronts = ALL_FRONTS
+    form = JULY
+    two_per_url = False
+    honours_keys = False
+    ends_s = 0.0
+
+    def gateway(self, request: Request) -> Response | None:
+        return HTML_503 if self.now_s() < self.ends_s else None
+
+    def on_the_way_back(self, request: Request, response: Response) -> Response:
+        if request.is_write and response.is_success and self.is_first("write"):
+            self.ends_s = self.now_s() + 12
+            return HTML_503
+        return response
+
+
+class OutageMay(Outage):
+    """The same on `2026-05`."""
+
+    form = MAY
+    two_per_url = True
+
+
 class LosesWritesJuly(Hostile):
     """The response to every other write is lost after the commit; keys are not replayed."""
 
@@ -711,6 +740,8 @@ SERVICES: tuple[type[Hostile], ...] = (
     UrlChanged,
     VaultArchived,
     Overloaded,
+    Outage,
+    OutageMay,
     LosesWritesJuly,
     LosesWritesMay,
 )

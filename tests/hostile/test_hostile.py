@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,9 @@ def test_the_server_agrees_though_a_response_is_lost(
 def test_any_response_may_be_lost(service: type[Hostile], number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same, at each service without other faults, where the response to each write in turn is lost."""
     live(service, VAULT_FRONTS[number % 2], monkeypatch, number)
+
+
+@pytest.mark.parametrize("module", ["service", "services", "judge"])
+def test_nothing_is_shared_with_the_package(module: str) -> None:
+    """The services and the judge know nothing of the package, nor of its emulator."""
+    assert "pulumi_qoder_vault" not in (Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8")
