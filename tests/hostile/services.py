@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 VAULT_FRONTS = ("dynamic", "plugin")
 ALL_FRONTS = (*VAULT_FRONTS, "credential")
+ANY = frozenset({"create", "refresh", "rotate", "add", "swap", "remove", "replace", "refresh again", "destroy"})
+CREATES = frozenset({"create", "replace"})  # of a vault, where two creates cannot be told apart
 NOTHING_YET = "0001-01-01T00:00:00Z"
 
 
@@ -53,6 +55,7 @@ class Hostile(Service):
     Attributes:
         fronts: which fronts run a life here.
         refuses: steps of a life that cannot succeed here.
+        may_fail: steps of a life whose first attempt may fail here; all others have to succeed at once.
         name: of the vault.
         url: of a server, by its letter.
         credential_of_life: what a standalone credential is declared with, beside its key and its secret.
@@ -64,6 +67,7 @@ class Hostile(Service):
 
     fronts: ClassVar[tuple[str, ...]] = VAULT_FRONTS
     refuses: ClassVar[frozenset[str]] = frozenset()
+    may_fail: ClassVar[frozenset[str]] = frozenset()
     name = "hostile-tools"
     url = "https://{}.example/mcp"
     credential_of_life: ClassVar[dict[str, Any]] = {}
@@ -280,6 +284,7 @@ class NoInPlaceUpdate404(Hostile):
 class LaggingJuly(Hostile):
     """`2026-07`, whose reads and DELETEs see nothing of the last 5 s."""
 
+    may_fail = frozenset({"replace", "destroy"})
     fronts = ALL_FRONTS
     form = JULY
     two_per_url = False
@@ -289,6 +294,7 @@ class LaggingJuly(Hostile):
 class LaggingMay(Hostile):
     """`2026-05`, whose reads and DELETEs see nothing of the last 4 s."""
 
+    may_fail = frozenset({"replace", "destroy"})
     fronts = ALL_FRONTS
     form = MAY
     lag_s = 4.0
@@ -310,6 +316,7 @@ class AnotherVaultInResponse(Hostile):
 class AnotherVaultInResponseMay(Hostile):
     """The same on `2026-05`: the other vault has the same name and the same URLs, and is two hours older."""
 
+    may_fail = CREATES
     form = MAY
     honours_keys = False
 
@@ -378,6 +385,7 @@ class CursorsDie(OpaqueCursors):
 class BusyBetween(Hostile):
     """409s about something else: the first two creates of a credential in each command; two for each URL."""
 
+    may_fail = frozenset({"create", "add", "swap", "replace"})
     fronts = ALL_FRONTS
     form = BETWEEN
 
@@ -434,6 +442,7 @@ class Redirects(Hostile):
 class RedirectsMay(Redirects):
     """The same on `2026-05`, where nothing carries a mark."""
 
+    may_fail = CREATES
     form = MAY
     two_per_url = True
 
@@ -510,6 +519,7 @@ class ArchivedHidden(HidesArchived):
 class EchoesSecrets(Hostile):
     """The API token in metadata, access tokens in messages; creates and DELETEs that fail, and DELETE that is empty."""
 
+    may_fail = ANY
     form = JULY
     two_per_url = False
     metadata: ClassVar[dict[str, str]] = {"team": "platform"}
@@ -535,6 +545,7 @@ class EchoesSecrets(Hostile):
 class AnotherAccount(Hostile):
     """The first refresh, and the first destroy, run with the API token of another account: all is a genuine 404."""
 
+    may_fail = frozenset({"refresh", "refresh again", "destroy"})
     fronts = ALL_FRONTS
     form = JULY
     two_per_url = False
@@ -559,6 +570,7 @@ class AnotherAccountMay(AnotherAccount):
 class Upgraded(Hostile):
     """`2026-05` that becomes `2026-07` in the middle of a rotation, goes back, and comes again: without update."""
 
+    may_fail = frozenset({"rotate", "swap", "replace"})
     form: Form = MAY
     UPGRADES: ClassVar[Mapping[str, Form]] = {"rotate": replace(JULY, in_place=False), "swap": MAY, "replace": JULY}
 
@@ -632,6 +644,7 @@ class UrlChanged(Hostile):
 class VaultArchived(Hostile):
     """Somebody archives the vault before credentials of it are swapped."""
 
+    may_fail = frozenset({"swap"})
     form = BETWEEN
 
     def meddle(self, vaults: Sequence[Vault], judge: Judge) -> None:
@@ -645,6 +658,7 @@ class VaultArchived(Hostile):
 class Overloaded(Hostile):
     """A gateway that answers every fourth request with 503 and HTML, before the commit or after it in turn."""
 
+    may_fail = ANY
     fronts = ALL_FRONTS
     form = JULY
     two_per_url = False
@@ -661,6 +675,7 @@ class Overloaded(Hostile):
 class Outage(Hostile):
     """An outage of 12 s, all 503 with HTML, that begins with the response to the first write of each command."""
 
+    may_fail = ANY
     fronts = ALL_FRONTS
     form = JULY
     two_per_url = False
@@ -701,6 +716,7 @@ class LosesWritesJuly(Hostile):
 class LosesWritesMay(LosesWritesJuly):
     """The same on `2026-05`, where nothing carries a mark."""
 
+    may_fail = CREATES
     form = MAY
     two_per_url = True
 
