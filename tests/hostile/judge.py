@@ -161,6 +161,13 @@ class Judge:
             for claim in claims
             if _is_claimed(claim.format(item.id), line)
         ]
+        held = _held(state)
+        recorded = ("{}, which is recorded", "{} could not be deleted again")
+        flaws += [
+            f"(e) {item.id} is said to be recorded, and no state holds it"
+            for item in self._active()
+            if item.id not in held and any(words.format(item.id) in line for words in recorded for line in lines)
+        ]
         if any("nothing is left" in line for line in lines) and self.orphans(state):
             flaws.append("(e) 'nothing is left' is not true")
         known = {item.id for item in _all(self.service)}

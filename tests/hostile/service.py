@@ -279,8 +279,12 @@ class Service:
             raise invalid("The cursor is not known.", "after_id")
         return ids.index(cursor) + 1
 
-    def envelope(self, part: Sequence[Item], *, more: bool) -> Json:
+    def page(self, listed: Sequence[Item], start: int, size: int) -> Json:
         """Return one page of a list."""
+        return self.envelope(listed[start : start + size], more=start + size < len(listed))
+
+    def envelope(self, part: Sequence[Item], *, more: bool) -> Json:
+        """Return what surrounds a page."""
         ids: list[str | None] = [item.id for item in part] or [None]
         return {
             "data": [self.shown(item) for item in part],
@@ -528,9 +532,7 @@ class Service:
         elif query.get("include_archived") != "true":
             items = [item for item in items if not self.looks_archived(item)]
         listed = self.order(items)
-        start = self.position(listed, query)
-        end = start + min(int(limit), self.page_size)
-        return Response(200, self.envelope(listed[start:end], more=end < len(listed)))
+        return Response(200, self.page(listed, self.position(listed, query), min(int(limit), self.page_size)))
 
     def delete_vault(self, request: Request, vault_id: str) -> Response:
         """Delete a vault, and all that is in it."""

@@ -382,6 +382,71 @@ class CursorsDie(OpaqueCursors):
         return {**super().envelope(part, more=more and not is_cut), "has_more": more and not is_cut}
 
 
+class EmptyPages(Hostile):
+    """Each list begins with an empty page that says "more", and an opaque cursor; then one item on a page."""
+
+    fronts = ALL_FRONTS
+    form = JULY
+    two_per_url = False
+    page_size = 1
+    START = "eyJmcm9tIjoic3RhcnQifQ"
+
+    def position(self, items: Sequence[Item], query: Mapping[str, str]) -> int:
+        if "page" not in query:
+            return -1
+        return 0 if query["page"] == self.START else super().position(items, query)
+
+    def page(self, listed: Sequence[Item], start: int, size: int) -> Json:
+        if start < 0:
+            return {"data": [], "first_id": None, "last_id": None, "has_more": True, "next_page": self.START}
+        return super().page(listed, start, size)
+
+
+class BlinksOnce(Hostile):
+    """The first GET of each vault and of each credential in each command is a 404 in the API's own envelope."""
+
+    fronts = ALL_FRONTS
+    form = BETWEEN
+
+    def gateway(self, request: Request) -> Response | None:
+        is_one = request.method == "GET" and request.path.count("/") in (2, 4)
+        if is_one and self.is_first(request.path):
+            return error(404, "not_found_error", f"'{request.path}' was not found.")
+        return None
+
+
+class AnotherWorkspace(Hostile):
+    """The first refresh, and the first destroy, reach another workspace: all is 404, and the list of vaults is 403."""
+
+    fronts = ALL_FRONTS
+    may_fail = frozenset({"refresh", "refresh again", "destroy"})
+    form = JULY
+    two_per_url = False
+
+    def gateway(self, request: Request) -> Response | None:
+        if not (self.is_armed and self.step in ("refresh", "refresh again", "destroy")):
+            return None
+        if request.path == "/vaults":
+            return error(403, "permission_error", "No access to this workspace.")
+        return error(404, "not_found_error", f"'{request.path}' was not found.")
+
+
+class MixedUpResponses(Hostile):
+    """The first update in place, and the first DELETE, of each command are answered with another object."""
+
+    fronts = ALL_FRONTS
+    form = JULY
+    two_per_url = False
+
+    def on_the_way_back(self, request: Request, response: Response) -> Response:
+        is_update = request.method == "POST" and request.path.count("/") == 4
+        if is_update and response.is_success and self.is_first("update"):
+            return replace(response, body=self.shown(self.others_vault().credentials[0]))
+        if request.method == "DELETE" and response.is_success and self.is_first("delete"):
+            return replace(response, body={"id": self.others_vault().id, "type": "vault_deleted"})
+        return response
+
+
 class BusyBetween(Hostile):
     """409s about something else: the first two creates of a credential in each command; two for each URL."""
 
@@ -737,6 +802,10 @@ SERVICES: tuple[type[Hostile], ...] = (
     AnotherCredentialInResponse,
     ListsLie,
     CursorsDie,
+    EmptyPages,
+    BlinksOnce,
+    AnotherWorkspace,
+    MixedUpResponses,
     BusyBetween,
     BusyJuly,
     UniqueInChinese,
