@@ -36,7 +36,9 @@ class Judge:
     Attributes:
         said: every line so far, errors and warnings, each with its time.
         watched: credentials that must be active at every moment.
-        gaps: moments at which a watched one was not.
+        covered: what one active vault of ours must hold at every moment, while another takes its place.
+        gaps: moments at which that was not so.
+        keys: of each access token that a program declared, what it belongs to.
     """
 
     def __init__(self, service: Service, secrets: Iterable[str]) -> None:
@@ -44,7 +46,9 @@ class Judge:
         self.secrets = tuple(secrets)
         self.said: list[tuple[float, str]] = []
         self.watched: set[tuple[str, str]] = set()
+        self.covered: frozenset[str] = frozenset()
         self.gaps: list[str] = []
+        self.keys: dict[str, str] = {}
         self._theirs = {id(item): (item, _of_others(item)) for item in _all(service) if item.made_by == "them"}
         service.observers.append(self._look_for_gaps)
 
@@ -63,6 +67,13 @@ class Judge:
             vault = self._vault(vault_id)
             if vault is None or not any(item.asked_key == key for item in vault.active):
                 self.gaps.append(f"(f) at one moment {key} had no active credential in {vault_id}")
+        if self.covered and not self.is_covered(self.covered):
+            self.gaps.append("(f) at one moment no active vault held what was declared")
+
+    def is_covered(self, keys: frozenset[str]) -> bool:
+        """Return True if one active vault of ours holds an active credential for each of some keys."""
+        held = [{item.asked_key for item in vault.active} for vault in self.service.vaults if _is_ours(vault)]
+        return any(keys <= found for found in held)
 
     # After each command
 
@@ -77,7 +88,12 @@ class Judge:
         gaps, self.gaps = self.gaps[:1], []
         others = [f"(b) {item.id} of others: {_difference(before, item)}" for item, before in self._theirs.values()]
         touched = [line for line in others if not line.endswith(": ")]
-        return gaps + touched + self._untrue(lines, state) + self._leaks(lines, state)
+        strays = [
+            f"(b) {item.id} for {item.asked_key} has the access token of another"
+            for item in self.service.credentials
+            if _is_ours(item) and self.keys.get(item.token, item.asked_key) != item.asked_key
+        ]
+        return gaps + touched + strays + self._untrue(lines, state) + self._leaks(lines, state)
 
     def after_success(self, declared: Sequence[Declared], vault_ids: Iterable[str]) -> list[str]:
         """Return what is not as a program declares: nothing is missing, and nothing of ours is there twice."""

@@ -77,6 +77,9 @@ class Life:
         self.up("replace", self.vault("a2", "d1", name=f"{self.service.name}-2"))
         self.refresh("refresh again")
         self.up_unchanged()
+        (vault,) = self.recorded_vaults()
+        self.somebody_deletes(vault if self.front == "dynamic" else vault.active[-1])
+        self.up("mend", self.program)
         self.destroy()
 
     def of_a_credential(self) -> None:
@@ -93,6 +96,8 @@ class Life:
         self.refresh("refresh again")
         self.up_unchanged()
         self.up("replace", self.credential(given | changed, "b1"))
+        self.somebody_deletes(next(item for item in self.shared.active if item.id in self.recorded_ids()))
+        self.up("mend", self.program)
         self.destroy()
 
     def url(self, letter: str) -> str:
@@ -118,6 +123,7 @@ class Life:
     def up(self, step: Step, program: Mapping[str, Props]) -> None:
         """Run `pulumi up` until it succeeds; of a step that the service makes impossible, only once."""
         before, self.program = self.program, dict(program)
+        self.judge.keys |= {item.token: item.key for item in self.declared(program)}
         declared = {(item.vault_id, item.key) for item in self.declared(before)}
         for attempt in range(3):
             self.service.begin_command(step, attempt)
@@ -125,9 +131,12 @@ class Life:
             if self.service.gapless and step not in ("create", "replace"):
                 still = {(item.vault_id, item.key) for item in self.declared(program)}
                 self.judge.watched = {pair for pair in declared & still if self.is_active(*pair)}
+            if step == "replace" and self.front != "credential":
+                keys = frozenset(item.key for item in self.declared(program))
+                self.judge.covered = keys if self.judge.is_covered(keys) else frozenset()
             began_s = self.time.clock.now_s()
             errors = self.command(step, lambda: self.engine.up(program))
-            self.judge.watched = set()
+            self.judge.watched, self.judge.covered = set(), frozenset()
             if step in self.service.refuses:
                 self.refused(step, errors, began_s)
                 self.program = before
@@ -223,6 +232,18 @@ class Life:
                 if item.made_by == "them":
                     self.judge.they_took_it_out(item)
                     item.deleted_s = self.time.clock.now_s() - 60
+
+    def somebody_deletes(self, item: Item) -> None:
+        """What is really gone is dropped by a refresh, or by a later one where reads lag or fail."""
+        self.delete_by_hand(item)
+        for attempt in range(3):
+            self.service.begin_command("refresh again", attempt)
+            before = self.recorded_ids()
+            self.command("refresh again", self.engine.refresh)
+            self.must("refresh again", self.judge.dropped(before, self.recorded_ids()))
+            if item.id not in self.recorded_ids():
+                return
+        self.must("refresh again", [f"(i) {item.id} is gone, and the state holds it"])
 
     def do_as_told(self, errors: Sequence[str]) -> None:
         """Delete what a line says is to be deleted, where it is ours; refresh where a line says so."""

@@ -42,10 +42,10 @@ from hostile.service import (
 if TYPE_CHECKING:
     from hostile.judge import Judge
 
-VAULT_FRONTS = ("dynamic", "plugin")
-ALL_FRONTS = (*VAULT_FRONTS, "credential")
-ANY = frozenset({"create", "refresh", "rotate", "add", "swap", "remove", "replace", "refresh again", "destroy"})
-CREATES = frozenset({"create", "replace"})  # of a vault, where two creates cannot be told apart
+VAULT_FRONTS: tuple[str, ...] = ("dynamic", "plugin")
+ALL_FRONTS: tuple[str, ...] = (*VAULT_FRONTS, "credential")
+ANY = frozenset({"create", "refresh", "rotate", "add", "swap", "remove", "replace", "refresh again", "mend", "destroy"})
+CREATES = frozenset({"create", "replace", "mend"})  # of a vault, where two creates cannot be told apart
 NOTHING_YET = "0001-01-01T00:00:00Z"
 
 
@@ -291,6 +291,18 @@ class LaggingJuly(Hostile):
     lag_s = 5.0
 
 
+class LaggingRefusal(LaggingJuly):
+    """The same, where the first credential of each new vault is refused: the vault is not even seen by then."""
+
+    fronts = VAULT_FRONTS
+    may_fail = CREATES | {"destroy"}
+
+    def gateway(self, request: Request) -> Response | None:
+        if self.step in CREATES and request.creates("credential") and self.is_first("add"):
+            return error(400, "invalid_request_error", "The access token has expired.", "auth.token")
+        return None
+
+
 class LaggingMay(Hostile):
     """`2026-05`, whose reads and DELETEs see nothing of the last 4 s."""
 
@@ -450,7 +462,7 @@ class MixedUpResponses(Hostile):
 class BusyBetween(Hostile):
     """409s about something else: the first two creates of a credential in each command; two for each URL."""
 
-    may_fail = frozenset({"create", "add", "swap", "replace"})
+    may_fail = frozenset({"create", "add", "swap", "replace", "mend"})
     fronts = ALL_FRONTS
     form = BETWEEN
 
@@ -796,6 +808,7 @@ SERVICES: tuple[type[Hostile], ...] = (
     NoInPlaceUpdate405,
     NoInPlaceUpdate404,
     LaggingJuly,
+    LaggingRefusal,
     LaggingMay,
     AnotherVaultInResponse,
     AnotherVaultInResponseMay,
