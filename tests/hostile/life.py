@@ -77,7 +77,7 @@ class Life:
         self.up("replace", self.vault("a2", "d1", name=f"{self.service.name}-2"))
         self.refresh("refresh again")
         self.up_unchanged()
-        (vault,) = self.recorded_vaults()
+        vault = self.recorded_vaults()[0]
         self.somebody_deletes(vault if self.front == "dynamic" else vault.active[-1])
         self.up("mend", self.program)
         self.destroy()
@@ -108,7 +108,9 @@ class Life:
         credentials = [{"mcp_server_url": self.url(word[0]), "access_token": token(word)} for word in words]
         name = name or self.service.name
         metadata = {"metadata": self.service.metadata} if self.service.metadata else {}
-        return {"v": {"display_name": name, "credentials": credentials, "on_delete": "delete", **metadata}}
+        props = {"credentials": credentials, "on_delete": "delete", **metadata}
+        twin = {"w": {"display_name": f"{name}-twin", **props}} if self.service.has_twin else {}
+        return {"v": {"display_name": name, **props}, **twin}
 
     def credential(self, given: Props, word: str) -> dict[str, Props]:
         if given.get("type") == "environment_variable":

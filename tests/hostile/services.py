@@ -61,6 +61,7 @@ class Hostile(Service):
         credential_of_life: what a standalone credential is declared with, beside its key and its secret.
         change_of_life: what changes in it when it is rotated.
         metadata: of the vault.
+        has_twin: True if the program has a second vault, which is made after the first.
         refuses_definitely: True if what it refuses was not done, and it says so.
         lists_lie: True if a list may lack what is there: then nothing can know of the credentials of others.
     """
@@ -73,6 +74,7 @@ class Hostile(Service):
     credential_of_life: ClassVar[dict[str, Any]] = {}
     change_of_life: ClassVar[dict[str, Any]] = {}
     metadata: ClassVar[dict[str, str]] = {}
+    has_twin = False
     refuses_definitely = False
     lists_lie = False
     step = ""
@@ -657,6 +659,23 @@ class Upgraded(Hostile):
         return response
 
 
+class UpgradedBetweenCreates(Hostile):
+    """`2026-05` that becomes `2026-07` between two creates of one run, and goes back between two others."""
+
+    form: Form = MAY
+    has_twin = True
+
+    def gateway(self, request: Request) -> Response | None:
+        if request.creates("vault") and self._done.get("made") and self.is_first("turn"):
+            self.form = {"create": JULY, "replace": MAY}.get(self.step, self.form)
+        return None
+
+    def on_the_way_back(self, request: Request, response: Response) -> Response:
+        if request.creates("vault") and response.is_success:
+            self.nth("made")
+        return response
+
+
 class Nulls(Hostile):
     """`2026-05` whose create response has `credentials: null`, and whose DELETE answers 200 without a body."""
 
@@ -832,6 +851,7 @@ SERVICES: tuple[type[Hostile], ...] = (
     AnotherAccount,
     AnotherAccountMay,
     Upgraded,
+    UpgradedBetweenCreates,
     Nulls,
     DropsRestrictions,
     KeepsExpiry,
