@@ -18,7 +18,7 @@ from typing import Any
 from pulumi.runtime.proto import provider_pb2
 
 from in_process import wire
-from in_process.provider import FRONTS, Failed, Provider, Resource, forget_providers, serve
+from in_process.provider import CREDENTIAL, FRONTS, Failed, Provider, Resource, forget_providers, serve
 from in_process.wire import Props, is_secret, plain, secret
 from pulumi_qoder_vault import connection
 from pulumi_qoder_vault.api.rate import Clock
@@ -65,12 +65,13 @@ class Refused(Exception):
     """A check found problems."""
 
 
+TYPES = {**FRONTS, "credential": CREDENTIAL}  # the last one is the plugin's, too
 FOREVER = ExitStack()  # the providers live as long as the process
 
 
 @functools.cache
 def _provider(front: str) -> Provider:
-    return serve(FOREVER, FRONTS[front])
+    return serve(FOREVER, TYPES[front])
 
 
 class Engine:
@@ -214,7 +215,7 @@ class Engine:
 
     def _call(self, method: str, name: str, **fields: Any) -> Any:
         sent = {key: self._sent(value) if isinstance(value, dict) else value for key, value in fields.items()}
-        urn = f"urn:pulumi:dev::project::{FRONTS[self._front]}::{name}"
+        urn = f"urn:pulumi:dev::project::{TYPES[self._front]}::{name}"
         return _provider(self._front).call(method, urn=urn, **sent)
 
     def _sent(self, props: Props) -> Props:
