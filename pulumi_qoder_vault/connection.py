@@ -72,6 +72,8 @@ class Connections:
         """Let waits be waits: another engine, or the next command of one, has attached to this process."""
         self._over.clear()
         self._said.clear()
+        for transport, _ in self._made.values():
+            transport.listing.forget()
 
     def refuse_if_over(self) -> None:
         """Let nothing begin once this run is over.

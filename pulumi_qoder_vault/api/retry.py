@@ -17,6 +17,7 @@ from ..settings import Settings
 from .budget import Budget, seconds
 from .gate import Gate
 from .http import Http
+from .listing import Listing
 from .memory import Memory
 from .rate import Clock, Limiter
 from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request, Tell
@@ -159,6 +160,7 @@ class Transport:
         clock: what all waits go by.
         deleted_ids: the credentials that this process deleted.
         memory: what Qoder has shown this process.
+        listing: the vaults, as a listing of this run shows them.
         known_secrets: every secret that an operation of this process was handed.
         gate: what all text of Qoder's goes through.
     """
@@ -170,6 +172,7 @@ class Transport:
         self.clock = clock or Clock()
         self.deleted_ids: set[str] = set()
         self.memory = Memory()
+        self.listing = Listing()
         self.known_secrets: set[Secret] = {settings.api_token} if settings.api_token else set()
         self.gate = Gate(settings.api_token)
         self._reads = Limiter(settings.max_reads_per_second, self.clock)

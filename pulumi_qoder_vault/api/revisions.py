@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE, TYPES
+from ..lifecycle.equivalence import ID, instant_s
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.model import (
     ACTIVE,
@@ -20,7 +21,6 @@ from ..lifecycle.model import (
     ObservedVault,
     Revision,
 )
-from ..lifecycle.spelling import ID, instant_s
 from ..secret import Secret
 
 Json = Mapping[str, Any]

@@ -18,8 +18,8 @@ from collections.abc import Collection, Iterable
 
 from ..errors import AnotherAccount, ApiError, NotFound, VaultNotFound
 from .capabilities import QoderInUse
+from .equivalence import instant_s
 from .model import CredentialSet, ObservedCredential, ObservedVault, RecordedVault
-from .spelling import instant_s
 from .vaults_api import VaultsApi
 
 PAUSES_S = (1.0,)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from .spelling import ID
+from .equivalence import ID
 
 MAX_DISPLAY_NAME = 255
 MAX_METADATA_KEY = 64

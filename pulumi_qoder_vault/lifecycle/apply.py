@@ -16,11 +16,11 @@ from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, gone
 from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
 from .drift import as_seen, not_shown
+from .equivalence import is_same_url
 from .model import ACTIVE, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Revision
 from .plan import Op, Step, plan, still_ours
 from .recovery import CredentialCreation, is_about, is_definite, send_again_if_lost
 from .removal import remove_credential
-from .spelling import is_same_url
 from .vaults_api import VaultsApi
 
 S = TypeVar("S", bound=CredentialSet)

@@ -13,11 +13,11 @@ from typing import Any
 
 from .capabilities import BY_REVISION
 from .credential_types import TYPES, fields_of
+from .equivalence import holds, is_same_form
 from .exposure import exposures
 from .fields import Fields
 from .inputs import Inputs
 from .model import Credential, ObservedCredential
-from .spelling import holds, is_same_form
 
 
 def as_seen(recorded: Credential, seen: ObservedCredential) -> Credential:

@@ -13,9 +13,9 @@ from typing import Any, Final, Literal
 from ..errors import QoderError
 from ..secret import Secret
 from .credential_types import DEFAULT_TYPE, TYPES
+from .equivalence import instant_s
 from .fields import with_defaults
 from .inputs import only_given
-from .spelling import instant_s
 
 OnDelete = Literal["delete", "archive"]
 Status = Literal["active", "archived"]

@@ -12,9 +12,9 @@ from enum import Enum
 
 from .capabilities import Capabilities
 from .credential_types import DEFAULT_TYPE, fields_of
+from .equivalence import is_same_url
 from .inputs import UNKNOWN, Inputs, Unknown
 from .model import Credential, CredentialSet, DesiredSet, ObservedCredential
-from .spelling import is_same_url
 
 
 class Op(Enum):

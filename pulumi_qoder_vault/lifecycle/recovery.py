@@ -57,8 +57,8 @@ from typing import TypeVar
 from ..errors import ApiError, Conflict, Forbidden, NotFound, OutcomeUnknown, QoderError, RateLimited, Unauthorized
 from ..secret import one_line, secrets_in
 from .capabilities import BY_REVISION, NEWEST
+from .equivalence import instant_s, is_same_name, is_same_url, normal_url
 from .model import Credential, DesiredVault, ObservedCredential, ObservedVault, Revision
-from .spelling import instant_s, is_same_name, is_same_url, normal_url
 from .vaults_api import VaultsApi
 
 R = TypeVar("R")

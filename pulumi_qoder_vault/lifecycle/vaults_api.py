@@ -73,6 +73,9 @@ class VaultsApi(Protocol):
     def get_vault(self, vault_id: str) -> ObservedVault:
         """Read one vault, archived or not. One read."""
 
+    def find_listed(self, vault_id: str) -> ObservedVault | None:
+        """Return an active vault from the listing of this run; None for one that is to be asked for by itself."""
+
     def look_for_vaults(self, display_name: str) -> tuple[tuple[ObservedVault, ...], QoderError | None]:
         """List the active vaults, those with such a name if Qoder can; and what broke the list off, if anything did."""
 

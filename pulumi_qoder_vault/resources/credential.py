@@ -12,12 +12,12 @@ from ..errors import NotSent, VaultNotFound
 from ..lifecycle.capabilities import BY_REVISION, writing_for
 from ..lifecycle.credential import check, diff, operations
 from ..lifecycle.differences import Difference
+from ..lifecycle.equivalence import ID
 from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown, without_none
 from ..lifecycle.model import Credential, CredentialSet
 from ..lifecycle.other_credentials import Deletion
 from ..lifecycle.plan import keeps_id
 from ..lifecycle.problems import Problem
-from ..lifecycle.spelling import ID
 from ..settings import Settings
 from . import elsewhere
 from .resource import Found, Outputs, State, api_token_of

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "emulator": set(),
 }
 # What the API knows of the lifecycle: data and tables, of which no rule of a vault's life is one.
-DATA = {"lifecycle.model", "lifecycle.credential_types", "lifecycle.fields", "lifecycle.spelling"}
+DATA = {"lifecycle.model", "lifecycle.credential_types", "lifecycle.fields", "lifecycle.equivalence"}
 # A resource's folder: the same files in each, and the same order of verbs in each file.
 FILES = {"__init__.py", "check.py", "diff.py", "operations.py"}
 VERBS = ["check", "complete", "diff", "create", "find", "look_up", "read", "update", "delete"]

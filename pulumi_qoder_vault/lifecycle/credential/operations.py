@@ -15,11 +15,11 @@ from ..apply import CredentialChanges, not_stored, observe
 from ..capabilities import UNRECORDED, QoderInUse, lacking
 from ..credential_types import fields_of
 from ..drift import as_seen, not_shown
+from ..equivalence import is_same_url
 from ..fields import with_defaults
 from ..model import ACTIVE, ARCHIVED, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Status
 from ..plan import Op, Step
 from ..removal import remove_credential
-from ..spelling import is_same_url
 from ..vaults_api import VaultsApi
 
 

@@ -25,6 +25,7 @@ from ..capabilities import (
 )
 from ..credential_types import DEFAULT_TYPE, TYPES
 from ..drift import as_seen, not_shown
+from ..equivalence import holds, is_same_name, is_same_url
 from ..fields import with_defaults
 from ..model import (
     ACTIVE,
@@ -42,7 +43,6 @@ from ..other_credentials import NOTHING_KNOWN, Deletion, named, others, refusal,
 from ..plan import Op, Step, still_ours
 from ..recovery import MadeVault, VaultCreation
 from ..removal import is_left, remove_vault
-from ..spelling import holds, is_same_name, is_same_url
 from ..vaults_api import VaultsApi
 
 
@@ -288,7 +288,11 @@ def read(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse) -> tuple[R
     Raises:
         VaultNotFound: it is not to be found, and that does not prove that it is gone.
     """
-    vault = find_vault(api, recorded)
+    vault = api.find_listed(recorded.vault_id)
+    if vault is not None:
+        api.note_seen(recorded)
+    else:
+        vault = find_vault(api, recorded)
     if vault is None:
         return None, True
     credentials, other_credentials = recorded.credentials, recorded.other_credentials
