@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulumi_qoder_vault.emulator import Emulator, RevisionName, ServiceOptions, Vault
+from pulumi_qoder_vault.emulator.ids import Ids, utc_now
 from pulumi_qoder_vault.emulator.lists import read_list_query
 from pulumi_qoder_vault.emulator.revisions import REVISIONS
-from pulumi_qoder_vault.emulator.store import Ids, utc_now
 
 Serve = Callable[..., Emulator]
 Connect = Callable[[Emulator], httpx.Client]
@@ -28,20 +28,22 @@ def listed(http: httpx.Client, **query: str | int) -> list[str]:
 
 @pytest.fixture
 def five(serve: Serve, connect: Connect) -> Five:
-    """(client, ids of five vaults) on 2026-07, the third one archived."""
+    """(client, ids of five vaults, newest first) on 2026-07, the third one archived."""
     qoder = serve("2026-07")
     ids = [qoder.add_vault(f"Vault {number}").id for number in range(5)]
     qoder.archive_vault(ids[2])
-    return connect(qoder), ids
+    return connect(qoder), ids[::-1]
 
 
 def test_envelope(five: Five) -> None:
-    """A page has its first and last id, `has_more`, and a cursor."""
+    """A page has its first and last id, `has_more`, and a cursor, which is its last id."""
     http, ids = five
     page = http.get("/vaults", params={"limit": 2}).json()
 
     assert {"data", "first_id", "last_id", "has_more", "next_page"} == page.keys()
-    assert (ids[0], ids[1], True) == (page["first_id"], page["last_id"], page["has_more"])
+    assert (ids[0], ids[1], True, ids[1]) == tuple(
+        page[key] for key in ("first_id", "last_id", "has_more", "next_page")
+    )
     last = http.get("/vaults", params={"limit": 2, "page": page["next_page"]}).json()
     assert ([ids[3], ids[4]], False, None) == (
         [vault["id"] for vault in last["data"]],
@@ -80,8 +82,8 @@ def test_cursors_exclude_each_other(five: Five, error_of: ErrorOf) -> None:
     """`page`, `after_id` and `before_id` cannot be combined."""
     http, ids = five
 
-    assert REFUSED == error_of(http.get("/vaults", params={"after_id": ids[0], "before_id": ids[4]}))[:2]
-    assert (*REFUSED, "page") == error_of(http.get("/vaults", params={"page": "nonsense"}))
+    for other in ("before_id", "page"):
+        assert REFUSED == error_of(http.get("/vaults", params={"after_id": ids[0], other: ids[4]}))[:2]
 
 
 def test_after_and_before(five: Five) -> None:
@@ -89,6 +91,7 @@ def test_after_and_before(five: Five) -> None:
     http, ids = five
 
     assert [ids[1], ids[3]] == listed(http, after_id=ids[0], limit=2)
+    assert [ids[1], ids[3]] == listed(http, page=ids[0], limit=2)
     assert [ids[1], ids[3]] == listed(http, before_id=ids[4], limit=2)
 
 
@@ -104,7 +107,7 @@ def test_archived_vaults_are_hidden_by_default(five: Five, error_of: ErrorOf) ->
 def test_2026_05_filters_by_status(serve: Serve, connect: Connect, error_of: ErrorOf) -> None:
     """2026-05 lists active vaults, or with `status=archived` archived ones; `after` is `after_id`; no `next_page`."""
     qoder = serve("2026-05")
-    ids = [qoder.add_vault("v").id for _ in range(4)]
+    ids = [qoder.add_vault("v").id for _ in range(4)][::-1]
     qoder.archive_vault(ids[1])
     http = connect(qoder)
 
@@ -123,13 +126,13 @@ def test_name_is_a_substring(five: Five) -> None:
     """`name` finds a case-insensitive part of the display name."""
     http, ids = five
 
-    assert [ids[3]] == [vault["id"] for vault in http.get("/vaults", params={"name": "vAULT 3"}).json()["data"]]
+    assert [ids[1]] == listed(http, name="vAULT 3")
 
 
 def test_order_and_next_page_are_options(serve: Serve, connect: Connect) -> None:
     """No page fixes the order, and `next_page` may be missing."""
-    qoder = serve("2026-07", newest_first=True, next_page=False)
-    ids = [qoder.add_vault("v").id for _ in range(3)]
+    qoder = serve("2026-07", newest_first=False, next_page="absent")
+    ids = [qoder.add_vault("v").id for _ in range(3)][::-1]
     http = connect(qoder)
     page = http.get("/vaults", params={"limit": 2}).json()
 
@@ -142,7 +145,7 @@ def test_order_and_next_page_are_options(serve: Serve, connect: Connect) -> None
 def test_a_cursor_outlives_its_object(serve: Serve, connect: Connect) -> None:
     """The next page follows the cursor, though the object at the cursor was deleted."""
     qoder = serve("2026-07")
-    ids = [qoder.add_vault("v").id for _ in range(3)]
+    ids = [qoder.add_vault("v").id for _ in range(3)][::-1]
     http = connect(qoder)
     page = http.get("/vaults", params={"limit": 2}).json()
     qoder.delete_vault(ids[1])
@@ -155,13 +158,15 @@ def test_a_cursor_outlives_its_object(serve: Serve, connect: Connect) -> None:
 @given(count=st.integers(0, 12), limit=st.integers(1, 5), newest_first=st.booleans(), backwards=st.booleans())
 def test_pages_are_whole(count: int, limit: int, newest_first: bool, backwards: bool) -> None:
     """Following `next_page` returns every object once, from either end and in either order."""
-    new_ids, options = Ids(), ServiceOptions(newest_first=newest_first)
-    vaults = [Vault(new_ids.new("vault"), "v", {}, utc_now(), utc_now()) for _ in range(count)]
+    new_ids, options = Ids(), ServiceOptions(newest_first=newest_first, next_page="opaque")
+    vaults = [Vault(new_ids.new("vault_"), "v", {}, utc_now(), utc_now()) for _ in range(count)]
     ids = [vault.id for vault in vaults]
     start = {"before_id": "vault_~" if not newest_first else "vault_!"} if backwards else {}
     query, seen = {"limit": str(limit), **start}, list[str]()
     while True:
-        page: Any = read_list_query(query, REVISIONS["2026-07"], options).page(vaults, lambda vault: {"id": vault.id})
+        page: Any = read_list_query(query, REVISIONS["2026-07"], options).page(
+            vaults, lambda vault: {"id": vault.id}, lambda vault: vault.display_name
+        )
         found = [item["id"] for item in page["data"]]
         seen = found + seen if backwards else seen + found
         if page["next_page"] is None:

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from pulumi_qoder_vault.emulator import ApiError, Emulator, Fault, RevisionName
-from pulumi_qoder_vault.emulator.endpoints import Response
-from pulumi_qoder_vault.emulator.service import IdempotencyKeys
+from pulumi_qoder_vault.emulator.http_messages import Response
+from pulumi_qoder_vault.emulator.idempotency import IdempotencyKeys
 
 Serve = Callable[..., Emulator]
 Connect = Callable[[Emulator], httpx.Client]
@@ -196,7 +196,7 @@ def test_a_key_lives_for_a_day() -> None:
     now[0] = 24 * 3600 - 1
 
     assert response is keys.claim("k", "request")
-    with pytest.raises(ApiError, match="another request"):
+    with pytest.raises(ApiError, match=r"^Idempotency key reused with a different request body\.$"):
         keys.claim("k", "other")
     now[0] = 24 * 3600
     assert keys.claim("k", "other") is None

@@ -88,8 +88,9 @@ def test_one_active_credential_per_url(new: Opened, bearer: MakeBody, error_of: 
 
 def test_the_rule_of_one_per_url_is_an_option(serve: Serve, connect: Connect, flat: MakeBody) -> None:
     """`unique_url=False` allows two active credentials for a URL, in one create too."""
-    qoder = serve("2026-05", unique_url=False)
-    body = {"display_name": "v", "credentials": [flat(token="old"), flat(token="new")]}
+    qoder = serve("between", unique_url=False)
+    credentials = [flat(token=token, protocol="streamable_http") for token in ("old", "new")]
+    body = {"display_name": "v", "credentials": credentials}
 
     assert 201 == connect(qoder).post("/vaults", json=body).status_code
     assert ["old", "new"] == [credential.access_token for credential in qoder.vaults[0].credentials]
