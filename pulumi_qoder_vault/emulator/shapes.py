@@ -165,4 +165,5 @@ def _normalized(url: str) -> str:
         return url
     shown = f"[{host}]" if ":" in host else host
     netloc = shown if port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{shown}:{port}"
-    return SplitResult(parts.scheme, netloc, parts.path.removesuffix("/"), parts.query, parts.fragment).geturl()
+    user, at, _ = parts.netloc.rpartition("@")
+    return SplitResult(parts.scheme, f"{user}{at}{netloc}", parts.path.removesuffix("/"), parts.query, parts.fragment).geturl()

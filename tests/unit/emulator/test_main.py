@@ -21,6 +21,7 @@ import pytest
 from pulumi_qoder_vault import emulator
 from pulumi_qoder_vault.emulator import DEFAULT_API_TOKEN, Emulator, Fault
 from pulumi_qoder_vault.emulator.__main__ import main
+from pulumi_qoder_vault.emulator.options import OPTIONS
 
 Run = Callable[..., tuple[subprocess.Popen[str], str]]
 ROOT = Path(emulator.__file__).parents[2]
@@ -173,6 +174,9 @@ def test_an_outage(run: Run) -> None:
         (["--fault", "slow@GET /vaults,times=0"], "times"),
         (["--api-token", ""], "api_token"),
         (["--writes-per-second", "0"], "writes_per_second"),
+        (["--page-size-cap", "0"], "page_size_cap"),
+        (["--next-page", "token"], "'token'"),
+        (["--vault-delete-refusal", "410"], "410"),
         (["--api-tokn", "pt-canary-0"], "--api-tokn"),
         (["--api-tokn=pt-canary-0"], "--api-tokn"),
         (["pt-canary-0"], "unknown argument"),
@@ -212,3 +216,40 @@ def test_help_names_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert "FAULT@METHOD PATH" in shown
     assert [] == [fault for fault in Fault if f"{fault.command_line_name} {fault.value.imitates}" not in shown]
+
+
+def test_every_option_has_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` has a flag for each option, with the sentence of its docstring."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+
+    for option in OPTIONS:
+        assert f"--{option.name.removesuffix('_s').replace('_', '-')}" in shown
+        assert option.description in shown
+
+
+def test_flags_of_options_reach_the_service(run: Run) -> None:
+    """Choices, numbers, times, texts, lists and booleans are what the option takes."""
+    process, base_url = run(
+        *("--revision", "2026-07", "--vault-delete-refusal", "409", "--page-size-cap", "1", "--get-lag", "0.5"),
+        *(
+            "--vault-id-prefix",
+            "vlt_",
+            "--no-newest-first",
+            "--ignored-auth-fields",
+            "injection_location",
+            "networking",
+        ),
+    )
+    ignored = {"networking": {"type": "unrestricted"}, "injection_location": {"header": True}}
+    variable = {"type": "environment_variable", "secret_name": "KEY", "secret_value": "s", **ignored}
+    with httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {DEFAULT_API_TOKEN}"}) as http:
+        ids = [http.post("/vaults", json={"display_name": "v"}).json()["id"] for _ in range(2)]
+        page = http.get("/vaults").json()
+        assert ([ids[0]], True) == ([vault["id"] for vault in page["data"]], ids[0].startswith("vlt_"))
+        assert 409 == http.delete(f"/vaults/{ids[0]}").status_code
+        made = http.post(f"/vaults/{ids[0]}/credentials", json={"auth": variable}).json()
+        assert {"type", "secret_name"} == made["auth"].keys()
+        assert 404 == http.get(f"/vaults/{ids[0]}/credentials/{made['id']}").status_code
+    end(process)
