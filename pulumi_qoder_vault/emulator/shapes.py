@@ -166,4 +166,6 @@ def _normalized(url: str) -> str:
     shown = f"[{host}]" if ":" in host else host
     netloc = shown if port in (None, DEFAULT_PORTS.get(parts.scheme)) else f"{shown}:{port}"
     user, at, _ = parts.netloc.rpartition("@")
-    return SplitResult(parts.scheme, f"{user}{at}{netloc}", parts.path.removesuffix("/"), parts.query, parts.fragment).geturl()
+    return SplitResult(
+        parts.scheme, f"{user}{at}{netloc}", parts.path.removesuffix("/"), parts.query, parts.fragment
+    ).geturl()
