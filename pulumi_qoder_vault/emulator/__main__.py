@@ -144,7 +144,7 @@ def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
     elif option.choices:
         add(type=option.type, choices=option.choices)
     elif option.name.endswith("_s"):
-        add(type=_seconds, metavar="TIME")
+        add(type=_signed_seconds if option.least is None else _seconds, metavar="TIME")
     else:
         add(type=option.type, metavar="TEXT" if option.type is str else "N")
 
@@ -167,6 +167,10 @@ def _seconds(text: str) -> float:
     if found is None:
         raise argparse.ArgumentTypeError("must be a time such as 50ms, 2s, 0.5 or inf")
     return float(found[1]) / (1000 if found[2] == "ms" else 1)
+
+
+def _signed_seconds(text: str) -> float:
+    return -_seconds(text[1:]) if text.startswith("-") else _seconds(text)
 
 
 def _fault(spec: str) -> dict[str, Any]:

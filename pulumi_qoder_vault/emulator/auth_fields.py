@@ -167,11 +167,13 @@ class Reader:
 
     Attributes:
         ignored: keys that a create drops and an update leaves as they were.
+        mutable: keys that an update changes, beside those that are mutable by their field.
         ignores_null: null in an update leaves a field as it was.
         refuses_unknown: an unknown key is a 400.
     """
 
     ignored: frozenset[str] = frozenset()
+    mutable: frozenset[str] = frozenset()
     ignores_null: bool = False
     refuses_unknown: bool = False
 
@@ -218,7 +220,7 @@ class Reader:
             field, at = fields.get(key), f"{path}.{key}"
             if field is None or key in self.ignored or (value is None and self.ignores_null):
                 continue
-            if not field.is_mutable:
+            if not field.is_mutable and key not in self.mutable:
                 raise bad_request(f"Field '{at}' cannot be changed.", at)
             if value is None:
                 if not field.is_clearable:

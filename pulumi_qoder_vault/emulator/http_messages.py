@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from secrets import token_hex
 
 __all__ = ["JSON_TYPE", "IncomingRequest", "Response"]
 
@@ -36,6 +39,12 @@ class IncomingRequest:
         """The API token that was sent; empty: there is none."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
+
+    @cached_property
+    def request_id(self) -> str:
+        """The id that errors name: the one that was sent, if it is fit to be sent back."""
+        sent = self.headers.get("x-request-id", "")
+        return sent if re.fullmatch(r"[!-~]{1,128}", sent) else f"req_{token_hex(12)}"
 
     def json(self) -> object:
         """Return the parsed body; None if it is empty.

@@ -107,6 +107,7 @@ def _display_name(name: object, options: ServiceOptions) -> str:
 def _reader(options: ServiceOptions) -> Reader:
     return Reader(
         ignored=frozenset(options.ignored_auth_fields),
+        mutable=frozenset(options.mutable_auth_fields),
         ignores_null=options.ignores_null,
         refuses_unknown=options.unknown_keys == "refuse",
     )

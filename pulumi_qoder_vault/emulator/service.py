@@ -5,26 +5,24 @@ Knows the order of these steps, and nothing of sockets or of what the endpoints 
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from .accounts import Account, Accounts
-from .effects import Commit, Effect, Ending, ListChange
+from .effects import Commit, Effect, Ending
 from .endpoints import Context, describe_another
 from .errors import ApiError, bad_request
 from .fault_plan import FaultPlan, PlannedFault
+from .fault_responses import changed_list, replacing_response
 from .gateway import HTML, html_page
-from .hostile import hostile_text
 from .http_messages import JSON_TYPE, IncomingRequest, Response
 from .ids import Clock, utc_now
 from .rate import Rate
-from .request_log import REDACTED, Request, RequestLog, redact, redact_headers, secrets_in
+from .request_log import REDACTED, Request, RequestLog, redact, redact_headers
 from .revisions import REVISIONS, Revision, RevisionName
 from .routes import call_endpoint
 from .store import Store
@@ -115,10 +113,10 @@ class Service:
 
     def handle(self, request: IncomingRequest) -> WireResponse:
         """Handle a request, or not, as its fault says; record it; return what the socket does."""
-        fault = self.faults.take(request.method, request.path)
         account = self.accounts.of(request.bearer_token) or self.accounts.first
         if not self._gateway_rate.admits():
             return self._respond(request, account, OVERLOADED, None)
+        fault = self.faults.take(request.method, request.path)
         commit = Commit.FIRST if fault is None else fault.effect.commit
         if commit is Commit.NEVER:
             return self._respond(request, account, Response(200), fault)
@@ -208,8 +206,8 @@ class Service:
         if effect.is_about_another:
             response = describe_another(self._context(request, account)) or response
         if effect.list_change is not None:
-            response = _changed_list(response, effect.list_change)
-        replacement = _replacement(request, effect)
+            response = changed_list(response, effect.list_change)
+        replacement = replacing_response(request, effect)
         body, headers = (replacement or response).encoded()
         if replacement is not None:
             given = {name for name, _ in effect.headers}
@@ -256,45 +254,5 @@ class Service:
         return text
 
 
-def _changed_list(response: Response, change: ListChange) -> Response:
-    """Return a list that does not show all there is."""
-    if not isinstance(response.body, Mapping) or "data" not in response.body:
-        return response
-    changes: dict[str, object] = {"has_more": False, "next_page": None}
-    if change == "empty":
-        changes |= {"data": [], "first_id": None, "last_id": None}
-    body = {key: changes.get(key, value) for key, value in response.body.items()}
-    return replace(response, body=body)
-
-
-def _replacement(request: IncomingRequest, effect: Effect) -> Response | None:
-    """Return the response that a fault sends instead of the service's own."""
-    if effect.echo is not None:
-        text = hostile_text(_secrets_of(request))
-        if effect.echo != JSON_TYPE:
-            return Response(effect.status or 400, text.encode(), (("Content-Type", effect.echo),))
-        error = {"type": text, "message": text, "param": text}
-        return Response(effect.status or 400, {"type": "error", "request_id": text, "error": error})
-    if effect.status is None:
-        return None
-    body = effect.body() if callable(effect.body) else effect.body
-    if isinstance(body, dict) and body.get("type") == "error":
-        body = {**body, "request_id": _request_id(request)}
-    return Response(effect.status, body)
-
-
-def _secrets_of(request: IncomingRequest) -> list[str]:
-    token = request.headers.get("authorization", "").partition(" ")[2]  # whatever the scheme
-    try:
-        return [secret for secret in (token, *secrets_in(request.json())) if secret]
-    except ValueError:
-        return [token] if token else []
-
-
 def _error_response(request: IncomingRequest, error: ApiError) -> Response:
-    return Response(error.status, error.envelope(_request_id(request)), error.headers)
-
-
-def _request_id(request: IncomingRequest) -> str:
-    sent = request.headers.get("x-request-id", "")
-    return sent if re.fullmatch(r"[!-~]{1,128}", sent) else f"req_{token_hex(12)}"
+    return Response(error.status, error.envelope(request.request_id), error.headers)

@@ -88,7 +88,9 @@ class Store:
         with self.lock:
             vault = self.vault(vault_id)
             if vault.archived_at is None:
-                # UNVERIFIED: the credentials of an archived vault keep their own status.
+                if self._options.archives_credentials:  # UNVERIFIED: by default they keep their own status
+                    for credential in vault.credentials:
+                        self._archive(credential)
                 vault.archived_at = vault.updated_at = self.now()
                 self._changed(vault_id)
             elif self._options.archive_again == 409:
@@ -171,8 +173,7 @@ class Store:
             credential = self.credential(vault_id, credential_id)
             if credential.archived_at is not None:
                 raise conflict(f"Credential '{credential_id}' is already archived.")
-            credential.archived_at = credential.updated_at = self.now()
-            credential.auth = without_secrets(credential.auth)
+            self._archive(credential)
             self._changed(vault_id)
             return credential
 
@@ -186,6 +187,11 @@ class Store:
             credential = self.credential(vault_id, credential_id)
             self.vault(vault_id).credentials.remove(credential)
             self._changed(vault_id)
+
+    def _archive(self, credential: Credential) -> None:
+        if credential.archived_at is None:
+            credential.archived_at = credential.updated_at = self.now()
+            credential.auth = without_secrets(credential.auth)
 
     def _seen(self, lag_s: float) -> Mapping[str, Vault]:
         return self._history.at(self.now(), lag_s) if lag_s else self._vaults

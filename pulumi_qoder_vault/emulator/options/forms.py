@@ -7,9 +7,10 @@ from typing import Literal, TypedDict
 
 from .fields import at_least
 
-__all__ = ["AuthField", "FormArguments", "FormOptions", "NotArchived"]
+__all__ = ["AuthField", "FormArguments", "FormOptions", "MutableAuthField", "NotArchived"]
 
 AuthField = Literal["expires_at", "injection_location", "networking", "refresh", "resource", "scope"]
+MutableAuthField = Literal["injection_location", "networking"]
 NotArchived = Literal["null", "zero_time", "absent"]
 
 
@@ -31,6 +32,7 @@ class FormOptions:
         vault_id_prefix: of ids of vaults.
         credential_id_prefix: of ids of credentials.
         ignored_auth_fields: fields of `auth` that a create drops and an update leaves as they were, with a 2xx.
+        mutable_auth_fields: fields of `auth` that an update changes, though no page says that it can.
         ignores_null: null in the `auth` of an update leaves the field as it was, with a 200.
         vault_echo: where each vault is returned with the API token of the request in it.
     """
@@ -47,6 +49,7 @@ class FormOptions:
     vault_id_prefix: str = "vault_"
     credential_id_prefix: str = "vcred_"
     ignored_auth_fields: tuple[AuthField, ...] = ()
+    mutable_auth_fields: tuple[MutableAuthField, ...] = ()
     ignores_null: bool = False
     vault_echo: Literal["metadata", "display_name"] | None = None
 
@@ -66,5 +69,6 @@ class FormArguments(TypedDict, total=False):
     vault_id_prefix: str
     credential_id_prefix: str
     ignored_auth_fields: tuple[AuthField, ...]
+    mutable_auth_fields: tuple[MutableAuthField, ...]
     ignores_null: bool
     vault_echo: Literal["metadata", "display_name"] | None

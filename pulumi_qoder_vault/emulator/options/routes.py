@@ -40,6 +40,7 @@ class RouteOptions:
         archived_write_status: status when a credential is created in an archived vault, or an archived one updated.
         archive_response: body of every archive, with 200; None: the object.
         delete_response: body of every DELETE, with 200; None: what the revision does.
+        archives_credentials: an archive of a vault archives its credentials.
         hides_archived_vaults: GET, DELETE and archive of an archived vault are 404.
         credential_create_status: 2026-07, status of a credential create.
         create_credentials: flat revisions, `credentials` in the response to a vault create; they are stored anyway.
@@ -54,6 +55,7 @@ class RouteOptions:
     archived_write_status: Literal[400, 409] = 409
     archive_response: Hollow | None = None
     delete_response: Hollow | None = None
+    archives_credentials: bool = False
     hides_archived_vaults: bool = False
     credential_create_status: CredentialCreateStatus = 200
     create_credentials: CreateCredentials = "created"
@@ -71,6 +73,7 @@ class RouteArguments(TypedDict, total=False):
     archived_write_status: Literal[400, 409]
     archive_response: Hollow | None
     delete_response: Hollow | None
+    archives_credentials: bool
     hides_archived_vaults: bool
     credential_create_status: CredentialCreateStatus
     create_credentials: CreateCredentials

@@ -110,6 +110,10 @@ def test_routes_under_a_vault_lag(
     assert ([], 200) == (qoder.vaults[0].credentials, http.get(f"/vaults/{vault_id}").status_code)
     clock.passes(LAG_S)
     assert 200 == http.post(path, json=bearer()).status_code
+    qoder.delete_vault(vault_id)
+    assert (200, []) == ((seen := http.get(path)).status_code, seen.json()["data"])
+    clock.passes(LAG_S)
+    assert 404 == http.get(path).status_code
 
 
 def test_delete_of_what_is_young_is_a_404(serve: Serve, connect: Connect, clock: Time, error_of: ErrorOf) -> None:

@@ -12,6 +12,8 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -237,6 +239,7 @@ def test_flags_of_options_reach_the_service(run: Run) -> None:
             "--vault-id-prefix",
             "vlt_",
             "--no-newest-first",
+            "--date-ahead=-3600",
             "--ignored-auth-fields",
             "injection_location",
             "networking",
@@ -248,7 +251,9 @@ def test_flags_of_options_reach_the_service(run: Run) -> None:
         ids = [http.post("/vaults", json={"display_name": "v"}).json()["id"] for _ in range(2)]
         page = http.get("/vaults").json()
         assert ([ids[0]], True) == ([vault["id"] for vault in page["data"]], ids[0].startswith("vlt_"))
-        assert 409 == http.delete(f"/vaults/{ids[0]}").status_code
+        refused = http.delete(f"/vaults/{ids[0]}")
+        behind = datetime.now(UTC) - parsedate_to_datetime(refused.headers["date"])
+        assert (409, 3600) == (refused.status_code, round(behind.total_seconds(), -2))
         made = http.post(f"/vaults/{ids[0]}/credentials", json={"auth": variable}).json()
         assert {"type", "secret_name"} == made["auth"].keys()
         assert 404 == http.get(f"/vaults/{ids[0]}/credentials/{made['id']}").status_code

@@ -437,3 +437,18 @@ def test_null_may_be_ignored_by_an_update(serve: Serve, connect: Connect, oauth:
 
     assert (200, made["auth"]) == (updated.status_code, updated.json()["auth"])
     assert "next" == qoder.vaults[0].credentials[0].access_token
+
+
+def test_networking_may_change_in_place(serve: Serve, connect: Connect, error_of: ErrorOf) -> None:
+    """An update of `networking` is a 400, or changes it."""
+    patch = {"auth": {"type": "environment_variable", "networking": {"type": "unrestricted"}}}
+    for fields in ((), ("networking",)):
+        qoder = serve("2026-07", mutable_auth_fields=fields)
+        path = f"/vaults/{qoder.add_vault('v').id}/credentials"
+        http = connect(qoder)
+        one = f"{path}/{http.post(path, json={'auth': VARIABLE}).json()['id']}"
+        updated = http.post(one, json=patch)
+        if fields:
+            assert (200, {"type": "unrestricted"}) == (updated.status_code, updated.json()["auth"]["networking"])
+        else:
+            assert (*REFUSED, "auth.networking") == error_of(updated)

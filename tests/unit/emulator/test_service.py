@@ -253,3 +253,15 @@ def test_date_goes_by_the_clock(serve: Serve, connect: Connect, ahead_s: float) 
     response = connect(serve(clock=lambda: moment, date_ahead_s=ahead_s)).get("/vaults")
 
     assert moment + timedelta(seconds=ahead_s) == parsedate_to_datetime(response.headers["date"])
+
+
+def test_a_gateway_comes_before_every_fault(serve: Serve, connect: Connect) -> None:
+    """A request that the gateway refuses meets no fault of the service."""
+    qoder = serve(overload_per_second=1)
+    qoder.fail_next("GET", "/vaults", Fault.FORBIDDEN, skip=1)
+    http = connect(qoder)
+
+    assert [200, 503] == [http.get("/vaults").status_code for _ in range(2)]
+    assert 1 == len(qoder.pending_faults)
+    time.sleep(1.0)
+    assert 403 == http.get("/vaults").status_code

@@ -179,3 +179,12 @@ def test_the_limit_may_be_a_400(serve: Serve, connect: Connect, bearer: MakeBody
     http.post(path, json=bearer())
 
     assert (400, "invalid_request_error", None) == error_of(http.post(path, json=bearer(f"{URL}/2")))
+
+
+def test_a_vault_may_take_its_credentials_into_the_archive(serve: Serve, connect: Connect) -> None:
+    """The credentials of an archived vault keep their status, or are archived with it, without their secrets."""
+    for archives, expected in ((False, [("active", "t")]), (True, [("archived", None)])):
+        qoder = serve("2026-07", archives_credentials=archives)
+        made = qoder.add_credential(qoder.add_vault("v").id, URL, "t")
+        connect(qoder).post(f"/vaults/{made.vault_id}/archive")
+        assert expected == [(item.status, item.access_token) for item in qoder.vaults[0].credentials]
