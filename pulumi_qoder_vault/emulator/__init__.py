@@ -12,16 +12,20 @@ On the command line: `qoder-emulator --help`, or `python -m pulumi_qoder_vault.e
 
 from __future__ import annotations
 
+from .accounts import Account
+from .effects import Commit, Effect, Ending
 from .emulator import DEFAULT_API_TOKEN, Emulator
 from .errors import ApiError
-from .faults import Commit, Effect, Ending, Fault, PlannedFault
+from .fault_plan import PlannedFault
+from .faults import Fault
 from .options import ServiceOptions
+from .records import Credential, Vault
 from .request_log import Request
 from .revisions import RevisionName
-from .store import Credential, Vault
 
 __all__ = [
     "DEFAULT_API_TOKEN",
+    "Account",
     "ApiError",
     "Commit",
     "Credential",

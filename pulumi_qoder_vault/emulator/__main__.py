@@ -10,12 +10,13 @@ import signal
 import sys
 import textwrap
 import time
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from .emulator import DEFAULT_API_TOKEN, DEFAULT_REVISION, Emulator
 from .faults import Fault
-from .options import CredentialsKey, ServiceOptions
+from .options import SUBJECTS, Option, options_of
 from .revisions import RevisionName
 
 if TYPE_CHECKING:
@@ -120,37 +121,32 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=_port, help="0 (default): a free one")
     add("--revision", choices=get_args(RevisionName), help=f"of the API (default: {DEFAULT_REVISION})")
     add("--api-token", metavar="TOKEN", help="the token that is accepted; not printed (default: one that is printed)")
-    add("--latency", dest="latency_s", type=_seconds, metavar="TIME", help="of every request: 50ms, 2s")
     add("--fault", action="append", type=_fault, metavar="SPEC", help="plan a fault, see below; repeatable")
-    _add_service_options(parser.add_argument_group("undocumented behaviours of the service"))
+    _add_service_options(parser)
     return parser
 
 
-def _add_service_options(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
-        "--fault-delay",
-        dest="fault_delay_s",
-        type=_seconds,
-        metavar="TIME",
-        help="for every fault that waits and has no delay=",
-    )
-    add(
-        "--credentials-key",
-        choices=get_args(CredentialsKey),
-        help=f"2026-07: the key `credentials` in a vault create (default: {ServiceOptions.credentials_key})",
-    )
-    add("--no-idempotency", dest="idempotency", action="store_false", help="ignore Idempotency-Key")
-    add("--no-unique-url", dest="unique_url", action="store_false", help="let a vault hold two credentials for one URL")
-    add("--writes-per-second", type=float, metavar="N", help="more writes get a 429")
-    add("--reads-per-second", type=float, metavar="N", help="more reads get a 429")
-    add(
-        "--store-metadata",
-        action=argparse.BooleanOptionalAction,
-        help="store metadata, or accept and drop it (default: only 2026-07 stores it)",
-    )
-    add("--vault-get-credentials", action="store_true", help="2026-05: a vault's get and list have its credentials")
-    add("--newest-first", action="store_true", help="order of lists")
+def _add_service_options(parser: argparse.ArgumentParser) -> None:
+    """Add a flag for each option, in a group for each subject; its help is the sentence of the option's docstring."""
+    for subject in SUBJECTS:
+        group = parser.add_argument_group((subject.__doc__ or "").partition("\n")[0].rstrip(".").lower())
+        for option in options_of(subject):
+            _add_option(group, option)
+
+
+def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
+    flag, help_ = f"--{option.name.removesuffix('_s').replace('_', '-')}", option.description.replace("%", "%%")
+    add = partial(group.add_argument, flag, dest=option.name, help=help_)
+    if option.type is bool:
+        add(action=argparse.BooleanOptionalAction)
+    elif option.is_list:
+        add(choices=option.choices, nargs="+")
+    elif option.choices:
+        add(type=option.type, choices=option.choices)
+    elif option.name.endswith("_s"):
+        add(type=_signed_seconds if option.least is None else _seconds, metavar="TIME")
+    else:
+        add(type=option.type, metavar="TEXT" if option.type is str else "N")
 
 
 def _list_of_faults() -> str:
@@ -171,6 +167,10 @@ def _seconds(text: str) -> float:
     if found is None:
         raise argparse.ArgumentTypeError("must be a time such as 50ms, 2s, 0.5 or inf")
     return float(found[1]) / (1000 if found[2] == "ms" else 1)
+
+
+def _signed_seconds(text: str) -> float:
+    return -_seconds(text[1:]) if text.startswith("-") else _seconds(text)
 
 
 def _fault(spec: str) -> dict[str, Any]:

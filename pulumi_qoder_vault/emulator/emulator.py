@@ -6,12 +6,16 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack, final, get_args
 
-from .faults import Effect, Fault, PlannedFault
+from .accounts import Account, Contents
+from .effects import Effect
+from .fault_plan import PlannedFault
+from .faults import Fault
+from .ids import Clock, utc_now
 from .options import OptionArguments, ServiceOptions
 from .revisions import RevisionName
 from .server import BASE_PATH, Log, Server
 from .service import Service
-from .store import Clock, Credential, NewCredential, NewVault, Vault, utc_now
+from .store import Store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,19 +29,21 @@ DEFAULT_API_TOKEN = "pt-emulator-0000000000"  # noqa: S105 - accepted by emulato
 
 
 @final
-class Emulator:
+class Emulator(Contents):
     """A server of Qoder's Vaults API on this machine.
+
+    Its own vaults are those of the first account.
 
     It listens after `start()` or in a `with` statement. `stop()` keeps the vaults, and a second `start()` takes the
     same port. Both may be called in any state and from any thread.
 
     Args:
         revision: may be changed while the emulator runs.
-        api_token: the token that is accepted; may be changed while the emulator runs.
+        api_token: the first account's; may be changed while the emulator runs.
         host: address to listen on. Any address but loopback lets others connect.
         port: 0: a free port.
         log: is called with one line per request, without secrets.
-        clock: the service's time, for ids and times of vaults and credentials.
+        clock: the service's time, for ids and times of vaults and credentials, for lags and the header `Date`.
         options: the fields of `ServiceOptions`: undocumented behaviours of the service.
 
     Attributes:
@@ -60,7 +66,7 @@ class Emulator:
         clock: Clock = utc_now,
         **options: Unpack[OptionArguments],
     ) -> None:
-        self._service = Service(_valid(revision), _usable(api_token), ServiceOptions(**options), clock)
+        self._service = Service(_valid(revision), api_token, ServiceOptions(**options), clock)
         self.host, self.port = host, port
         self._log = log
         self._server: Server | None = None
@@ -118,14 +124,33 @@ class Emulator:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}{BASE_PATH}"
 
+    def _store(self) -> Store:
+        return self._service.accounts.first.store
+
     @property
     def api_token(self) -> str:
-        """The token that is accepted."""
-        return self._service.api_token
+        """The oldest API token of the first account. When it is set, the account's others are no longer accepted."""
+        return self._service.accounts.first.api_token
 
     @api_token.setter
     def api_token(self, api_token: str) -> None:
-        self._service.api_token = _usable(api_token)
+        self._service.accounts.first.api_token = api_token
+
+    def add_api_token(self, api_token: str | None = None) -> str:
+        """Accept one more API token for the first account; return it.
+
+        Raises:
+            ValueError: it could not stand in a header.
+        """
+        return self._service.accounts.first.add_api_token(api_token)
+
+    def add_account(self, api_token: str | None = None) -> Account:
+        """Add an account, with vaults and an API token of its own.
+
+        Raises:
+            ValueError: the API token could not stand in a header.
+        """
+        return self._service.add_account(api_token)
 
     @property
     def revision(self) -> RevisionName:
@@ -140,11 +165,6 @@ class Emulator:
     def options(self) -> ServiceOptions:
         """The undocumented behaviours that were chosen."""
         return self._service.options
-
-    @property
-    def vaults(self) -> list[Vault]:
-        """Copies of the vaults that exist, oldest first, access tokens included."""
-        return self._service.store.copies()
 
     @property
     def requests(self) -> list[Request]:
@@ -216,43 +236,8 @@ class Emulator:
         """Delete all planned faults."""
         self._service.faults.clear()
 
-    # Changes that no client made: they are not requests, so no fault meets them and nothing is recorded.
-
-    def add_vault(self, display_name: str, *, metadata: dict[str, str] | None = None) -> Vault:
-        """Create a vault without a request."""
-        return self._service.store.create_vault(NewVault(display_name, metadata or {}))
-
-    def archive_vault(self, vault_id: str) -> None:
-        """Archive a vault without a request."""
-        self._service.store.archive_vault(vault_id)
-
-    def delete_vault(self, vault_id: str) -> None:
-        """Delete a vault without a request."""
-        self._service.store.delete_vault(vault_id)
-
-    def add_credential(
-        self, vault_id: str, url: str, access_token: str, *, protocol: str = "streamable_http"
-    ) -> Credential:
-        """Create a static bearer credential without a request; the rules of the service hold."""
-        auth = {"type": "static_bearer", "mcp_server_url": url, "token": access_token}
-        return self._service.store.create_credential(vault_id, NewCredential(auth, protocol))
-
-    def archive_credential(self, vault_id: str, credential_id: str) -> None:
-        """Archive a credential without a request."""
-        self._service.store.archive_credential(vault_id, credential_id)
-
-    def delete_credential(self, vault_id: str, credential_id: str) -> None:
-        """Delete a credential without a request."""
-        self._service.store.delete_credential(vault_id, credential_id)
-
 
 def _valid(revision: RevisionName) -> RevisionName:
     if revision not in get_args(RevisionName):
         raise ValueError(f"revision must be one of {', '.join(get_args(RevisionName))}")
     return revision
-
-
-def _usable(api_token: str) -> str:
-    if not api_token or not api_token.isascii() or not api_token.isprintable() or " " in api_token:
-        raise ValueError("api_token must be printable ASCII without spaces")
-    return api_token

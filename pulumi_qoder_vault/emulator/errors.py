@@ -5,7 +5,9 @@ Knows neither HTTP nor the store. Source of the envelope: Qoder, Errors (read 20
 
 from __future__ import annotations
 
-__all__ = ["ApiError", "bad_request", "conflict", "not_found"]
+from typing import Literal
+
+__all__ = ["ApiError", "bad_request", "conflict", "feature_not_available", "not_found", "refused"]
 
 
 class ApiError(Exception):
@@ -50,3 +52,16 @@ def not_found(kind: str, id_: str) -> ApiError:
 def conflict(message: str, param: str | None = None) -> ApiError:
     """Return a 409."""
     return ApiError(409, "conflict_error", message, param)
+
+
+def refused(status: Literal[400, 409], message: str, param: str | None = None) -> ApiError:
+    """Return a 400 or a 409, for what services refuse with either."""
+    return bad_request(message, param) if status == 400 else conflict(message, param)
+
+
+def feature_not_available(status: Literal[501, 503] = 501) -> ApiError:
+    """Return the definite refusal of what a service does not have: nothing was done.
+
+    Source: Qoder, Errors (read 2026-08).
+    """
+    return ApiError(status, "feature_not_available", "This feature is not available.")

@@ -19,8 +19,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
-from .endpoints import IncomingRequest
-from .faults import Ending
+from .drips import pieces
+from .effects import Ending
+from .http_messages import IncomingRequest
 
 if TYPE_CHECKING:
     from .service import Service, WireResponse
@@ -190,6 +191,10 @@ class Handler(BaseHTTPRequestHandler):
     # http.server looks for these names
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = handle_request  # noqa: N815
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the header `Date`, by the clock of the service."""
+        return super().date_time_string(self.server.service.date().timestamp() if timestamp is None else timestamp)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
         """Write nothing: `handle_request` writes the log."""
 
@@ -240,6 +245,10 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
             return
+        if response.ending.is_drip:
+            self.close_connection = True
+            self._drip(response)
+            return
         body = response.body[: len(response.body) // 2] if response.is_cut else response.body
         self.send_response(response.status)
         for name, value in response.headers:
@@ -261,3 +270,10 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         else:
             self.connection.sendall(head + body)
+
+    def _drip(self, response: WireResponse) -> None:
+        """Send pieces until the client closes the connection, or the emulator stops."""
+        for piece in pieces(response.ending, response.status):
+            self.connection.sendall(piece)
+            if self.server.service.wait(response.interval_s):
+                return

@@ -1,176 +1,40 @@
-"""The vaults and credentials that exist, their ids and times, and the changes that the service allows.
+"""The vaults and credentials of one account, and the changes that the service allows.
 
-Knows neither HTTP nor the shapes of requests and responses. Credentials are stored in the 2026-07 form, whichever
-revision created them: the revision can change while the emulator runs, as it did for Qoder's users.
+Knows neither HTTP nor the shapes of requests and responses.
 """
 
 from __future__ import annotations
 
 import copy
-import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .errors import conflict, not_found
+from .errors import ApiError, conflict, not_found, refused
+from .history import History
+from .ids import Clock, Ids, utc_now
+from .records import Credential, JsonObject, NewCredential, NewVault, Vault, without_secrets
 
 if TYPE_CHECKING:
     from .options import ServiceOptions
 
-__all__ = [
-    "Clock",
-    "Credential",
-    "Ids",
-    "JsonObject",
-    "NewCredential",
-    "NewVault",
-    "Store",
-    "Vault",
-    "rfc3339",
-    "utc_now",
-    "without_secrets",
-]
-
-Clock = Callable[[], datetime]
-JsonObject = dict[str, Any]
-
-# Source: Qoder, Vaults API (read 2026-08): these are accepted and never returned.
-SECRET_KEYS = frozenset({"access_token", "token", "refresh_token", "client_secret", "secret_value"})
-
-
-@dataclass(frozen=True)
-class NewCredential:
-    """A credential to create; `auth` in the 2026-07 form, secrets included."""
-
-    auth: JsonObject = field(repr=False)
-    protocol: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class NewVault:
-    """A vault to create."""
-
-    display_name: str
-    metadata: dict[str, str] = field(default_factory=dict)
-    credentials: tuple[NewCredential, ...] = ()
-
-
-@dataclass
-class Credential:
-    """A credential that exists.
-
-    Attributes:
-        auth: the 2026-07 `auth` object, secrets included; without secrets once the credential is archived.
-        protocol: of a credential that 2026-05 created, else None.
-    """
-
-    id: str
-    vault_id: str
-    auth: JsonObject = field(repr=False)
-    protocol: str | None
-    metadata: dict[str, str]
-    created_at: datetime
-    updated_at: datetime
-    archived_at: datetime | None = None
-
-    @property
-    def status(self) -> str:
-        """`active` or `archived`."""
-        return "active" if self.archived_at is None else "archived"
-
-    @property
-    def type(self) -> str:
-        """`static_bearer`, `mcp_oauth` or `environment_variable`."""
-        return str(self.auth["type"])
-
-    @property
-    def mcp_server_url(self) -> str | None:
-        """The URL, byte for byte; None for an environment variable."""
-        url = self.auth.get("mcp_server_url")
-        return None if url is None else str(url)
-
-    @property
-    def access_token(self) -> str | None:
-        """The access token, or the value of the environment variable; None once the credential is archived."""
-        for key in ("token", "access_token", "secret_value"):
-            if key in self.auth:
-                return str(self.auth[key])
-        return None
-
-
-@dataclass
-class Vault:
-    """A vault that exists, with its credentials in the order in which they were created."""
-
-    id: str
-    display_name: str
-    metadata: dict[str, str]
-    created_at: datetime
-    updated_at: datetime
-    archived_at: datetime | None = None
-    credentials: list[Credential] = field(default_factory=list)
-
-    @property
-    def status(self) -> str:
-        """`active` or `archived`."""
-        return "active" if self.archived_at is None else "archived"
-
-
-def without_secrets(auth: Mapping[str, object]) -> dict[str, object]:
-    """Return `auth` without any secret, at any depth."""
-    return {
-        key: without_secrets(value) if isinstance(value, Mapping) else value
-        for key, value in auth.items()
-        if key not in SECRET_KEYS
-    }
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
-def rfc3339(moment: datetime) -> str:
-    """Return a time as Qoder writes it: UTC with `Z`, at most six fractional digits, no trailing zeros.
-
-    Source: Qoder, Create Vault (read 2026-05).
-    """
-    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return f"{text.rstrip('0').removesuffix('.')}Z"
-
-
-class Ids:
-    """The ids that the service assigns.
-
-    They sort by creation, so that a page cursor stays valid when the object that it names is deleted.
-    Source: Qoder, Create Vault (read 2026-05): `vault_` or `vcred_` and the 32 hex digits of a UUIDv7.
-    """
-
-    def __init__(self, clock: Clock = utc_now) -> None:
-        self._clock = clock
-        self._last = 0
-
-    def new(self, prefix: str) -> str:
-        """Return `<prefix>_` and a UUIDv7 that is greater than all before."""
-        # 48 bits of milliseconds and the 12 bits of rand_a as a counter (RFC 9562, 6.2, method 1)
-        self._last = max(self._last + 1, int(self._clock().timestamp() * 1000) << 12)
-        milliseconds, counter = self._last >> 12, self._last & 0xFFF
-        number = milliseconds << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | secrets.randbits(62)
-        return f"{prefix}_{number:032x}"
+__all__ = ["Store"]
 
 
 class Store:
-    """Everything that exists at the service. Each method is atomic; `lock` makes several of them one."""
+    """Everything that exists in one account. Each method is atomic; `lock` makes several of them one.
 
-    def __init__(self, options: ServiceOptions, clock: Clock = utc_now) -> None:
+    A read with a `lag_s` sees the past.
+    """
+
+    def __init__(self, options: ServiceOptions, has_unique_urls: Callable[[], bool], clock: Clock = utc_now) -> None:
         self.lock = threading.RLock()
         self.now = clock
         self._options = options
-        self._ids = Ids(clock)
+        self._has_unique_urls = has_unique_urls
+        self._ids = Ids(clock, options.id_form)
         self._vaults: dict[str, Vault] = {}
+        self._history = History(is_kept=options.lags)
 
     def copies(self) -> list[Vault]:
         """Return copies of all vaults, oldest first."""
@@ -191,27 +55,29 @@ class Store:
         """Create a vault with all its credentials, or nothing."""
         with self.lock:
             now = self.now()
-            vault = Vault(self._ids.new("vault"), new.display_name, dict(new.metadata), now, now)
+            vault = Vault(self._ids.new(self._options.vault_id_prefix), new.display_name, dict(new.metadata), now, now)
             for credential in new.credentials:
                 self._add(vault, credential)
             self._vaults[vault.id] = vault
+            self._changed(vault.id)
             return vault
 
-    def vaults(self) -> list[Vault]:
+    def vaults(self, *, lag_s: float = 0.0) -> list[Vault]:
         """Return all vaults, archived ones included, oldest first."""
         with self.lock:
-            return list(self._vaults.values())
+            return list(self._seen(lag_s).values())
 
-    def vault(self, vault_id: str) -> Vault:
+    def vault(self, vault_id: str, *, lag_s: float = 0.0) -> Vault:
         """Return one vault.
 
         Raises:
             ApiError: 404.
         """
         with self.lock:
-            if vault_id not in self._vaults:
+            vault = self._seen(lag_s).get(vault_id)
+            if vault is None:
                 raise not_found("Vault", vault_id)
-            return self._vaults[vault_id]
+            return vault
 
     def archive_vault(self, vault_id: str) -> Vault:
         """Archive a vault for good.
@@ -222,8 +88,11 @@ class Store:
         with self.lock:
             vault = self.vault(vault_id)
             if vault.archived_at is None:
-                # UNVERIFIED: the credentials of an archived vault keep their own status.
+                if self._options.archives_credentials:  # UNVERIFIED: by default they keep their own status
+                    for credential in vault.credentials:
+                        self._archive(credential)
                 vault.archived_at = vault.updated_at = self.now()
+                self._changed(vault_id)
             elif self._options.archive_again == 409:
                 raise conflict(f"Vault '{vault_id}' is already archived.")
             return vault
@@ -237,27 +106,30 @@ class Store:
         with self.lock:
             self.vault(vault_id)
             del self._vaults[vault_id]
+            self._changed(vault_id)
 
     def create_credential(self, vault_id: str, new: NewCredential) -> Credential:
         """Create a credential in a vault.
 
         Raises:
-            ApiError: 404; 409 if the vault is archived or full, or has an active credential for the URL.
+            ApiError: 404; 409 or 400 if the vault is archived or full, or has an active credential for the URL.
         """
         with self.lock:
             vault = self.vault(vault_id)
             if vault.archived_at is not None:
-                raise conflict(f"Vault '{vault_id}' is archived.")
-            return self._add(vault, new)
+                raise self._archived("Vault", vault_id)
+            credential = self._add(vault, new)
+            self._changed(vault_id)
+            return credential
 
-    def credential(self, vault_id: str, credential_id: str) -> Credential:
+    def credential(self, vault_id: str, credential_id: str, *, lag_s: float = 0.0) -> Credential:
         """Return one credential.
 
         Raises:
             ApiError: 404, for the vault or the credential.
         """
         with self.lock:
-            for credential in self.vault(vault_id).credentials:
+            for credential in self.vault(vault_id, lag_s=lag_s).credentials:
                 if credential.id == credential_id:
                     return credential
             raise not_found("Credential", credential_id)
@@ -266,14 +138,14 @@ class Store:
         """Return a credential that may be updated.
 
         Raises:
-            ApiError: 404; 409 if the credential or its vault is archived.
+            ApiError: 404; 409 or 400 if the credential or its vault is archived.
         """
         with self.lock:
             credential = self.credential(vault_id, credential_id)
             if credential.archived_at is not None:
-                raise conflict(f"Credential '{credential_id}' is archived.")
+                raise self._archived("Credential", credential_id)
             if self.vault(vault_id).archived_at is not None:
-                raise conflict(f"Vault '{vault_id}' is archived.")
+                raise self._archived("Vault", vault_id)
             return credential
 
     def update_credential(
@@ -282,12 +154,13 @@ class Store:
         """Replace the whole `auth` and `metadata` of a credential.
 
         Raises:
-            ApiError: 404; 409 if the credential or its vault is archived.
+            ApiError: 404; 409 or 400 if the credential or its vault is archived.
         """
         with self.lock:
             credential = self.changeable_credential(vault_id, credential_id)
             credential.auth, credential.metadata = auth, metadata
             credential.updated_at = self.now()
+            self._changed(vault_id)
             return credential
 
     def archive_credential(self, vault_id: str, credential_id: str) -> Credential:
@@ -300,8 +173,8 @@ class Store:
             credential = self.credential(vault_id, credential_id)
             if credential.archived_at is not None:
                 raise conflict(f"Credential '{credential_id}' is already archived.")
-            credential.archived_at = credential.updated_at = self.now()
-            credential.auth = without_secrets(credential.auth)
+            self._archive(credential)
+            self._changed(vault_id)
             return credential
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
@@ -313,20 +186,49 @@ class Store:
         with self.lock:
             credential = self.credential(vault_id, credential_id)
             self.vault(vault_id).credentials.remove(credential)
+            self._changed(vault_id)
+
+    def _archive(self, credential: Credential) -> None:
+        if credential.archived_at is None:
+            credential.archived_at = credential.updated_at = self.now()
+            credential.auth = without_secrets(credential.auth)
+
+    def _seen(self, lag_s: float) -> Mapping[str, Vault]:
+        return self._history.at(self.now(), lag_s) if lag_s else self._vaults
+
+    def _changed(self, vault_id: str) -> None:
+        self._history.keep(self.now(), vault_id, self._vaults.get(vault_id))
+
+    def _archived(self, kind: str, id_: str) -> ApiError:
+        return refused(self._options.archived_write_status, f"{kind} '{id_}' is archived.")
 
     def _add(self, vault: Vault, new: NewCredential) -> Credential:
-        # UNVERIFIED: both rules are those of sister APIs; hence the options.
-        active = [credential for credential in vault.credentials if credential.archived_at is None]
-        if len(active) >= self._options.max_credentials:
-            raise conflict(f"A vault holds at most {self._options.max_credentials} active credentials.")
-        url = new.auth.get("mcp_server_url")
-        if self._options.unique_url and url is not None and any(url == other.mcp_server_url for other in active):
-            raise conflict(
-                "An active credential for this mcp_server_url already exists in the vault.", "mcp_server_url"
-            )
+        self._admit([item for item in vault.credentials if item.archived_at is None], new.auth)
         now = self.now()
         credential = Credential(
-            self._ids.new("vcred"), vault.id, dict(new.auth), new.protocol, dict(new.metadata), now, now
+            self._ids.new(self._options.credential_id_prefix),
+            vault.id,
+            dict(new.auth),
+            new.protocol,
+            dict(new.metadata),
+            now,
+            now,
         )
         vault.credentials.append(credential)
         return credential
+
+    def _admit(self, active: list[Credential], auth: JsonObject) -> None:
+        """Refuse one credential too many, and a second one for the same thing.
+
+        UNVERIFIED: these rules are those of sister APIs; hence the options.
+        """
+        options = self._options
+        if len(active) >= options.max_credentials:
+            message = f"A vault holds at most {options.max_credentials} active credentials."
+            raise refused(options.max_credentials_status, message)
+        for key, is_unique in (
+            ("mcp_server_url", self._has_unique_urls()),
+            ("secret_name", options.unique_secret_name),
+        ):
+            if is_unique and key in auth and any(auth[key] == other.auth.get(key) for other in active):
+                raise conflict(options.conflict_message, key if options.conflict_param else None)

@@ -45,8 +45,8 @@ VARIABLE = {
 
 
 @pytest.fixture
-def qoder() -> Iterator[Emulator]:
-    with Emulator("2026-07") as emulator:
+def qoder(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    with Emulator("2026-07", **getattr(request, "param", {})) as emulator:
         yield emulator
 
 
@@ -94,14 +94,24 @@ def test_vaults(client: Any) -> None:
 
 
 def test_lists(qoder: Emulator, client: Any) -> None:
-    """The client's own pagination goes through every page, with its filters."""
-    ids = [qoder.add_vault(f"Vault {number}").id for number in range(7)]
+    """The client's own pagination goes through every page, with its filters, newest first."""
+    ids = [qoder.add_vault(f"Vault {number}").id for number in range(7)][::-1]
     qoder.archive_vault(ids[3])
 
     assert [id_ for id_ in ids if id_ != ids[3]] == [vault.id for vault in client.vaults.list(limit=2)]
     assert ids == [vault.id for vault in client.vaults.list(limit=3, include_archived=True)]
-    assert [ids[5]] == [vault.id for vault in client.vaults.list(name="vault 5")]
+    assert [ids[5]] == [vault.id for vault in client.vaults.list(name="vault 1")]
     assert ids[5:] == [vault.id for vault in client.vaults.list(after_id=ids[4], limit=1)]
+    # the client goes on by `next_page`, and a plain id says nothing of the way back
+    assert [ids[1]] == [vault.id for vault in client.vaults.list(before_id=ids[2], limit=1)]
+
+
+@pytest.mark.parametrize("qoder", [{"next_page": "opaque"}], indirect=True)
+def test_lists_with_an_opaque_cursor(qoder: Emulator, client: Any) -> None:
+    """The client takes any cursor for what it is: forwards and on the way back."""
+    ids = [qoder.add_vault(f"Vault {number}").id for number in range(5)][::-1]
+
+    assert ids == [vault.id for vault in client.vaults.list(limit=2)]
     page = client.vaults.list(before_id=ids[2], limit=1)
     assert ([ids[1]], True) == ([vault.id for vault in page.data], page.has_next_page())
     assert [ids[1], ids[0]] == [vault.id for vault in page]

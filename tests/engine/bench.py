@@ -37,7 +37,7 @@ class Figures:
 
 
 def measure(front: str, vaults: int, latency_s: float, parallel: int) -> Figures:
-    with Emulator("2026-05", latency_s=latency_s) as qoder, tempfile.TemporaryDirectory() as folder:
+    with Emulator("2026-05", unique_url=True, latency_s=latency_s) as qoder, tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), qoder, project=HERE / "program_bench", front=front)
         stack.env |= {"QODER_MAX_WRITES_PER_SECOND": "0", "QODER_MAX_READS_PER_SECOND": "0", "VAULTS": str(vaults)}
         seconds: dict[str, float] = {}

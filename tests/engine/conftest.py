@@ -39,7 +39,7 @@ def revision(world: str) -> RevisionName:
 
 @pytest.fixture
 def qoder(revision: RevisionName) -> Iterator[Emulator]:
-    with Emulator(revision) as emulator:
+    with Emulator(revision, unique_url=True) as emulator:
         yield emulator
 
 

@@ -60,7 +60,7 @@ def reason(command: str) -> str | None:
 
 @pytest.fixture
 def qoder() -> Iterator[Emulator]:
-    with Emulator(revision="2026-05") as emulator:
+    with Emulator(revision="2026-05", unique_url=True) as emulator:
         yield emulator
 
 

@@ -25,7 +25,7 @@ TOKEN = "the-access-token-of-the-examples"
 @pytest.fixture
 def qoder() -> Iterator[Emulator]:
     """The founding page's revision: what an example shows does not depend on it."""
-    with Emulator(revision="2026-05") as emulator:
+    with Emulator(revision="2026-05", unique_url=True) as emulator:
         yield emulator
 
 

@@ -110,7 +110,7 @@ class Up:
 
 @pytest.fixture
 def qoder(seed: int) -> Iterator[Emulator]:
-    with Emulator(revision=REVISIONS[seed % 2], latency_s=LATENCY_S) as emulator:
+    with Emulator(revision=REVISIONS[seed % 2], unique_url=True, latency_s=LATENCY_S) as emulator:
         yield emulator
 
 

@@ -41,7 +41,7 @@ slow_when_new = pytest.mark.timeout(600)
 @pytest.fixture
 def qoder() -> Iterator[Emulator]:
     """The founding page's revision: what an example shows does not depend on it."""
-    with Emulator(revision="2026-05") as emulator:
+    with Emulator(revision="2026-05", unique_url=True) as emulator:
         yield emulator
 
 

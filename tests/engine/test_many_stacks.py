@@ -22,7 +22,9 @@ def test_many_stacks_at_once_succeed_within_the_rate_of_one_account(
 ) -> None:
     """Every up and every destroy succeeds although together they are too fast, and nothing is left."""
     with (
-        Emulator(revision=revision, writes_per_second=WRITES_PER_SECOND, reads_per_second=READS_PER_SECOND) as qoder,
+        Emulator(
+            revision=revision, unique_url=True, writes_per_second=WRITES_PER_SECOND, reads_per_second=READS_PER_SECOND
+        ) as qoder,
         ThreadPoolExecutor(STACKS) as pool,
     ):
         stacks = [Stack(tmp_path / str(number), qoder) for number in range(STACKS)]

@@ -30,7 +30,7 @@ def revision() -> RevisionName:
 
 @pytest.fixture
 def qoder(revision: RevisionName) -> Iterator[Emulator]:
-    with Emulator(revision=revision) as emulator:
+    with Emulator(revision=revision, unique_url=True) as emulator:
         yield emulator
 
 

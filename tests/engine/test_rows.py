@@ -124,7 +124,7 @@ def assert_is_there(stack: Stack, qoder: Emulator, tokens: Tokens) -> None:
 def test_the_next_command_makes_right_what_a_fault_left(tmp_path: Path, life: str) -> None:
     """At Qoder there is what is declared, the state knows it, no command sees a change, and each error is one line."""
     revision = cast("RevisionName", life.split(",")[0])
-    with Emulator(revision=revision) as qoder:
+    with Emulator(revision=revision, unique_url=True) as qoder:
         stack = Stack(tmp_path, qoder, front="dynamic" if revision == "2026-05" else "plugin")
         tokens: Tokens = {}
         for row in LIVES[life]:
@@ -151,7 +151,7 @@ def test_the_next_command_makes_right_what_a_fault_left(tmp_path: Path, life: st
 
 def test_where_the_key_is_ignored_a_second_vault_is_named(tmp_path: Path) -> None:
     """A create with a lost response then makes two: one is recorded, and the up fails once, naming the other one."""
-    with Emulator(revision="2026-05", idempotency=False) as qoder:
+    with Emulator(revision="2026-05", idempotency=False, unique_url=True) as qoder:
         stack = Stack(tmp_path, qoder)
         program(stack, FIRST)
         qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)

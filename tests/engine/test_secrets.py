@@ -45,7 +45,7 @@ def leaks(text: bytes) -> list[str]:
 
 @pytest.fixture
 def qoder(revision: RevisionName) -> Iterator[Emulator]:
-    with Emulator(revision, api_token=API_TOKEN) as emulator:
+    with Emulator(revision, api_token=API_TOKEN, unique_url=True) as emulator:
         yield emulator
 
 

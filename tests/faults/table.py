@@ -29,7 +29,7 @@ HOST = "https://{}.example/mcp"
 URLS = {letter: HOST.format(letter) for letter in "abc"}
 
 WORLDS: dict[str, dict[str, Any]] = {
-    "2026-05": {"revision": "2026-05"},
+    "2026-05": {"revision": "2026-05", "unique_url": True},
     "2026-05, two per URL": {"revision": "2026-05", "unique_url": False},
     "2026-07": {"revision": "2026-07"},
 }

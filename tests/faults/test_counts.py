@@ -13,7 +13,11 @@ from in_process.engine import Engine, MovableTime
 from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 
-SWITCHES: dict[str, dict[str, Any]] = {"2026-05": {}, "2026-05, two per URL": {"unique_url": False}, "2026-07": {}}
+SWITCHES: dict[str, dict[str, Any]] = {
+    "2026-05": {"unique_url": True},
+    "2026-05, two per URL": {"unique_url": False},
+    "2026-07": {},
+}
 
 
 @pytest.fixture(params=itertools.product(SWITCHES, FRONTS), ids=" ".join)

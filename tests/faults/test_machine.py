@@ -10,8 +10,8 @@ from faults.lives import Lives
 from in_process.provider import FRONTS
 
 CASES = {
-    "2026-05": ("2026-05", {}),
-    "2026-05, keys ignored": ("2026-05", {"idempotency": False}),
+    "2026-05": ("2026-05", {"unique_url": True}),
+    "2026-05, keys ignored": ("2026-05", {"idempotency": False, "unique_url": True}),
     "2026-05, two per URL": ("2026-05", {"unique_url": False}),
     "2026-07": ("2026-07", {}),
     "2026-07, keys ignored": ("2026-07", {"idempotency": False}),

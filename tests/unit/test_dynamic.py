@@ -572,7 +572,7 @@ def test_an_api_error_is_reported_as_it_is(provider: VaultProvider, qoder: Emula
     with pytest.raises(QoderError) as caught:
         created(provider)
 
-    assert str(caught.value).startswith("POST /vaults: The authentication token is missing or invalid (401 ")
+    assert str(caught.value).startswith("POST /vaults: Invalid API key or token (401 ")
     assert TOKEN not in everything_of(caught.value)
     assert not isinstance(caught.value, PartialState)
     assert caught.value.__context__ is None

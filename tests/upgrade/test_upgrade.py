@@ -34,7 +34,7 @@ def record(request: pytest.FixtureRequest) -> Record:
 
 @pytest.fixture
 def qoder(record: Record) -> Iterator[Emulator]:
-    with Emulator(revision=record["revision"]) as emulator:
+    with Emulator(revision=record["revision"], unique_url=True) as emulator:
         yield emulator
 
 

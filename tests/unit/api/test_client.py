@@ -293,7 +293,7 @@ def test_a_long_list_is_read_to_its_end(revision: Revision, client_of: Connect, 
 
     found = client_of(qoder).list_credentials(vault.id)
 
-    assert made == [credential.id for credential in found]
+    assert made[::-1] == [credential.id for credential in found]
     assert 3 == len(qoder.requests)
 
 

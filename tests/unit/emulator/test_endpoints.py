@@ -112,13 +112,21 @@ def test_2026_07_create_status_is_an_option(serve: Serve, connect: Connect, bear
 
 
 def test_validate_is_for_oauth(new: Opened, bearer: MakeBody, oauth: Body, error_of: ErrorOf) -> None:
-    """`mcp_oauth_validate` returns `valid` for OAuth, 400 for other types, 409 for an archived credential."""
+    """`mcp_oauth_validate` returns `valid` and `refresh` for OAuth, 400 for other types, 409 if it is archived."""
     qoder, http, path = new
     one = http.post(path, json=oauth).json()["id"]
     other = http.post(path, json=bearer(f"{URL}/2")).json()["id"]
 
     response = http.post(f"{path}/{one}/mcp_oauth_validate").json()
     assert ("valid", True, one) == (response["status"], response["has_refresh_token"], response["credential_id"])
+    assert {"status", "http_response"} == response["refresh"].keys()
+    del oauth["auth"]["refresh"]
+    plain = http.post(path, json={"auth": {**oauth["auth"], "mcp_server_url": f"{URL}/3"}}).json()["id"]
+    validated = http.post(f"{path}/{plain}/mcp_oauth_validate").json()
+    assert ({"status": "no_refresh_token", "http_response": None}, False) == (
+        validated["refresh"],
+        validated["has_refresh_token"],
+    )
     assert REFUSED == error_of(http.post(f"{path}/{other}/mcp_oauth_validate"))[:2]
     qoder.archive_credential(qoder.vaults[0].id, one)
     assert CONFLICT == error_of(http.post(f"{path}/{one}/mcp_oauth_validate"))[:2]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import io
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -15,13 +18,15 @@ import httpx
 import pytest
 
 from pulumi_qoder_vault.emulator import Commit, Effect, Emulator, Fault, PlannedFault, RevisionName
-from pulumi_qoder_vault.emulator.faults import FaultPlan
+from pulumi_qoder_vault.emulator.fault_plan import FaultPlan
+from pulumi_qoder_vault.emulator.hostile import BOMB_SIZE
 
 Serve = Callable[..., Emulator]
 Connect = Callable[[Emulator], httpx.Client]
 MakeBody = Callable[..., dict[str, Any]]
 Body = dict[str, Any]
 ErrorOf = Callable[[httpx.Response], tuple[int, str, str | None]]
+URL = "https://example.com/mcp"
 WITH_RESPONSE = {
     Fault.REQUEST_TIMEOUT: 408,
     Fault.REQUEST_TIMEOUT_AFTER_COMMIT: 408,
@@ -41,6 +46,17 @@ WITH_RESPONSE = {
     Fault.GATEWAY_TIMEOUT_COMMIT_LATER: 504,
     Fault.FORBIDDEN: 403,
     Fault.CONFLICT: 409,
+    Fault.CONFLICT_BUSY: 409,
+    Fault.CONFLICT_MODIFIED: 409,
+    Fault.FEATURE_NOT_AVAILABLE: 501,
+    Fault.FEATURE_NOT_AVAILABLE_503: 503,
+    Fault.SEE_OTHER_AFTER_COMMIT: 303,
+    Fault.CREATED_ANOTHER: 200,
+    Fault.CREATED_ANOTHER_AFTER_COMMIT: 201,
+    Fault.LIST_EMPTY: 201,
+    Fault.LIST_ENDS_EARLY: 201,
+    Fault.GZIP_BOMB: 200,
+    Fault.GZIP_BOMB_TWICE: 200,
     Fault.HTML_200: 200,
     Fault.HTML_200_AFTER_COMMIT: 200,
     Fault.HTML_404: 404,
@@ -60,6 +76,13 @@ BROKEN = {
     Fault.TRUNCATED_AFTER_COMMIT: httpx.RemoteProtocolError,
 }
 
+DRIPS = {
+    Fault.DRIP_STATUS_LINE: b"HTTP/1.1 201 xxx",
+    Fault.DRIP_HEADERS: b"HTTP/1.1 201 OK\r\nX-Drip: drip\r\nX-Drip",
+    Fault.DRIP_INTERIM: b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\nHTTP/1.1 103 ",
+    Fault.DRIP_BODY: b"HTTP/1.1 201 OK\r\nContent-Type: application/json\r\nContent-Length: 1099511627776\r\n\r\n  ",
+}
+
 
 def wait_for(claim: Callable[[], object]) -> object:
     end_s = time.monotonic() + 3.0
@@ -70,7 +93,7 @@ def wait_for(claim: Callable[[], object]) -> object:
 
 def test_the_tables_of_this_file_are_whole() -> None:
     """Every fault is tested here; the outage is in test_server.py."""
-    assert set(Fault) == WITH_RESPONSE.keys() | BROKEN.keys() | {Fault.OUTAGE}
+    assert set(Fault) == WITH_RESPONSE.keys() | BROKEN.keys() | DRIPS.keys() | {Fault.OUTAGE}
 
 
 @pytest.mark.parametrize("fault", WITH_RESPONSE, ids=lambda fault: fault.command_line_name)
@@ -80,7 +103,9 @@ def test_faults_with_a_response(serve: Serve, connect: Connect, founding: Body, 
     http = connect(qoder)
     qoder.fail_next("POST", "/vaults", fault)
 
-    assert WITH_RESPONSE[fault] == http.post("/vaults", json=founding).status_code
+    with http.stream("POST", "/vaults", json=founding) as response:  # a bomb is not inflated
+        assert WITH_RESPONSE[fault] == response.status_code
+        list(response.iter_raw())
     assert 201 == http.post("/vaults", json=founding).status_code
     assert (WITH_RESPONSE[fault], fault.name) == (qoder.requests[0].status, qoder.requests[0].fault)
 
@@ -97,7 +122,9 @@ def test_broken_connections(serve: Serve, connect: Connect, founding: Body, faul
     assert 201 == http.post("/vaults", json=founding).status_code
 
 
-@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.command_line_name)
+@pytest.mark.parametrize(
+    "fault", [fault for fault in Fault if fault not in DRIPS], ids=lambda fault: fault.command_line_name
+)
 @pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
 def test_commit_is_as_the_fault_says(serve: Serve, connect: Connect, fault: Any, revision: RevisionName) -> None:
     """Before, after or later: whether a delete is carried out is part of the fault."""
@@ -105,7 +132,8 @@ def test_commit_is_as_the_fault_says(serve: Serve, connect: Connect, fault: Any,
     vault = qoder.add_vault("v")
     qoder.fail_next("DELETE", "/vaults/*", fault)
     try:
-        connect(qoder).request("DELETE", f"/vaults/{vault.id}", json={})
+        with connect(qoder).stream("DELETE", f"/vaults/{vault.id}", json={}) as response:
+            list(response.iter_raw())
     except httpx.TransportError:
         assert fault in BROKEN
     before = len(qoder.vaults)
@@ -138,6 +166,100 @@ def raw(qoder: Emulator, request: str) -> bytes:
         while part := connection.recv(65536):
             received += part
         return received
+
+
+@pytest.mark.parametrize("fault", DRIPS, ids=lambda fault: fault.command_line_name)
+def test_drips_never_end(serve: Serve, founding: Body, fault: Any) -> None:
+    """A drip comes piece by piece, in the time between two, after the commit; the emulator stops all the same."""
+    qoder = serve(api_token="pt-good")
+    qoder.fail_next("POST", "/vaults", fault, delay_s=0.002)
+    content = json.dumps(founding).encode()
+    began_s = time.monotonic()
+    with socket.create_connection((qoder.host, qoder.port), 5) as connection:
+        head = "POST /api/v1/cloud/vaults HTTP/1.1\r\nHost: e\r\nAuthorization: Bearer pt-good\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        connection.sendall(head.encode() + content)
+        received, parts = b"", 0
+        while len(received) < len(DRIPS[fault]):
+            received += connection.recv(65536)
+            parts += 1
+        assert received.startswith(DRIPS[fault])
+        assert parts >= 2
+        assert (1, [fault.name]) == (len(qoder.vaults), [request.fault for request in qoder.requests])
+        qoder.stop()
+    assert time.monotonic() - began_s < 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "layers", "most"), [(Fault.GZIP_BOMB, 1, 1 << 19), (Fault.GZIP_BOMB_TWICE, 2, 1 << 13)]
+)
+def test_bombs_are_small_and_inflate(serve: Serve, connect: Connect, fault: Any, layers: int, most: int) -> None:
+    """A bomb is small on the wire, and its head says how often it is compressed."""
+    qoder = serve()
+    qoder.fail_next("GET", "/vaults", fault)
+    with connect(qoder).stream("GET", "/vaults") as response:
+        content = b"".join(response.iter_raw())
+    assert (", ".join(["gzip"] * layers), True) == (response.headers["content-encoding"], len(content) <= most)
+    for _ in range(layers - 1):
+        content = gzip.decompress(content)
+    with gzip.open(io.BytesIO(content)) as inflated:
+        assert sum(len(part) for part in iter(lambda: inflated.read(1 << 20), b"")) == BOMB_SIZE
+
+
+@pytest.mark.parametrize(
+    ("fault", "count"), [(Fault.CREATED_ANOTHER, 1), (Fault.CREATED_ANOTHER_AFTER_COMMIT, 2)], ids=str
+)
+def test_a_create_may_be_answered_with_another_object(
+    serve: Serve, connect: Connect, bearer: MakeBody, fault: Any, count: int
+) -> None:
+    """The response is whole, and about the oldest vault or credential; one is created only if the fault says so."""
+    qoder = serve("2026-07")
+    other = qoder.add_vault("somebody else's", metadata={"theirs": "yes"})
+    http = connect(qoder)
+    qoder.fail_next("POST", "/vaults", fault)
+    made = http.post("/vaults", json={"display_name": "mine"})
+
+    assert (200, other.id, {"theirs": "yes"}, []) == (
+        made.status_code,
+        made.json()["id"],
+        made.json()["metadata"],
+        made.json()["credentials"],
+    )
+    assert count == len(qoder.vaults)
+    theirs = qoder.add_credential(other.id, URL, "t")
+    mine = qoder.add_vault("mine").id
+    qoder.fail_next("POST", "/vaults/*/credentials", fault)
+    response = http.post(f"/vaults/{mine}/credentials", json=bearer(f"{URL}/2"))
+    assert (theirs.id, other.id) == (response.json()["id"], response.json()["vault_id"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown"), [(Fault.LIST_EMPTY, []), (Fault.LIST_ENDS_EARLY, ["4", "3"])], ids=["empty", "ends early"]
+)
+def test_a_page_that_does_not_show_all(serve: Serve, connect: Connect, fault: Any, shown: list[str]) -> None:
+    """One page is empty, or says too early that it is the last one; the next request is as ever."""
+    qoder = serve("2026-07")
+    for number in range(5):
+        qoder.add_vault(str(number))
+    qoder.fail_next("GET", "/vaults", fault)
+    http = connect(qoder)
+    page, again = (http.get("/vaults", params={"limit": 2}).json() for _ in range(2))
+
+    assert (shown, False, None) == (
+        [vault["display_name"] for vault in page["data"]],
+        page["has_more"],
+        page["next_page"],
+    )
+    assert (bool(shown), True) == (page["last_id"] is not None, again["has_more"])
+
+
+def test_a_see_other_follows_a_commit(serve: Serve, connect: Connect, founding: Body) -> None:
+    """A 303 after a create leads to a place at the same origin."""
+    qoder = serve()
+    qoder.fail_next("POST", "/vaults", Fault.SEE_OTHER_AFTER_COMMIT)
+    response = connect(qoder).post("/vaults", json=founding)
+
+    assert (303, "/api/v1/cloud/vaults", 1) == (response.status_code, response.headers["location"], len(qoder.vaults))
 
 
 def test_truncated_responses_are_short_on_the_wire(serve: Serve) -> None:
@@ -205,7 +327,19 @@ def test_retry_after_can_be_given(serve: Serve, connect: Connect) -> None:
     assert timedelta(seconds=7) <= until - asked_at <= timedelta(seconds=9)
 
 
-@pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.CONFLICT, Fault.RATE_LIMITED, Fault.ERROR_BEFORE_COMMIT])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.FORBIDDEN,
+        Fault.CONFLICT,
+        Fault.CONFLICT_BUSY,
+        Fault.CONFLICT_MODIFIED,
+        Fault.FEATURE_NOT_AVAILABLE,
+        Fault.FEATURE_NOT_AVAILABLE_503,
+        Fault.RATE_LIMITED,
+        Fault.ERROR_BEFORE_COMMIT,
+    ],
+)
 def test_json_faults_have_the_envelope(serve: Serve, connect: Connect, error_of: ErrorOf, fault: Any) -> None:
     """The service's own errors come in its envelope, with the request id that was sent."""
     qoder = serve()

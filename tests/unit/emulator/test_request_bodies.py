@@ -322,3 +322,133 @@ def test_metadata_updates(new: Opened, bearer: MakeBody, patch: Any, expected: A
     made = http.post(path, json=bearer(metadata={"a": "1", "b": "2"})).json()
 
     assert expected == http.post(f"{path}/{made['id']}", json={"metadata": patch}).json()["metadata"]
+
+
+VARIABLE = {
+    "type": "environment_variable",
+    "secret_name": "KEY",
+    "secret_value": "s",
+    "networking": {"type": "limited", "allowed_hosts": ["example.com"]},
+    "injection_location": {"header": True, "body": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "stored"),
+    [
+        ({"trims_display_name": True}, "\u3000my vault ", "my vault"),
+        ({"nfc_display_name": True}, " cafe\u0301", " caf\u00e9"),
+        ({"trims_display_name": True, "nfc_display_name": True}, " cafe\u0301", "caf\u00e9"),
+        ({}, " cafe\u0301 ", " cafe\u0301 "),
+    ],
+)
+def test_display_names_may_be_stored_in_another_form(
+    serve: Serve, connect: Connect, options: Body, sent: str, stored: str
+) -> None:
+    """A display name is stored as it was sent, or trimmed, or in NFC."""
+    qoder = serve("2026-07", **options)
+    made = connect(qoder).post("/vaults", json={"display_name": sent}).json()
+
+    assert (stored, stored) == (made["display_name"], qoder.vaults[0].display_name)
+
+
+def test_metadata_may_be_trimmed(serve: Serve, connect: Connect, bearer: MakeBody) -> None:
+    """Values of metadata may be stored without blanks around them; keys stay."""
+    qoder = serve("2026-07", trims_metadata=True)
+    http = connect(qoder)
+    sent, stored = {" team": " tools "}, {" team": "tools"}
+    vault = http.post("/vaults", json={"display_name": "v", "metadata": sent}).json()
+    credential = http.post(f"/vaults/{vault['id']}/credentials", json=bearer(metadata=sent)).json()
+
+    assert (stored, stored) == (vault["metadata"], credential["metadata"])
+
+
+@pytest.mark.parametrize(("at", "extra"), [("", {"extra": 1}), ("auth", {"extra": 1}), ("auth.refresh", {"extra": 1})])
+def test_unknown_keys_may_be_refused(
+    serve: Serve, connect: Connect, oauth: Body, error_of: ErrorOf, at: str, extra: Body
+) -> None:
+    """A key that the API does not have is ignored, or a 400 that names it, in a create and in an update."""
+    place = oauth
+    for part in at.split(".") if at else []:
+        place = place[part]
+    qoder, lenient = serve("2026-07", unknown_keys="refuse"), serve("2026-07")
+    paths = [f"/vaults/{each.add_vault('v').id}/credentials" for each in (qoder, lenient)]
+    id_ = connect(qoder).post(paths[0], json=oauth).json()["id"]
+    place.update(extra)
+    update = {"auth": {"type": "mcp_oauth"}, **({"extra": 1} if not at else {})}
+    if at:
+        update["auth"] = {"type": "mcp_oauth", **({"extra": 1} if at == "auth" else {"refresh": {"extra": 1}})}
+    param = f"{at}.extra" if at else "extra"
+
+    assert 200 == connect(lenient).post(paths[1], json=oauth).status_code
+    assert (*REFUSED, param) == error_of(connect(qoder).post(paths[0], json=oauth))
+    assert (*REFUSED, param) == error_of(connect(qoder).post(f"{paths[0]}/{id_}", json=update))
+
+
+@pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
+def test_unknown_keys_of_a_vault_may_be_refused(
+    serve: Serve, connect: Connect, flat: MakeBody, error_of: ErrorOf, revision: RevisionName
+) -> None:
+    """The same for the body of a vault create, and for flat credentials in it."""
+    qoder = serve(revision, unknown_keys="refuse")
+    http = connect(qoder)
+    credentials = {} if revision == "2026-07" else {"credentials": [flat()]}
+
+    assert http.post("/vaults", json={"display_name": "v", "metadata": {}, **credentials}).is_success
+    unknown = {"display_name": "v", "extra": 1, **credentials}
+    assert (*REFUSED, "extra") == error_of(http.post("/vaults", json=unknown))
+    if credentials:
+        nested = {"display_name": "v", "credentials": [flat(extra=1)]}
+        assert (*REFUSED, "credentials[0].extra") == error_of(http.post("/vaults", json=nested))
+
+
+def test_fields_may_be_dropped_by_a_create(serve: Serve, connect: Connect) -> None:
+    """A create with fields that the service ignores is a success, and they are not stored."""
+    qoder = serve("2026-07", ignored_auth_fields=("injection_location", "networking"))
+    path = f"/vaults/{qoder.add_vault('v').id}/credentials"
+    made = connect(qoder).post(path, json={"auth": VARIABLE})
+
+    assert (200, {"type": "environment_variable", "secret_name": "KEY"}) == (made.status_code, made.json()["auth"])
+
+
+def test_fields_may_be_left_as_they_were_by_an_update(serve: Serve, connect: Connect, oauth: Body) -> None:
+    """An update of fields that the service ignores is a success, and they have their old values."""
+    qoder = serve("2026-07", ignored_auth_fields=("scope", "networking"))
+    path = f"/vaults/{qoder.add_vault('v').id}/credentials"
+    http = connect(qoder)
+    oauth_id, variable_id = (http.post(path, json=body).json()["id"] for body in (oauth, {"auth": VARIABLE}))
+    patch = {"type": "mcp_oauth", "refresh": {"scope": "write", "refresh_token": "next"}}
+    updated = http.post(f"{path}/{oauth_id}", json={"auth": patch})
+
+    assert (200, False) == (updated.status_code, "scope" in updated.json()["auth"]["refresh"])
+    assert "next" == qoder.vaults[0].credentials[0].auth["refresh"]["refresh_token"]
+    patch = {"type": "environment_variable", "networking": {"type": "unrestricted"}}
+    assert 200 == http.post(f"{path}/{variable_id}", json={"auth": patch}).status_code
+
+
+def test_null_may_be_ignored_by_an_update(serve: Serve, connect: Connect, oauth: Body) -> None:
+    """`expires_at: null` may be a success that clears nothing."""
+    qoder = serve("2026-07", ignores_null=True)
+    path = f"/vaults/{qoder.add_vault('v').id}/credentials"
+    http = connect(qoder)
+    made = http.post(path, json=oauth).json()
+    patch = {"type": "mcp_oauth", "access_token": "next", "expires_at": None, "refresh": {"scope": None}}
+    updated = http.post(f"{path}/{made['id']}", json={"auth": patch})
+
+    assert (200, made["auth"]) == (updated.status_code, updated.json()["auth"])
+    assert "next" == qoder.vaults[0].credentials[0].access_token
+
+
+def test_networking_may_change_in_place(serve: Serve, connect: Connect, error_of: ErrorOf) -> None:
+    """An update of `networking` is a 400, or changes it."""
+    patch = {"auth": {"type": "environment_variable", "networking": {"type": "unrestricted"}}}
+    for fields in ((), ("networking",)):
+        qoder = serve("2026-07", mutable_auth_fields=fields)
+        path = f"/vaults/{qoder.add_vault('v').id}/credentials"
+        http = connect(qoder)
+        one = f"{path}/{http.post(path, json={'auth': VARIABLE}).json()['id']}"
+        updated = http.post(one, json=patch)
+        if fields:
+            assert (200, {"type": "unrestricted"}) == (updated.status_code, updated.json()["auth"]["networking"])
+        else:
+            assert (*REFUSED, "auth.networking") == error_of(updated)

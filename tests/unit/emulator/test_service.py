@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from pulumi_qoder_vault.emulator import ApiError, Emulator, Fault, RevisionName
-from pulumi_qoder_vault.emulator.endpoints import Response
-from pulumi_qoder_vault.emulator.service import IdempotencyKeys
+from pulumi_qoder_vault.emulator.http_messages import Response
+from pulumi_qoder_vault.emulator.idempotency import IdempotencyKeys
 
 Serve = Callable[..., Emulator]
 Connect = Callable[[Emulator], httpx.Client]
@@ -196,7 +198,70 @@ def test_a_key_lives_for_a_day() -> None:
     now[0] = 24 * 3600 - 1
 
     assert response is keys.claim("k", "request")
-    with pytest.raises(ApiError, match="another request"):
+    with pytest.raises(ApiError, match=r"^Idempotency key reused with a different request body\.$"):
         keys.claim("k", "other")
     now[0] = 24 * 3600
     assert keys.claim("k", "other") is None
+
+
+@pytest.mark.parametrize("type_", ["TOKEN_INVALID", "authentication_error"])
+@pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
+def test_the_type_of_a_401_is_an_option(serve: Serve, error_of: ErrorOf, revision: RevisionName, type_: str) -> None:
+    """The type of a 401 goes by the language of a page, not by revision; its message is the documented one."""
+    response = httpx.get(f"{serve(revision, unauthorized_type=type_).base_url}/vaults")
+
+    assert (401, type_, None) == error_of(response)
+    assert "Invalid API key or token." == response.json()["error"]["message"]
+
+
+def test_the_documented_words(serve: Serve, connect: Connect, founding: Body) -> None:
+    """Invalid JSON, a reused key and a vault that is not there have the words of the pages."""
+    http = connect(serve())
+    headers = {"Content-Type": "application/json"}
+    http.post("/vaults", json=founding, headers=KEY)
+    responses = [
+        http.post("/vaults", content=b"{", headers=headers),
+        http.post("/vaults", json={**founding, "display_name": "other"}, headers=KEY),
+        http.get("/vaults/vault_none"),
+    ]
+
+    assert [
+        (400, "Request body must be valid JSON."),
+        (409, "Idempotency key reused with a different request body."),
+        (404, "Vault 'vault_none' was not found."),
+    ] == [(response.status_code, response.json()["error"]["message"]) for response in responses]
+
+
+def test_overload(serve: Serve, connect: Connect) -> None:
+    """More requests in one second, reads and writes together, get a gateway's HTML and are not handled."""
+    qoder = serve("2026-07", overload_per_second=3)
+    http = connect(qoder)
+    responses = [http.post("/vaults", json={"display_name": "v"}) for _ in range(2)]
+    responses += [http.get("/vaults"), http.post("/vaults", json={"display_name": "v"}), http.get("/vaults")]
+
+    assert [200, 200, 200, 503, 503] == [response.status_code for response in responses]
+    assert ("text/html; charset=utf-8", 2) == (responses[3].headers["content-type"], len(qoder.vaults))
+    assert "retry-after" not in responses[3].headers
+    time.sleep(1.0)
+    assert 200 == http.get("/vaults").status_code
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 3600.0, -90.0])
+def test_date_goes_by_the_clock(serve: Serve, connect: Connect, ahead_s: float) -> None:
+    """The header `Date` is the emulator's time, and `date_ahead_s` more."""
+    moment = datetime(2026, 8, 1, 12, tzinfo=UTC)
+    response = connect(serve(clock=lambda: moment, date_ahead_s=ahead_s)).get("/vaults")
+
+    assert moment + timedelta(seconds=ahead_s) == parsedate_to_datetime(response.headers["date"])
+
+
+def test_a_gateway_comes_before_every_fault(serve: Serve, connect: Connect) -> None:
+    """A request that the gateway refuses meets no fault of the service."""
+    qoder = serve(overload_per_second=1)
+    qoder.fail_next("GET", "/vaults", Fault.FORBIDDEN, skip=1)
+    http = connect(qoder)
+
+    assert [200, 503] == [http.get("/vaults").status_code for _ in range(2)]
+    assert 1 == len(qoder.pending_faults)
+    time.sleep(1.0)
+    assert 403 == http.get("/vaults").status_code

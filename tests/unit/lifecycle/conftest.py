@@ -17,8 +17,10 @@ from unit.lifecycle.world import (
 
 @pytest.fixture
 def world_of(start: Callable[..., Emulator], client_of: Callable[..., Client]) -> Callable[..., World]:
+    """The strict service, which refuses a second credential for one URL, unless a test says otherwise."""
+
     def make(revision: RevisionName = "2026-05", setting: str = "auto", **switches: Any) -> World:
-        qoder = start(revision, **switches)
+        qoder = start(revision, **{"unique_url": True, **switches})
         warnings: list[str] = []
         return World(qoder, client_of(qoder, *EVERY_TOKEN, warn=warnings.append), setting, warnings)
 

@@ -409,7 +409,7 @@ def test_an_archived_vault_takes_none(shared: Callable[..., Shared], revision: s
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_a_foreign_credential_is_named_and_not_touched(shared: Callable[..., Shared], revision: str) -> None:
     """Who has the URL is said by id; it may be of another stack."""
-    there = shared(revision)
+    there = shared(revision, unique_url=True)
     foreign = there.qoder.add_credential(there.vault_id, URL, "their-token")
 
     with pytest.raises(Failed) as caught:
@@ -616,7 +616,7 @@ def test_rotation_on_the_older_revision_leaves_no_gap(shared: Callable[..., Shar
 
 def test_where_a_second_one_is_refused_the_old_one_goes_first(shared: Callable[..., Shared]) -> None:
     """There is no other way; nothing is left over."""
-    there = shared("2026-05")
+    there = shared("2026-05", unique_url=True)
     made = there.create(BEARER)
 
     after = there.update(made, BEARER, accessToken=NEW_TOKEN, protocol="sse")
@@ -628,7 +628,7 @@ def test_where_a_second_one_is_refused_the_old_one_goes_first(shared: Callable[.
 
 def test_a_rotation_that_fails_after_the_deletion_is_put_back(shared: Callable[..., Shared]) -> None:
     """The former access token serves on; the state follows its new id, and the next `up` rotates."""
-    there = shared("2026-05")
+    there = shared("2026-05", unique_url=True)
     made = there.create(BEARER)
     there.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
 
@@ -675,7 +675,7 @@ def test_a_destroy_deletes_what_a_rotation_left(shared: Callable[..., Shared]) -
 
 def test_a_rotation_whose_credential_is_gone_for_good_stays_mendable(shared: Callable[..., Shared]) -> None:
     """Deleted first, then neither the new nor the former one is taken: a refresh finds nothing, an `up` makes it."""
-    there = shared("2026-05")
+    there = shared("2026-05", unique_url=True)
     made = there.create(BEARER)
     there.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1, times=14)
 
