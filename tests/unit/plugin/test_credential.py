@@ -168,7 +168,7 @@ PROBLEMS: list[tuple[Given, str]] = [
     (changed(BEARER, "mcpServerUrl", to=None), "mcpServerUrl: is required: the URL of the MCP server"),
     (changed(BEARER, "mcpServerUrl", to="nowhere"), "mcpServerUrl: must be a URL such as https://example.com/mcp"),
     ({**BEARER, "vaultId": ""}, "vaultId: is required: the id of the vault that holds the credential"),
-    ({**BEARER, "vaultId": "v"}, f"vaultId: must be a vault's id, like {VAULT_ID}"),
+    ({**BEARER, "vaultId": "a/b"}, f"vaultId: must be a vault's id, like {VAULT_ID}"),
     ({**BEARER, "type": "bearer"}, "type: must be 'static_bearer' or 'mcp_oauth' or 'environment_variable'"),
     ({**BEARER, "type": ["mcp_oauth"]}, "type: must be 'static_bearer' or 'mcp_oauth' or 'environment_variable'"),
     ({**BEARER, "type": {"a": "b"}}, "type: must be 'static_bearer' or 'mcp_oauth' or 'environment_variable'"),
