@@ -1,7 +1,8 @@
 """The fault table: every operation, under every fault, at every request of it. A cell is what a run left behind.
 
-    make faults                 # runs all rows and writes docs/faults.md
-    make faults ARGS=--check    # runs all rows and compares
+    make faults                       # runs all rows and writes docs/faults.md; then ten thousand lives
+    make faults ARGS=--check          # runs all rows and compares; then the lives
+    make faults ARGS="--only lives"   # the lives of `services` alone
 
 A row drives the provider over gRPC in one process, as the engine does, against the emulator over real HTTP; first the
 dynamic one, then the plugin.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import multiprocessing
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -332,8 +334,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare with docs/faults.md and write nothing")
     parser.add_argument("--processes", type=int, default=4)
-    parser.add_argument("--only", default="", help="an operation")
+    parser.add_argument("--only", default="", help="an operation, or lives")
+    parser.add_argument("--lives", type=int, default=10_000, help="so many lives; with --only OPERATION there are none")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9), help="of the lives")
     options = parser.parse_args()
+    if options.only == "lives":
+        return run_lives(options.lives, options.seed, options.processes)
     wanted = [row for row in rows() if options.only in ("", row.operation)]
     print(f"{len(wanted)} rows", file=sys.stderr)
     outcomes: dict[Row, Outcome] = {}
@@ -358,7 +364,16 @@ def main() -> int:
     elif not options.only:
         DOCUMENT.parent.mkdir(exist_ok=True)
         DOCUMENT.write_text(text)
-    return 0
+    return 0 if options.only else run_lives(options.lives, options.seed, options.processes)
+
+
+def run_lives(count: int, seed: int, processes: int) -> int:
+    """Run lives at services that differ; print what is flawed, with the seed that repeats it."""
+    from faults.services import live_many
+
+    flaws = live_many(count, seed, processes) if count else []
+    print("\n\n".join(flaws), file=sys.stderr)
+    return 1 if flaws else 0
 
 
 def _run_named(row: Row) -> tuple[Row, Outcome]:
