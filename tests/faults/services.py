@@ -114,6 +114,10 @@ class Service:
         fields = [field for field in dataclasses.fields(self) if getattr(self, field.name) != field.default]
         return f"Service({', '.join(f'{field.name}={getattr(self, field.name)!r}' for field in fields)})"
 
+    def _repr_pretty_(self, printer: Any, _cycle: object) -> None:
+        """Let Hypothesis print the same."""
+        printer.text(repr(self))
+
     def options(self) -> dict[str, Any]:
         """Return the options of the emulator."""
         return {name: value for name, value in vars(self).items() if name not in ("revision", "setting")}
@@ -130,6 +134,13 @@ class Service:
     @property
     def updates_in_place(self) -> bool:
         return self.is_current and self.credential_update_refusal is None
+
+    @property
+    def capacity(self) -> int:
+        """Return how many credentials a vault holds, and can rotate."""
+        # REPORTED: in a vault that is full, and says so with 400, a credential is not rotated: none makes room.
+        is_stuck = self.max_credentials_status == 400 and not self.updates_in_place
+        return self.max_credentials - 1 if is_stuck else self.max_credentials
 
     @property
     def stores_metadata(self) -> bool:
@@ -186,6 +197,10 @@ POINTS: dict[str, st.SearchStrategy[Any]] = {
     "ignored_auth_fields": st.sampled_from([("injection_location",), ("networking",), ("expires_at",)]),
     "vault_echo": st.just("metadata"),
 }
+OFTEN = (
+    "get_lag_s", "list_lag_s", "delete_lag_s", "unique_url", "idempotency", "max_credentials",
+    "credential_delete_refusal", "credential_update_refusal", "credential_get_refusal", "vault_delete_refusal",
+)  # fmt: skip
 
 
 @st.composite
@@ -193,7 +208,8 @@ def services(draw: st.DrawFn) -> Service:
     """Draw a service that differs in a few points which go together."""
     revision: RevisionName = draw(st.sampled_from(["2026-05", "2026-07", "between"]))
     setting = draw(st.sampled_from(["auto", "2026-07" if revision == "2026-07" else "2026-05"]))
-    names = draw(st.lists(st.sampled_from(list(POINTS)), max_size=5, unique=True))
+    point = st.one_of(st.sampled_from(list(POINTS)), st.sampled_from(OFTEN))
+    names = draw(st.lists(point, max_size=6, unique=True))
     drawn = Service(revision, setting, **{name: draw(POINTS[name]) for name in names})
     return _consistent(drawn)
 
@@ -208,6 +224,9 @@ def _consistent(service: Service) -> Service:
         # REPORTED: a create that is repeated after a 404 has the same key, so a service that honours keys replays it;
         # and on a flat revision that ignores keys, a lost vault whose credentials are 404 is named by no line.
         service = replace(service, idempotency=not service.is_current)
+    if service.list_lag_s > 2 and not service.idempotency:
+        # REPORTED: a lost vault that no list shows after 2 s is made again, and the first one is named by no line.
+        service = replace(service, idempotency=True, vault_route_lag_s=0.0)
     if service.is_current and service.setting == "auto" and service.not_archived == "absent":
         # REPORTED: a vault without `archived_at` is taken for a flat one, whose credentials are sent in the flat form.
         service = replace(service, not_archived="null")
@@ -223,7 +242,18 @@ What = Literal[
     "they change a URL", "they rename the vault", "they add a credential",
     "another's refresh", "another's up", "another's destroy",
 ]  # fmt: skip
-CHANGES: tuple[What, ...] = ("rotate", "add", "remove", "swap", "rename", "reorder", "rotate all", "again", "refresh")
+CHANGES: tuple[What, ...] = (
+    "rotate",
+    "add",
+    "remove",
+    "swap",
+    "rename",
+    "reorder",
+    "rotate all",
+    "again",
+    "refresh",
+    "refresh",
+)
 OTHERS: tuple[What, ...] = (
     "they delete a credential", "they archive a credential", "they delete the vault", "they archive the vault",
     "they change a URL", "they rename the vault", "they add a credential",
@@ -246,6 +276,11 @@ ONCE: dict[str, Fault | Effect] = {
     "403": Fault.FORBIDDEN,
 }
 OF_CREATES = ("another one was created", "another one was created after")
+MORE = (*OF_CREATES, *(name for name in ONCE if name not in QUICK))
+ROUTES_OF_FAULTS = (
+    "* /**", "POST /vaults", "POST /vaults/*/credentials", "POST /vaults/*/credentials/*", "DELETE /**", "GET /**",
+    "GET /vaults/*",
+)  # fmt: skip
 LISTS_LIE = ("an empty list", "a list ends early")
 EXTRAS: dict[str, Props] = {
     "injection_location": {
@@ -262,16 +297,18 @@ EXTRAS: dict[str, Props] = {
 
 @dataclass(frozen=True)
 class Planned:
-    """A fault: at a request of a command, both counted from 0.
+    """A fault, which some request meets from a command on, counted from 0.
 
     Attributes:
+        route: which requests can meet it.
+        skip: so many of them pass before.
         has_rival: while the command waits, another stack makes a vault with the same name.
     """
 
     name: str
     command: int
-    skip: int
-    method: str = "*"
+    route: str = "* /**"
+    skip: int = 0
     has_rival: bool = False
 
 
@@ -307,16 +344,12 @@ class Life:
 @st.composite
 def lives(draw: st.DrawFn) -> Life:
     """Draw a life."""
-    what = st.one_of(st.sampled_from(CHANGES), st.sampled_from(OTHERS))
-    steps = draw(st.lists(st.builds(Step, what, st.integers(0, 3)), max_size=4))
-    commands = st.integers(0, len(steps) + 1)
+    what = st.one_of(st.sampled_from(CHANGES), st.sampled_from(CHANGES), st.sampled_from(OTHERS))
+    steps = draw(st.lists(st.builds(Step, what, st.integers(0, 3)), min_size=1, max_size=5))
+    name = st.one_of(st.sampled_from(MORE), st.sampled_from(QUICK))
+    skip = st.one_of(st.just(0), st.integers(0, 3))
     planned = st.builds(
-        Planned,
-        st.sampled_from(sorted(ONCE)),
-        commands,
-        st.integers(0, 4),
-        st.sampled_from(["*", "*", "POST", "DELETE"]),
-        st.booleans(),
+        Planned, name, st.integers(0, len(steps)), st.sampled_from(ROUTES_OF_FAULTS), skip, st.booleans()
     )
     return Life(
         front=draw(st.sampled_from(["dynamic", "plugin", "dynamic", "plugin", "credential"])),
@@ -359,6 +392,7 @@ class Run:
         self.foreign: set[str] = set()
         self.is_stale = False
         self.is_faulty = False  # a fault met a command, and nothing has succeeded since
+        self.has_met = self.has_rival = False
         self.extra = dict(EXTRAS.get(life.extra, {})) if service.is_current and life.front == "credential" else {}
         self.shared = ""
 
@@ -379,7 +413,7 @@ class Run:
         """
         with self.qoder, self.listening():
             self.people()
-            for letter in self.life.letters[: self.service.max_credentials if self.of_a_vault else 1]:
+            for letter in self.life.letters[: self.service.capacity if self.of_a_vault else 1]:
                 self.rotate(letter)
             if set(self.service.ignored_auth_fields) & set(self.extra):
                 self.refused()
@@ -433,7 +467,7 @@ class Run:
         letters = list(self.tokens)
         chosen = letters[pick % len(letters)]
         free = [letter for letter in "abcd" if letter not in letters]
-        room = self.service.max_credentials - len(letters) - len(self.foreign)
+        room = self.service.capacity - len(letters) - len(self.foreign)
         if not self.of_a_vault and what in ("add", "remove", "reorder"):
             return False
         if what == "again":
@@ -556,6 +590,7 @@ class Run:
 
     def destroy(self) -> None:
         """Run `destroy`, until nothing is left."""
+        self.wait_for_lists()
         if self.foreign and self.of_a_vault:
             before = self.recorded_ids()
             errors = self.command("destroy, guarded", self.engine.destroy)
@@ -572,18 +607,27 @@ class Run:
             self.do_as_told(errors)
         self.must(["(h) three times in a row it failed"])
 
+    def wait_for_lists(self) -> None:
+        # REPORTED: what we rotated away is taken for somebody else's where a list still shows it, and keeps the vault.
+        self.time.clock.sleep(self.service.list_lag_s)
+
+    def wait_for_routes(self, *, is_refresh: bool) -> None:
+        # REPORTED: no command waits where the list of credentials answers 404, though the vault is there, and is young;
+        # an `up` does not where a GET of a young vault is 404, nor where a GET shows a credential that is deleted.
+        lags_s = (self.service.vault_route_lag_s, 0.0 if is_refresh else self.service.get_lag_s)
+        self.time.clock.sleep(max(0.0, max(lags_s) - self.life.pause_s))
+
     def command(self, what: str, act: Any) -> list[str]:
         """Run one command, under a fault if it is its turn, and let the judge look at what no command may do."""
-        # REPORTED: no command waits where the list of credentials answers 404, though the vault is there, and is young.
-        self.time.clock.sleep(max(self.life.pause_s, self.service.vault_route_lag_s))
+        self.time.clock.sleep(self.life.pause_s)
+        self.wait_for_routes(is_refresh=what.startswith("refresh"))
         self.lines.clear()
         self.qoder.clear_requests()
         self.plan(has_rival=not what.startswith("another's"))
         errors: list[str] = act()
         self.time.on_sleep = None
-        self.qoder.clear_faults()
         met = [request.fault for request in self.qoder.requests if request.fault]
-        self.is_faulty = self.is_faulty or bool(met)
+        self.is_faulty, self.has_met = self.is_faulty or bool(met), self.has_met or bool(met)
         self.commands += 1
         self.lines[:0] = errors
         requests = [f"{request.method} {request.path} {request.status}" for request in self.qoder.requests]
@@ -596,21 +640,22 @@ class Run:
 
     def plan(self, *, has_rival: bool) -> None:
         fault = self.life.fault
-        if fault is None or fault.command != self.commands:
+        if fault is None or fault.command > self.commands or self.has_met:
             return
-        if fault.name in OF_CREATES:
-            path = ("/vaults", "/vaults/*/credentials")[fault.skip % 2]
-            self.qoder.fail_next("POST", path, ONCE[fault.name], skip=fault.skip // 2)
-        else:
-            self.qoder.fail_next(fault.method, "/**", ONCE[fault.name], skip=fault.skip)
-        if fault.has_rival and has_rival and self.of_a_vault:
+        method, _, path = fault.route.partition(" ")
+        if fault.name in OF_CREATES and path != "/vaults/*/credentials":
+            method, path = "POST", "/vaults"
+        if fault.command == self.commands:
+            self.qoder.fail_next(method, path, ONCE[fault.name], skip=fault.skip)
+        if fault.has_rival and has_rival and self.of_a_vault and not self.has_rival:
             self.time.on_sleep = self.rival
 
     def rival(self) -> None:
         """Another stack makes a vault like ours, right now."""
+        self.has_rival = True
         vault = self.account.add_vault(self.name, metadata={"pulumi_create_id": "theirs"})
         self.seen.theirs.add(vault.id)
-        for letter in self.tokens if self.service.max_credentials > len(self.tokens) else ():
+        for letter in self.tokens if self.service.capacity > len(self.tokens) else ():
             self.seen.theirs.add(self.account.add_credential(vault.id, self.url(letter), "their-secret").id)
         self.seen.look()
         made = self.seen.vault(vault.id)
@@ -691,7 +736,7 @@ class Run:
     def they_add(self, vault: Vault) -> None:
         """Put a credential of theirs into our vault, unless a list hides it later: then nothing can know of it."""
         lies = self.life.fault is not None and self.life.fault.name in LISTS_LIE
-        if lies or self.foreign or len(vault.active) >= self.service.max_credentials:
+        if lies or self.foreign or len(vault.active) >= self.service.capacity:
             return
         item = self.account.add_credential(vault.id, FOREIGN, "their-token")
         self.seen.theirs.add(item.id)
@@ -702,7 +747,7 @@ class Run:
     def they_move(self, item: Credential) -> None:
         """Give a credential of ours another URL: from now on it is theirs."""
         lies = self.life.fault is not None and self.life.fault.name in LISTS_LIE
-        is_full = len(self.seen.vault(item.vault_id).active) >= self.service.max_credentials
+        is_full = len(self.seen.vault(item.vault_id).active) >= self.service.capacity
         if lies or is_full or any(other.asked_key == MOVED for other in self.seen.credentials):
             return
         record = self.account.store.credential(item.vault_id, item.id)
@@ -734,6 +779,8 @@ class Run:
 
     def another(self, what: What, pick: int) -> None:
         """Run a command with the API token of another account: nothing changes, here or there."""
+        if what == "another's up" and (self.is_stale or not self.engine.state):
+            return  # it may create
         engine = self.engine_of(OTHER_API_TOKEN)
         engine.state, engine.doomed = self.engine.state, self.engine.doomed
         before, there = self.recorded_ids(), self.everything()

@@ -7,7 +7,7 @@ import pytest
 from faults.services import live_some
 
 SHARDS = 10
-LIVES = 100
+LIVES = 300
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
