@@ -327,6 +327,7 @@ class Life:
     Attributes:
         letters: the servers that are declared first.
         pause_s: between two commands; after something that others did it is `SETTLED_S` at least.
+        has_second: the program has another vault, which is changed with the first one.
         extra: a field of a standalone credential.
     """
 
@@ -338,6 +339,7 @@ class Life:
     name: str = "my-mcp-vault"
     url: str = "https://{}.example/mcp"
     metadata: bool = False
+    has_second: bool = False
     extra: str = ""
 
 
@@ -360,6 +362,7 @@ def lives(draw: st.DrawFn) -> Life:
         name=draw(st.sampled_from(["my-mcp-vault", "cafe\u0301"])),
         url=draw(st.sampled_from(["https://{}.example/mcp", "https://{}.Example:443/mcp/"])),
         metadata=draw(st.booleans()),
+        has_second=draw(st.sampled_from([False, False, True])),
         extra=draw(st.sampled_from(["", "", *EXTRAS])),
     )
 
@@ -418,7 +421,7 @@ class Run:
             if set(self.service.ignored_auth_fields) & set(self.extra):
                 self.refused()
                 return
-            self.up("create", is_create=True)
+            self.up("create")
             for step in self.life.steps:
                 self.take(step)
             self.qoder.clear_faults()
@@ -530,16 +533,20 @@ class Run:
         props: Props = {"display_name": self.name, "credentials": credentials, "on_delete": "delete"}
         if self.life.metadata and self.service.stores_metadata:
             props["metadata"] = {"team": " blue "}
-        return {"v": props}
+        second: dict[str, Props] = {"w": {**props, "display_name": f"{self.name}-w"}} if self.life.has_second else {}
+        return {"v": props, **second}
 
     def declared(self) -> list[Declared]:
-        resources = list(self.engine.state.values())
-        vault_id = resources[0].id.partition("/")[0] if resources else ""
-        return [Declared(vault_id, self.key(letter), self.token(letter)) for letter in self.tokens]
+        ids = [self.engine.state[name].id if name in self.engine.state else "" for name in self.program()]
+        return [
+            Declared(id_.partition("/")[0], self.key(letter), self.token(letter))
+            for id_ in ids
+            for letter in self.tokens
+        ]
 
     # Commands
 
-    def up(self, what: str, *, is_create: bool = False) -> None:
+    def up(self, what: str) -> None:
         """Run `up`; where it fails, do what its lines say, and run it again, twice at most."""
         may_fail = self.is_faulty or self.is_stale or (self.foreign and what == "rename")
         for attempt in range(UNFINISHED):
@@ -592,9 +599,9 @@ class Run:
         """Run `destroy`, until nothing is left."""
         self.wait_for_lists()
         if self.foreign and self.of_a_vault:
-            before = self.recorded_ids()
+            kept = {self.seen.credential(id_).vault_id for id_ in self.foreign} & self.recorded_ids()
             errors = self.command("destroy, guarded", self.engine.destroy)
-            is_whole = {item.id for item in self.judge.alive(before)} == before == self.recorded_ids()
+            is_whole = {item.id for item in self.judge.alive(kept)} == kept <= self.recorded_ids()
             self.must([] if errors and is_whole else ["(b) a vault was deleted with a credential of others in it"])
             self.they_take_theirs_out()
         for attempt in range(UNFINISHED):
@@ -698,6 +705,9 @@ class Run:
         return all(len(vault.active) + 1 < self.service.max_credentials for vault in self.recorded_vaults())
 
     def gaps(self, watched: set[tuple[str, str]]) -> list[str]:
+        if any(request.fault and request.status in (404, 405, 501) for request in self.qoder.requests):
+            # REPORTED: one refusal of an update, also a proxy's, is taken for a service that has none: old first.
+            return []
         return [
             f"(f) at one moment {url} had no active credential in {vault_id}"
             for vault_id, url in sorted(watched)
@@ -711,7 +721,7 @@ class Run:
         vaults = [vault for vault in self.recorded_vaults() if vault.is_active]
         if not vaults:
             return
-        vault = vaults[0]
+        vault = vaults[pick % len(vaults)]
         ours = self.ours(vault.id)
         if what in ("they delete the vault", "they archive the vault") and self.of_a_vault:
             for item in vault.credentials:
