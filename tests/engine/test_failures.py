@@ -95,7 +95,7 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
     qoder.fail_next("POST", "/vaults", Fault.ECHO_HTML)
     qoder.fail_next("GET", "/vaults", Fault.FORBIDDEN)
     lost = problem_of(stack.up(fails=True))
-    assert "whether it was done the outcome is unknown (GET /vaults: " in lost
+    assert "; the outcome is unknown (GET /vaults: " in lost
     assert "a vault named 'my-mcp-vault' may exist at http://127.0.0.1:" in lost
     assert [] == qoder.vaults
 
