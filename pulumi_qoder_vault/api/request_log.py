@@ -56,8 +56,10 @@ class RequestLog:
             raise SettingsError(f"{LOG}: the file cannot be written ({why})") from None
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Close the file. What still comes is not written, also where its number serves another file by now."""
+        closed, self._file = self._file, -1
+        with suppress(OSError):
+            os.close(closed)
 
     def write(
         self,

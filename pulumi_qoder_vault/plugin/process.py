@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 THREADS = 1024  # made when they are needed: operations that queue must not keep Cancel waiting
 WATCH_EVERY_S = 2.0
 ENDS_WITHIN_S = 45.0
-GONE_WITHIN_S = 50.0  # whatever still runs
+GONE_WITHIN_S = 49.0  # whatever still runs
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
