@@ -5,6 +5,7 @@ Importing this imports no HTTP.
 
 from __future__ import annotations
 
+import os
 import platform
 import threading
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from .errors import NotSent
 from .lifecycle.inputs import Inputs
 from .secret import secrets_in, texts_in
-from .settings import Settings
+from .settings import Settings, log_path
 
 if TYPE_CHECKING:
     from .api.client import Client
@@ -48,13 +49,16 @@ class Connections:
         from importlib.metadata import version
 
         from .api.rate import Clock
+        from .api.request_log import RequestLog
         from .api.retry import Transport
         from .lifecycle.capabilities import QoderInUse
 
         names = ("pulumi-qoder-vault", "pulumi")
         user_agent = " ".join([*(f"{name}/{version(name)}" for name in names), f"python/{platform.python_version()}"])
         clock = replace(self._clock or Clock(sleep=self._over.wait), is_over=self._over.is_set)
-        return Transport(settings, user_agent, clock), QoderInUse(settings.revision)
+        path = log_path(os.environ)
+        log = RequestLog(path) if path else None
+        return Transport(settings, user_agent, clock, log=log), QoderInUse(settings.revision)
 
     def __len__(self) -> int:
         return len(self._made)

@@ -1,7 +1,7 @@
 """Configuration and environment -> Settings. Stack configuration first, then the environment, then the default.
 
-Owns THE table of settings, how each is read, and `QODER_FORCE_DESTROY`, which is a run's and not a stack's. Where a
-setting came from stands in `setting_sources`. Knows neither Pulumi's objects nor HTTP.
+Owns THE table of settings, how each is read, `QODER_FORCE_DESTROY` and `QODER_LOG`, which are a run's and not a
+stack's. Where a setting came from stands in `setting_sources`. Knows neither Pulumi's objects nor HTTP.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _DURATION = re.compile(r"(?=.)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(
 
 
 FORCE_DESTROY = "QODER_FORCE_DESTROY"  # a run's, not a stack's: there is no configuration of it
+LOG = "QODER_LOG"  # likewise
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
@@ -170,6 +171,11 @@ def force_destroy(environment: Mapping[str, str]) -> bool:
     if value and value not in _BOOLEANS:
         raise SettingsError(f"{FORCE_DESTROY}: must be true or false (1, yes, on; 0, no, off)")
     return _BOOLEANS.get(value, False)
+
+
+def log_path(environment: Mapping[str, str]) -> str:
+    """Return the file to which this run's requests are logged; empty for none."""
+    return environment.get(LOG, "").strip()
 
 
 def _text(value: Any) -> str:

@@ -221,7 +221,7 @@ class Client:
         """
         query = revisions.name_query(display_name)
         found, failure = self._pages("/vaults", revisions.read_vault, query)
-        if query and isinstance(failure, errors.ApiError) and not failure.may_be_done:
+        if query and not found and isinstance(failure, errors.ApiError) and not failure.may_be_done:
             found, failure = self._pages("/vaults", revisions.read_vault)
         return tuple(vault for vault in found if vault.status == ACTIVE), failure
 

@@ -21,6 +21,7 @@ from .budget import Budget
 from .gate import Gate
 from .rate import Clock
 from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request
+from .request_log import Seen
 from .responses import Show, read_ahead_s, read_retry_after_s, read_success, refusal
 from .watchdog import Attempt, Watchdog
 
@@ -75,11 +76,13 @@ class Http:
             for lane in self._lanes:
                 lane.client.close()
 
-    def send(self, request: Request, token: Secret, budget: Budget, on_connected: Callable[[], None]) -> JsonValue:
+    def send(
+        self, request: Request, token: Secret, budget: Budget, on_connected: Callable[[], None], seen: Seen
+    ) -> JsonValue:
         """Send a request once, with this API token. Return the JSON of the response; see `read_success`.
 
-        ``on_connected`` is called when a connection to Qoder carries the request. The attempt ends with the budget,
-        and soon after the run, unless it is a recovery.
+        ``on_connected`` is called when a connection to Qoder carries the request, and ``seen`` is told of the response.
+        The attempt ends with the budget, and soon after the run, unless it is a recovery.
 
         Raises:
             Failure: there is no such response.
@@ -87,7 +90,7 @@ class Http:
         left_s = max(budget.left_s(), LEAST_TIMEOUT_S)
         attempt = Attempt(left_s, lambda: not request.is_recovery and self._clock.is_over())
         try:
-            response = self._exchange(request, token, budget, attempt, on_connected, left_s)
+            response = self._exchange(request, token, budget, attempt, on_connected, left_s, seen)
         except Failure as failure:
             if attempt.end and isinstance(failure.error, errors.OutcomeUnknown):
                 raise _incomplete(request, budget, attempt) from None
@@ -104,6 +107,7 @@ class Http:
         attempt: Attempt,
         on_connected: Callable[[], None],
         left_s: float,
+        seen: Seen,
     ) -> JsonValue:
         def show(text: str, limit: int) -> str:
             return self._gate.one_line(text, (*request.secrets, token), limit=limit)
@@ -126,10 +130,12 @@ class Http:
                     self._settings.base_url + request.path,
                     params=request.query,
                     content=json.dumps(request.body, ensure_ascii=False).encode() if request.body is not None else None,
-                    headers=self._headers(request, token),
+                    headers=self._headers(request, token) | ({"x-request-id": seen.our_id} if seen.our_id else {}),
                     timeout=httpx.Timeout(left_s, connect=min(left_s, CONNECT_S)),
                     extensions={"trace": trace},
                 ) as response:
+                    seen.status = response.status_code
+                    seen.server_id = response.headers.get("x-request-id", "")
                     return self._read(request, response, show)
         except Failure:
             raise

@@ -5,6 +5,7 @@ Decides by what a failed attempt proves. Knows neither paths nor what a vault is
 
 import math
 import threading
+import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +22,7 @@ from .listing import Listing
 from .memory import Memory
 from .rate import Clock, Limiter
 from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request, Tell
+from .request_log import RequestLog, Seen
 
 LONG_WAIT_S = 2.0  # a longer one is told
 TOLD_AFTER_S = 3.0  # a wait for a connection is told once it has taken so long
@@ -154,6 +156,7 @@ class Transport:
         user_agent: who asks.
         clock: where time comes from.
         told_after_s: how long a wait for a connection may take before it is told.
+        log: where each attempt is logged; None for nowhere.
 
     Attributes:
         settings: how this Qoder is reached.
@@ -166,7 +169,13 @@ class Transport:
     """
 
     def __init__(
-        self, settings: Settings, user_agent: str, clock: Clock | None = None, *, told_after_s: float = TOLD_AFTER_S
+        self,
+        settings: Settings,
+        user_agent: str,
+        clock: Clock | None = None,
+        *,
+        told_after_s: float = TOLD_AFTER_S,
+        log: RequestLog | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
@@ -175,6 +184,7 @@ class Transport:
         self.listing = Listing()
         self.known_secrets: set[Secret] = {settings.api_token} if settings.api_token else set()
         self.gate = Gate(settings.api_token)
+        self._log = log
         self._reads = Limiter(settings.max_reads_per_second, self.clock)
         self._writes = Limiter(settings.max_writes_per_second, self.clock)
         self._http = Http(settings, user_agent, self.clock, self.gate)
@@ -191,6 +201,8 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
+        if self._log:
+            self._log.close()
 
     def hold_back(self, secrets: Collection[Secret], plain: Collection[str]) -> None:
         """Let no secret of an operation pass the gate; what its program has in plain text passes."""
@@ -254,9 +266,14 @@ class Transport:
         if budget.left_s() <= 0 and not request.is_recovery:
             raise _not_sent(request, f"{budget} has expired")
         call.connecting.begin()
+        seen = Seen(our_id=str(uuid.uuid4()) if self._log else "")
+        began_s = self.clock.monotonic_s()
         try:
-            return self._http.send(request, token, budget, call.connecting.end)
+            response = self._http.send(request, token, budget, call.connecting.end, seen)
+            self._note(call, seen, began_s, None)
+            return response
         except Failure as failure:
+            self._note(call, seen, began_s, failure)
             call.failures.append(failure)
             if isinstance(failure, NoConnection):
                 call.connecting.missed(failure)
@@ -264,6 +281,20 @@ class Transport:
                 for each in (self._reads, self._writes):
                     each.slow_down(failure.retry_after_s or 0.0)
             raise
+
+    def _note(self, call: Call, seen: Seen, began_s: float, failure: Failure | None) -> None:
+        """Log an attempt."""
+        if self._log:
+            self._log.write(
+                call.request,
+                seen,
+                self.gate,
+                now_s=self.clock.now_s(),
+                took_s=self.clock.monotonic_s() - began_s,
+                attempt=len(call.failures) + 1,
+                failure=failure,
+                before=call.failures[-1] if call.failures else None,
+            )
 
     def _wait_for_slot(self, request: Request, limiter: Limiter, budget: Budget) -> None:
         # Once the run is over nobody waits, so no slot is too late for what is taken back.

@@ -153,7 +153,11 @@ def is_output_in_text(value: str) -> bool:
 
 def is_unicode(value: str) -> bool:
     """Return True if a text can be written as UTF-8."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _token_faults(value: str) -> Iterator[str]:
@@ -176,7 +180,7 @@ def _secret_faults(value: str) -> Iterator[str]:
         yield "contains a control character, such as a line break; remove it"
     if value != value.strip():
         yield "begins or ends with a blank; remove it"
-    if any(unicodedata.category(character) == "Cf" for character in value):
+    if not value.isprintable() and any(unicodedata.category(character) == "Cf" for character in value):
         yield "contains an invisible character, such as a byte order mark or a zero-width space; copy it again"
     bare = value.removeprefix("b")  # bytes that Python made a string of: b'…'
     if len(bare) > 1 and bare[0] + bare[-1] in _QUOTES:

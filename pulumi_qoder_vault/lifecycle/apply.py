@@ -150,6 +150,7 @@ class CredentialChanges(Generic[S]):
         self._revision = revision
         self._in_use = in_use
         self._takes_back = takes_back
+        self._lacks_update = False
         self._observed = observed
         self._ids = still_ours(recorded, observed)
         self._credentials = {item.key: item for item in recorded.credentials}
@@ -316,6 +317,9 @@ class CredentialChanges(Generic[S]):
         credential, credential_id = _credential_of(step), step.credential_id or ""
         key = credential.key
         before = self._credentials[key]
+        if self._lacks_update:
+            pending[:0] = _in_place_of(credential, before, credential_id)
+            return
         is_sure = before.secret is not None or self._set.unfinished is None
         try:
             seen = self._send_update(credential_id, before, credential, is_sure=is_sure)
@@ -324,10 +328,8 @@ class CredentialChanges(Generic[S]):
                 self._note_lost_update(before, credential_id)
             elif refusal.response.status in _NO_UPDATE and self._is_listed(credential_id, key):
                 self._in_use.learn("in_place_update", is_there=False)
-                pending[:0] = [
-                    Step(Op.CREATE, credential, credential_id),
-                    Step(Op.DELETE, before, credential_id),
-                ]
+                self._lacks_update = True
+                pending[:0] = _in_place_of(credential, before, credential_id)
                 return
             raise
         except QoderError as failure:
@@ -451,6 +453,11 @@ def _already_there(conflict: Conflict, credential_id: str, key: str) -> str:
         "Qoder; if it is of this stack under another resource name, add an alias, or remove the other resource in an "
         "up of its own; if it is being replaced, set deleteBeforeReplace: true"
     )
+
+
+def _in_place_of(credential: Credential, before: Credential, credential_id: str) -> list[Step]:
+    """Return what changes a credential where there is no update in place."""
+    return [Step(Op.CREATE, credential, credential_id), Step(Op.DELETE, before, credential_id)]
 
 
 def _is_predecessor(deletion: Step, creation: Step) -> bool:

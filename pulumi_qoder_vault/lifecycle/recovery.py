@@ -175,14 +175,14 @@ class VaultCreation:
         creation, second = self, lost
         for pause_s in PAUSES_S:
             api.wait(pause_s, LOST)
-            look = self._look_up(api)
+            look = creation._look_up(api)
             if look.ours is not None:
-                return look.ours
+                return self._with_candidates(look)
             if look.failure is not None:
                 second = look.failure
                 break
-            if look.is_current and not BY_REVISION[creation.sending].metadata:
-                creation = replace(creation, sending=NEWEST)
+            if look.is_current and not creation._has_mark:
+                creation = replace(creation, sending=NEWEST, key=new_key())  # another body needs another key
             try:
                 vault = creation.send(api)
                 return MadeVault(vault, creation.sending, self._still_candidates(api, look.candidates, vault))
@@ -193,10 +193,20 @@ class VaultCreation:
                     raise
                 second = failure
                 break
-        look = self._look_up(api)
+        look = creation._look_up(api)
         if look.ours is not None:
-            return look.ours
+            return self._with_candidates(look)
         raise self._unknown(api, lost, second, tuple(look.candidates)) from None
+
+    def _with_candidates(self, look: _Look) -> MadeVault:
+        """Return the vault with our mark; name what the first sending may have made, if that had no room for one."""
+        assert look.ours is not None  # noqa: S101 asked before
+        left = () if self._has_mark else tuple(look.candidates)
+        return replace(look.ours, candidates=(*look.ours.candidates, *left))
+
+    @property
+    def _has_mark(self) -> bool:
+        return BY_REVISION[self.sending].metadata
 
     def _is_marked(self, vault: ObservedVault) -> bool:
         return vault.mark == self.key
@@ -213,9 +223,8 @@ class VaultCreation:
         """Look for our mark, and for what is like ours."""
         found, failure = api.look_for_vaults(self.desired.display_name)
         ours = sorted((vault for vault in found if self._is_marked(vault)), key=lambda vault: vault.id)
-        if ours:
-            left = tuple(vault.id for vault in ours[1:] if not _is_deleted(api, vault.id))
-            return _Look(MadeVault(ours[0], NEWEST, left))
+        left = tuple(vault.id for vault in ours[1:] if not _is_deleted(api, vault.id))
+        made = MadeVault(ours[0], NEWEST, left) if ours else None
         alike = [vault for vault in found if self._is_like(api, vault, SLACK_OF_CANDIDATES_S)]
         urls = {normal_url(item.key) for item in self.desired.credentials}
         try:
@@ -223,7 +232,7 @@ class VaultCreation:
         except QoderError as second:
             candidates, failure = {vault.id: vault for vault in alike}, second
         is_current = any(BY_REVISION[vault.revision].metadata for vault in found)
-        return _Look(None, candidates, is_current, failure)
+        return _Look(made, candidates, is_current, failure)
 
     def _still_candidates(
         self, api: VaultsApi, candidates: dict[str, ObservedVault], made: ObservedVault

@@ -99,7 +99,7 @@ def test_what_a_server_refuses_is_said_in_one_line(stack: Stack, qoder: Emulator
     assert "a vault named 'my-mcp-vault' may exist at http://127.0.0.1:" in lost
     assert [] == qoder.vaults
 
-    qoder.fail_next("POST", "/vaults", Fault.REDIRECT)
+    qoder.fail_next("POST", "/vaults", Fault.REDIRECT, times=2)  # a lost response: looked for, and sent once more
     assert "redirected (302), which is refused" in problem_of(stack.up(fails=True))
 
     qoder.fail_next("POST", "/vaults", Fault.RATE_LIMITED_ABSURD)

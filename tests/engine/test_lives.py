@@ -93,7 +93,7 @@ def test_a_short_life_with_the_real_cli(world: str) -> None:
     """As in one process: what the engine there does is what Pulumi's engine does."""
     revision, front = world.split()
     run_state_machine_as_test(
-        type("ShortLives", (ShortLives,), {"revision": revision, "front": front}),
+        type("ShortLives", (ShortLives,), {"revision": revision, "front": front, "switches": {"unique_url": True}}),
         settings=settings(
             max_examples=2,
             stateful_step_count=16,

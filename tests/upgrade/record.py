@@ -41,7 +41,7 @@ def record(release: str, revision: RevisionName) -> dict[str, Any]:
         changed = credential(ROTATED, token=token, protocol="sse")
         return vault(credential(), changed, credential(THIRD, token="third-access-token"), **extra)
 
-    with tempfile.TemporaryDirectory() as folder, Emulator(revision=revision) as qoder:
+    with tempfile.TemporaryDirectory() as folder, Emulator(revision=revision, unique_url=True) as qoder:
         stack = Stack(Path(folder), qoder)
         stack.write(v=program("first-access-token"))
         stack.up()

@@ -235,15 +235,8 @@ def test_flags_of_options_reach_the_service(run: Run) -> None:
     """Choices, numbers, times, texts, lists and booleans are what the option takes."""
     process, base_url = run(
         *("--revision", "2026-07", "--vault-delete-refusal", "409", "--page-size-cap", "1", "--get-lag", "0.5"),
-        *(
-            "--vault-id-prefix",
-            "vlt_",
-            "--no-newest-first",
-            "--date-ahead=-3600",
-            "--ignored-auth-fields",
-            "injection_location",
-            "networking",
-        ),
+        *("--vault-id-prefix", "vlt_", "--no-newest-first", "--date-ahead=-3600"),
+        *("--ignored-auth-fields", "injection_location", "networking"),
     )
     ignored = {"networking": {"type": "unrestricted"}, "injection_location": {"header": True}}
     variable = {"type": "environment_variable", "secret_name": "KEY", "secret_value": "s", **ignored}

@@ -52,6 +52,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "QODER_MAX_WRITES_PER_SECOND",
         "QODER_MAX_READS_PER_SECOND",
         "QODER_TIMEOUT",
+        "QODER_LOG",
     ):
         monkeypatch.delenv(name, raising=False)
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -137,8 +138,9 @@ main()
     assert (0, "") == (done.returncode, done.stderr)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 @pytest.mark.parametrize("rate", ["0", "8"], ids=["all is under way", "most waits for the rate limit"])
-def test_an_interrupt_cuts_off_nothing_that_was_begun(start: Callable[..., Emulator], rate: str) -> None:
+def test_no_signal_cuts_off_what_was_begun(start: Callable[..., Emulator], rate: str, number: signal.Signals) -> None:
     """Each create is finished, or rolled back and says so: nothing is left that no response names."""
     qoder = start("2026-07", latency_s=0.5)
     with Process() as running:
@@ -146,7 +148,7 @@ def test_an_interrupt_cuts_off_nothing_that_was_begun(start: Callable[..., Emula
         creates = begin_creates(plugin, 20)
         assert in_time(lambda: len(qoder.vaults) >= 2, 20)
 
-        running.process.send_signal(signal.SIGINT)
+        running.process.send_signal(number)
         failures = [create.exception() for create in creates]
 
         assert (0, "") == running.end()
@@ -193,3 +195,45 @@ def test_a_plugin_whose_engine_was_killed_makes_no_more_and_ends(start: Callable
         assert (0, "") == running.end()
         assert len(qoder.vaults) < 30
         assert 60 == len(creates)
+
+
+def test_under_nohup_a_hangup_does_not_end_it() -> None:
+    """What ignores SIGHUP when it starts goes on."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        running = Process()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with running:
+        plugin = running.connect()
+        running.process.send_signal(signal.SIGHUP)
+
+        assert not in_time(lambda: running.process.poll() is not None, 1)
+        assert plugin.stub.GetPluginInfo(empty_pb2.Empty(), timeout=5).version
+
+
+@pytest.mark.parametrize("how", ["killed engine", "SIGTERM"])
+def test_whatever_a_server_drips_it_is_gone_within_a_minute(serve_raw: Callable[..., Any], how: str) -> None:
+    """A response without end is given up some seconds later, and what may have come of it is looked for once."""
+
+    def drip(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not server.is_over.wait(0.1):
+            connection.sendall(b"x")
+
+    server: Any = serve_raw(drip)
+    with Process() as running:
+        plugin = running.connect()
+        plugin.call("Configure", args={"baseUrl": server.base_url, "apiToken": "pt-canary-0123456789"})
+        begin_creates(plugin, 2)
+        assert in_time(lambda: server.requests, 20)
+        began_s = time.monotonic()
+
+        if how == "SIGTERM":
+            running.process.terminate()
+        else:
+            running.engine_is_killed()
+        _, stderr = running.end(at_most_s=59)
+
+        assert time.monotonic() - began_s < 58
+        assert stderr == ""
