@@ -311,18 +311,21 @@ class Client:
         request = Request("POST", path, body=body, is_repeatable=True)
         return self._about(request, credential_id, self._ask(request, revisions.read_credential))
 
-    def archive_credential(self, vault_id: str, credential_id: str) -> None:
-        """Archive a credential, for good: its secrets are gone. One write.
+    def archive_credential(self, vault_id: str, credential_id: str) -> bool:
+        """Archive a credential, for good: its secrets are gone. One write. Return False if that is not shown.
 
         Raises:
             NotFound: see its ``genuine``.
             Conflict: it is archived already.
+            OutcomeUnknown: the response is about something else.
 
         Source: Qoder, Archive Vault Credential (read 2026-08).
         """
         path = f"{_credential_path(vault_id, credential_id)}/archive"
-        self._ask(Request("POST", path, body={}, is_repeatable=True), revisions.read_credential)
+        request = Request("POST", path, body={}, is_repeatable=True)
+        is_archived = self._ask(request, lambda response: revisions.read_archived(response, credential_id))
         self._transport.deleted_ids.add(credential_id)
+        return is_archived
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write.

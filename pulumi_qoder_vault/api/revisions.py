@@ -125,7 +125,7 @@ def read_vault(response: object) -> ObservedVault:
         Unreadable: it has no vault id, or is no object.
     """
     vault = _object(response, "vault")
-    revision = Revision.R2026_07 if "archived_at" in vault and "status" not in vault else Revision.R2026_05
+    is_current = "status" not in vault and ("archived_at" in vault or vault.get("type") == "vault")
     credentials = vault.get("credentials") or []
     if not isinstance(credentials, list):
         raise Unreadable("the vault's credentials are not a list")
@@ -139,7 +139,7 @@ def read_vault(response: object) -> ObservedVault:
         credentials=tuple(read_credential(item) for item in credentials),
         created_at=_time(vault.get("created_at")),
         updated_at=_time(vault.get("updated_at")),
-        revision=revision,
+        revision=Revision.R2026_07 if is_current else Revision.R2026_05,
     )
 
 
@@ -185,18 +185,18 @@ def read_deleted(response: object, id_: str) -> None:
         raise Unreadable("it does not say what is deleted")
 
 
-def read_archived(response: object, vault_id: str) -> bool:
-    """Read if a vault is archived; a response without an object does not show it.
+def read_archived(response: object, id_: str) -> bool:
+    """Read if a vault or a credential is archived; a response without an object does not show it.
 
     Raises:
         Unreadable: it is about something else.
     """
     if response is None:
         return False
-    vault = read_vault(response)
-    if vault.id != vault_id:
+    item = _object(response, "response")
+    if _id(item) != id_:
         raise Unreadable("it does not say what is archived")
-    return vault.status == ARCHIVED
+    return _is_archived(item)
 
 
 def _shown(fields: Fields, shown: Json) -> dict[str, Any]:

@@ -14,9 +14,9 @@ listed; otherwise if two lists lack it, with the same pauses between them. What 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from ..errors import AnotherAccount, ApiError, NotFound, VaultNotFound
+from ..errors import AnotherAccount, ApiError, NotFound, QoderError, VaultNotFound
 from .capabilities import QoderInUse
 from .equivalence import instant_s
 from .model import CredentialSet, ObservedCredential, ObservedVault, RecordedVault
@@ -70,6 +70,38 @@ def refuse_another_account(api: VaultsApi, recorded: CredentialSet, what: str = 
     )
 
 
+def _gone(recorded: CredentialSet, failure: NotFound) -> VaultNotFound:
+    return VaultNotFound(
+        f"{failure}: vault {recorded.vault_id} is gone: run pulumi refresh, then pulumi up, which creates it again",
+        is_absent=True,
+    )
+
+
+def list_credentials(api: VaultsApi, recorded: CredentialSet) -> tuple[ObservedCredential, ...]:
+    """List the active credentials of a vault; again, if only the list is not to be found.
+
+    Raises:
+        VaultNotFound: the vault is not to be found; ``is_absent`` if it is proven gone.
+        NotFound: the vault is there, and its list is not.
+    """
+    try:
+        return api.list_credentials(recorded.vault_id)
+    except NotFound as failure:
+        if find_vault(api, recorded) is None:
+            raise _gone(recorded, failure) from None
+    return api.recovering().list_credentials(recorded.vault_id)
+
+
+def list_if_there(api: VaultsApi, recorded: CredentialSet) -> tuple[ObservedCredential, ...] | None:
+    """List the active credentials of a vault. Return None if the vault is proven gone."""
+    try:
+        return list_credentials(api, recorded)
+    except VaultNotFound as failure:
+        if failure.is_absent:
+            return None
+        raise
+
+
 def find_credentials(
     api: VaultsApi,
     recorded: CredentialSet,
@@ -105,6 +137,34 @@ def find_credentials(
     if absent and not _shows_credentials(again, recorded, shown, in_use):
         found |= {item.id: item for item in again.list_credentials(recorded.vault_id) if item.id in absent}
     return found
+
+
+def list_settled(
+    api: VaultsApi,
+    recorded: CredentialSet,
+    in_question: Callable[[Sequence[ObservedCredential]], Sequence[ObservedCredential]],
+) -> tuple[ObservedCredential, ...] | None:
+    """List the credentials of a vault; again, after a pause, while a GET knows nothing of some that are in question.
+
+    A list shows for some seconds what is deleted. What it still shows then counts as there. Return None if the vault is
+    proven gone.
+    """
+    again = api
+    for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
+        listed = list_if_there(again, recorded)
+        again = api.recovering()
+        if listed is None or all(_is_shown(again, recorded, item.id) for item in in_question(listed)):
+            break
+        if pause_s:
+            again.wait(pause_s, "a list shows credentials that a GET does not; checking whether they are gone")
+    return listed
+
+
+def _is_shown(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> bool:
+    try:
+        return _get(api, recorded, credential_id) is not None
+    except QoderError:
+        return True  # nothing says that it is gone
 
 
 def _shows_credentials(
@@ -170,13 +230,6 @@ def refuse_unproven(api: VaultsApi, recorded: CredentialSet, failure: NotFound, 
             f"{failure}; this does not prove that {what} {recorded.vault_id} is gone: it was created at "
             f"{recorded.place}, but this run asked {api.place}"
         ) from None
-
-
-def gone(recorded: CredentialSet, failure: NotFound) -> VaultNotFound:
-    """Return the error of a change to a vault that is proven gone."""
-    return VaultNotFound(
-        f"{failure}: vault {recorded.vault_id} is gone: run pulumi refresh, then pulumi up, which creates it again"
-    )
 
 
 def no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:

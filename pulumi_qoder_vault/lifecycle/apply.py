@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Generic, NoReturn, TypeVar
 
 from ..errors import ApiError, Conflict, NotFound, QoderError, RolledBack
-from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, gone
+from .absence import PAUSES_OF_YOUNG_S, find_credentials, list_credentials
 from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
 from .drift import as_seen, not_shown
@@ -25,7 +25,8 @@ from .vaults_api import VaultsApi
 
 S = TypeVar("S", bound=CredentialSet)
 
-BUSY = "Qoder refuses the change for now (409)"
+FULL = 20  # credentials of the sister API's vaults; one server refuses more with 409, another with 400
+BUSY = "Qoder refuses the change for now"
 # The statuses of an update in place that this Qoder does not have.
 _NO_UPDATE = (404, 405, 501)
 
@@ -36,8 +37,11 @@ def observe(
     """Return the active credentials of a vault, and the revision that its changes are written for. One read, or two.
 
     What the list lacks of ours is asked for: one list is no proof, and what is there would be made a second time.
+
+    Raises:
+        VaultNotFound: the vault is gone.
     """
-    observed = api.list_credentials(recorded.vault_id)
+    observed = list_credentials(api, recorded)
     missing = recorded.our_ids - {item.id for item in observed}
     if missing:
         observed += tuple(find_credentials(api, recorded, missing, observed, in_use).values())
@@ -69,12 +73,7 @@ def update(
     as_recorded = _as_observed(recorded, revision)
     if not plan(recorded, desired, as_recorded, in_use.can(revision)) and recorded.unfinished is None:
         return settled(recorded, desired)
-    try:
-        observed, revision = observe(api, recorded, in_use)
-    except NotFound as failure:
-        if find_vault(api, recorded) is None:
-            raise gone(recorded, failure) from None
-        raise failure from None  # it is the list that is missing, and not the vault
+    observed, revision = observe(api, recorded, in_use)
     # It is at this place, too: from now on only its word counts.
     recorded = note(replace(recorded, place=api.place, seen_with=api.account), observed)
     changes = CredentialChanges(api, recorded, desired, observed, revision, in_use, takes_back=True)
@@ -232,10 +231,15 @@ class CredentialChanges(Generic[S]):
                 return self._created(credential)
             except ApiError as second:
                 refusal = second
-        if predecessor is None or not isinstance(refusal, Conflict):
+        if predecessor is None or not (isinstance(refusal, Conflict) or self._is_full(predecessor)):
             raise refusal
-        made = self._created_after_all(credential, refusal)
+        made = self._created_after_all(credential, refusal) if isinstance(refusal, Conflict) else None
         return made or self._made_in_place_of(predecessor, credential, pending)
+
+    def _is_full(self, predecessor: Step) -> bool:
+        """Return True if a definite refusal may come of a full vault, and a predecessor can be put back."""
+        is_known = predecessor.credential is not None and predecessor.credential.secret is not None
+        return is_known and sum(item.is_active for item in self._observed) >= FULL
 
     def _may_make_room(self, refusal: ApiError, credential: Credential) -> bool:
         """Return True if less in the vault could help. An archived vault takes nothing."""
@@ -345,7 +349,11 @@ class CredentialChanges(Generic[S]):
     def _send_update(
         self, credential_id: str, before: Credential, after: Credential, *, is_sure: bool
     ) -> ObservedCredential:
-        """Send a merge patch, which may be repeated: also where something else is changing the credential."""
+        """Send a merge patch, which may be repeated: also where something else is changing the credential.
+
+        That Qoder has no update is not taken from one refusal, which may be a gateway's.
+        """
+        was_refused = False
         for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
             try:
                 return send_again_if_lost(
@@ -354,7 +362,11 @@ class CredentialChanges(Generic[S]):
                         self._set.vault_id, credential_id, before, after, is_sure=is_sure
                     ),
                 )
-            except Conflict:
+            except ApiError as refusal:
+                is_absent = refusal.response.status in _NO_UPDATE and not refusal.may_be_done
+                if not isinstance(refusal, Conflict) and (was_refused or not is_absent):
+                    raise
+                was_refused = is_absent
                 if not pause_s or not self._api.recovering().wait(pause_s, BUSY):
                     raise
         raise AssertionError("the last attempt returns or raises")

@@ -7,12 +7,13 @@ what this resource did not record is somebody else's, be it a person, another st
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..secret import one_line
 from .allowed_values import MAX_URL
 from .model import CredentialSet, ObservedCredential, RecordedVault
+from .plan import still_ours
 
 NAMED = 20  # in one line; no vault of the sister API holds more
 LONGEST_NAME = 100  # in a line, in characters
@@ -41,16 +42,16 @@ NOTHING_KNOWN = Deletion()
 
 
 def others(
-    recorded: CredentialSet, observed: Iterable[ObservedCredential], deleted: Collection[str] = ()
+    recorded: CredentialSet, observed: Collection[ObservedCredential], deleted: Collection[str] = ()
 ) -> tuple[ObservedCredential, ...]:
-    """Return the active credentials that this resource did not make.
+    """Return the active credentials that are not ours: this resource did not make them, or their URL is another by now.
 
     Args:
         recorded: what the state holds: the credentials that are ours, and ours that are still to be deleted.
         observed: what Qoder lists.
         deleted: the ids of what this process deleted: a list may show them for some seconds more.
     """
-    ours = {*recorded.our_ids, *deleted}
+    ours = {*still_ours(recorded, observed).values(), *(recorded.unfinished or ()), *deleted}
     return tuple(item for item in observed if item.is_active and item.id not in ours)
 
 

@@ -26,7 +26,7 @@ is sent once more, in a time of its own, and the second outcome counts.
 * a look-alike in a list: the same signs, and no response that says so. On `2026-05` it may be ours, or another stack's
   that does the same at the same moment. It is a candidate: it is named, and never adopted or deleted.
 
-    seen after a pause             what is done
+    seen after two pauses          what is done
     ------------------             ------------
     our mark, our new credential   it is ours: it is recorded
     neither                        the create is sent once more, with the same key and body; in the current form, with
@@ -63,8 +63,9 @@ from .vaults_api import VaultsApi
 
 R = TypeVar("R")
 
-# Before each look: the service may still be at work on what it never responded to. They fit into the 30 s of recovery.
-PAUSES_S = (2.0, 4.0, 8.0, 12.0)
+# Before each look: the service may still be at work on what it never responded to, and a list lags behind it, so that
+# one which shows nothing is asked for again before anything is sent. They fit into the 30 s of recovery.
+PAUSES_S = (2.0, 5.0, 8.0, 11.0)
 # The time in an object and a ``Date`` may come from two clocks. More of it only names a candidate more.
 SLACK_S = 5.0
 SLACK_OF_CANDIDATES_S = 60.0
@@ -173,7 +174,7 @@ class VaultCreation:
             OutcomeUnknown: whether it was made is not known.
         """
         creation, second = self, lost
-        for pause_s in PAUSES_S:
+        for looks, pause_s in enumerate(PAUSES_S, 1):
             api.wait(pause_s, LOST)
             look = creation._look_up(api)
             if look.ours is not None:
@@ -181,6 +182,8 @@ class VaultCreation:
             if look.failure is not None:
                 second = look.failure
                 break
+            if looks == 1 and not look.candidates:
+                continue
             if look.is_current and not creation._has_mark:
                 creation = replace(creation, sending=NEWEST, key=new_key())  # another body needs another key
             try:
@@ -316,7 +319,7 @@ class CredentialCreation:
         if not lost.may_be_done:
             raise lost
         second, taken = lost, False
-        for pause_s in (*PAUSES_S, 0.0):
+        for looks, pause_s in enumerate((*PAUSES_S, 0.0), 1):
             api.wait(pause_s, LOST)
             try:
                 listed = api.list_credentials(self.vault_id)
@@ -325,6 +328,8 @@ class CredentialCreation:
                 break
             if (found := self._ours_in(api, listed)) is not None:
                 return found
+            if looks == 1:
+                continue
             taken = any(is_same_url(item.key, self.credential.key) for item in listed if item.is_active)
             if isinstance(second, Conflict) and taken and (is_about(second, self.credential) or not pause_s):
                 if self._explains(api, second):
@@ -394,7 +399,15 @@ def _holds_only(api: VaultsApi, vault_id: str, urls: Collection[str]) -> bool:
     except NotFound as absent:
         if not absent.genuine:
             raise
-        return False
+        return _is_shown(api, vault_id)  # a young one may have no list yet
+
+
+def _is_shown(api: VaultsApi, vault_id: str) -> bool:
+    try:
+        api.get_vault(vault_id)
+    except NotFound as absent:
+        return not absent.genuine
+    return True
 
 
 def _is_deleted(api: VaultsApi, vault_id: str) -> bool:
@@ -402,10 +415,6 @@ def _is_deleted(api: VaultsApi, vault_id: str) -> bool:
     with suppress(QoderError):
         api.delete_vault(vault_id)
         return True
-    try:
-        api.get_vault(vault_id)
-    except NotFound as absent:
-        return absent.genuine
-    except QoderError:
-        return False
+    with suppress(QoderError):
+        return not _is_shown(api, vault_id)
     return False

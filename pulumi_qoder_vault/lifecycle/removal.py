@@ -129,12 +129,26 @@ def remove_credential(api: VaultsApi, recorded: CredentialSet, credential_id: st
                 break
         else:
             return
+    _archive_credential(api, recorded, credential_id, in_use)
+
+
+def _archive_credential(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> None:
+    failure: QoderError = OutcomeUnknown(
+        f"POST /vaults/{recorded.vault_id}/credentials/{credential_id}/archive: accepted, but Qoder still shows the "
+        "credential as active"
+    )
     try:
-        send_again_if_lost(api, lambda api: api.archive_credential(recorded.vault_id, credential_id))
-    except (Conflict, NotFound, OutcomeUnknown):
+        if send_again_if_lost(api, lambda api: api.archive_credential(recorded.vault_id, credential_id)):
+            return
+    except (Conflict, NotFound, OutcomeUnknown) as refusal:  # it may be archived, or gone
+        failure = refusal
+    for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
         _, is_active = _look(api, recorded, credential_id, in_use)
-        if is_active:
-            raise
+        if not is_active:
+            return
+        if pause_s:
+            api.recovering().wait(pause_s, f"credential {credential_id} is not shown as archived yet")
+    raise failure
 
 
 def _look(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> tuple[bool, bool]:

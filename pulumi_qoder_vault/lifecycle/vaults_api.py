@@ -104,8 +104,8 @@ class VaultsApi(Protocol):
         ``is_sure`` is False where nobody knows if Qoder has what is recorded.
         """
 
-    def archive_credential(self, vault_id: str, credential_id: str) -> None:
-        """Archive a credential, for good: its secrets are gone. One write."""
+    def archive_credential(self, vault_id: str, credential_id: str) -> bool:
+        """Archive a credential, for good: its secrets are gone. One write. Return False if that is not shown."""
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
         """Delete a credential, for good. One write."""

@@ -138,7 +138,7 @@ class Service:
     @property
     def capacity(self) -> int:
         """Return how many credentials a vault holds, and can rotate."""
-        # REPORTED: in a vault that is full, and says so with 400, a credential is not rotated: none makes room.
+        # A vault that is full below the 20 of the sister API, and says so with 400, rotates none: nothing tells why.
         is_stuck = self.max_credentials_status == 400 and not self.updates_in_place
         return self.max_credentials - 1 if is_stuck else self.max_credentials
 
@@ -220,19 +220,9 @@ def _consistent(service: Service) -> Service:
     has_after_id = service.list_position and service.after_id_key == "honour"
     if not (has_next_page or has_after_id):
         service = replace(service, page_size_cap=None)
-    if service.vault_route_lag_s:
-        # REPORTED: a create that is repeated after a 404 has the same key, so a service that honours keys replays it;
-        # and on a flat revision that ignores keys, a lost vault whose credentials are 404 is named by no line.
-        service = replace(service, idempotency=not service.is_current)
-    if service.list_lag_s > 2 and not service.idempotency:
-        # REPORTED: a lost vault that no list shows after 2 s is made again, and the first one is named by no line.
-        service = replace(service, idempotency=True, vault_route_lag_s=0.0)
-    if service.credential_delete_refusal is not None and service.archive_response is not None:
-        # REPORTED: an archive whose response says nothing is sent again; 409, and a GET that lags: it fails at once.
-        service = replace(service, get_lag_s=0.0)
-    if service.is_current and service.setting == "auto" and service.not_archived == "absent":
-        # REPORTED: a vault without `archived_at` is taken for a flat one, whose credentials are sent in the flat form.
-        service = replace(service, not_archived="null")
+    if service.vault_route_lag_s and service.is_current:
+        # A create that is repeated after a 404 has the same key: a service that honours keys replays the 404.
+        service = replace(service, idempotency=False)
     return service
 
 
@@ -479,10 +469,6 @@ class Run:
         if what == "again":
             return True
         if what == "rename" and self.of_a_vault:
-            if self.is_stale and self.foreign:
-                # REPORTED: what was made by us, and has another URL since, goes with a vault before a refresh saw it.
-                self.refresh()
-                self.versions += 1
             self.name = f"{self.life.name}-{self.versions}"
         elif what in ("rotate", "rotate all"):
             for letter in letters if what == "rotate all" else [chosen]:
@@ -600,7 +586,6 @@ class Run:
 
     def destroy(self) -> None:
         """Run `destroy`, until nothing is left."""
-        self.wait_for_lists()
         if self.foreign and self.of_a_vault:
             kept = {self.seen.credential(id_).vault_id for id_ in self.foreign} & self.recorded_ids()
             errors = self.command("destroy, guarded", self.engine.destroy)
@@ -617,20 +602,9 @@ class Run:
             self.do_as_told(errors)
         self.must(["(h) three times in a row it failed"])
 
-    def wait_for_lists(self) -> None:
-        # REPORTED: what we rotated away is taken for somebody else's where a list still shows it, and keeps the vault.
-        self.time.clock.sleep(self.service.list_lag_s)
-
-    def wait_for_routes(self, *, is_refresh: bool) -> None:
-        # REPORTED: no command waits where the list of credentials answers 404, though the vault is there, and is young;
-        # an `up` does not where a GET of a young vault is 404, nor where a GET shows a credential that is deleted.
-        lags_s = (self.service.vault_route_lag_s, 0.0 if is_refresh else self.service.get_lag_s)
-        self.time.clock.sleep(max(0.0, max(lags_s) - self.life.pause_s))
-
     def command(self, what: str, act: Any) -> list[str]:
         """Run one command, under a fault if it is its turn, and let the judge look at what no command may do."""
         self.time.clock.sleep(self.life.pause_s)
-        self.wait_for_routes(is_refresh=what.startswith("refresh"))
         self.lines.clear()
         self.qoder.clear_requests()
         self.plan(has_rival=not what.startswith("another's"))
@@ -708,9 +682,6 @@ class Run:
         return all(len(vault.active) + 1 < self.service.max_credentials for vault in self.recorded_vaults())
 
     def gaps(self, watched: set[tuple[str, str]]) -> list[str]:
-        if any(request.fault and request.status in (404, 405, 501) for request in self.qoder.requests):
-            # REPORTED: one refusal of an update, also a proxy's, is taken for a service that has none: old first.
-            return []
         return [
             f"(f) at one moment {url} had no active credential in {vault_id}"
             for vault_id, url in sorted(watched)

@@ -224,7 +224,7 @@ def test_a_deletion_that_may_be_done_is_looked_at_by_the_next_up(serve: Callable
 def test_without_an_update_in_place_another_credential_takes_the_place(
     serve: Callable[..., World], refusal: Any
 ) -> None:
-    """The first rotation finds it out, and a later one of the same run does not ask again."""
+    """The first rotation finds it out, by asking twice, and a later one of the same run does not ask again."""
     world = serve("2026-07", "2026-07", credential_update_refusal=refusal, unique_url=False)
     assert [] == world.up("a1", "b1")
     world.asked()
@@ -233,7 +233,7 @@ def test_without_an_update_in_place_another_credential_takes_the_place(
 
     assert declared("a2", "b2") == world.active()
     updates = [line for line in world.asked() if line.startswith("POST ") and "/credentials/" in line]
-    assert 1 == len(updates)
+    assert 2 == len(updates)
 
 
 # What is gone, and what is not
@@ -341,3 +341,67 @@ def test_a_change_in_an_archived_vault_says_the_way_out(
     assert [] == world.engine.refresh()
     assert [] == world.up("a2")
     assert declared("a2") == world.active()
+
+
+# What a response or a list does not show
+
+
+def test_what_a_list_still_shows_keeps_no_vault(serve: Callable[..., World]) -> None:
+    """A rotation by another process deleted it; a GET says so, and the list does, a few seconds later."""
+    world = serve("2026-05", list_lag_s=5.0)
+    assert [] == world.up("a1")
+    world.time.clock.sleep(60.0)
+    assert [] == world.up("a2")
+    again = world.stack()
+    again.state = world.engine.state
+
+    assert [] == again.destroy()
+    assert [] == world.qoder.vaults
+
+
+def test_what_a_get_does_not_show_yet_keeps_the_vault(serve: Callable[..., World]) -> None:
+    """Somebody else made it a moment ago: only the list shows it, until a GET does."""
+    world = serve("2026-07", get_lag_s=5.0)
+    assert [] == world.up("a1")
+    (vault,) = world.qoder.vaults
+    world.time.clock.sleep(60.0)
+    theirs = world.qoder.add_credential(vault.id, URLS["c"], "canary-theirs-51c0")
+
+    (error,) = world.engine.destroy()
+
+    assert f"it holds 1 credential that is not in the state of this resource: {theirs.id}" in error
+    assert [vault.id] == [left.id for left in world.qoder.vaults]
+
+
+def test_an_archive_that_says_nothing_is_looked_at_until_it_is_shown(serve: Callable[..., World]) -> None:
+    """This Qoder deletes no credential, responds to its archive without a body, and shows it seconds later."""
+    world = serve("2026-05", credential_delete_refusal=405, archive_response="empty", list_lag_s=3.0, get_lag_s=3.0)
+    assert [] == world.up("a1", "b1")
+    world.time.clock.sleep(60.0)
+
+    assert [] == world.up("a1")
+
+    assert declared("a1") == world.active()
+
+
+@pytest.mark.parametrize("setting", ["", "2026-07"])
+def test_a_current_vault_is_known_without_archived_at(serve: Callable[..., World], setting: str) -> None:
+    """A server may leave out what is null; what it takes does not change with that."""
+    world = serve("2026-07", setting, not_archived="absent")
+
+    assert [] == world.up("a1")
+    assert [] == world.up("a2", "b1")
+
+    assert declared("a2", "b1") == world.active()
+
+
+def test_a_vault_whose_credentials_nobody_shows_is_named(serve: Callable[..., World]) -> None:
+    """It was made, and is in no state: the line has its id."""
+    world = serve("2026-05", create_credentials="absent")
+    world.qoder.fail_next("GET", "/vaults/*/credentials", Fault.FORBIDDEN, times=9)
+
+    (error,) = world.up("a1")
+
+    (vault,) = world.qoder.vaults
+    assert f"vault {vault.id} at " in error
+    assert "look for it, and delete it" in error

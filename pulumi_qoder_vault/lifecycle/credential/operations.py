@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ...errors import ApiError, NotFound, QoderError, RolledBack, VaultNotFound
 from .. import apply
-from ..absence import find_credentials, find_vault, gone, no_vault, refuse_another_account, refuse_unproven
+from ..absence import find_credentials, list_if_there, no_vault, refuse_another_account, refuse_unproven
 from ..apply import CredentialChanges, not_stored, observe
 from ..capabilities import UNRECORDED, QoderInUse, lacking
 from ..credential_types import fields_of
@@ -119,12 +119,7 @@ def update(
         PartialState: some of the steps were carried out, and a later one failed.
     """
     if lacking(desired, in_use.for_vault(recorded.api_revision)):  # it may have moved on since
-        try:
-            _, revision = observe(api, recorded, in_use)
-        except NotFound as failure:
-            if find_vault(api, recorded) is None:
-                raise gone(recorded, failure) from None
-            raise failure from None
+        _, revision = observe(api, recorded, in_use)
         if reason := lacking(desired, revision):
             raise QoderError(reason)
     try:
@@ -166,12 +161,9 @@ def _find(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: Q
         except ApiError as refusal:
             if refusal.response.status not in (405, 501):
                 raise
-    try:
-        listed = api.list_credentials(recorded.vault_id)
-    except NotFound:
-        if find_vault(api, recorded) is None:
-            return None
-        raise
+    listed = list_if_there(api, recorded)
+    if listed is None:
+        return None
     shown = {item.id: item for item in listed}
     if credential_id not in shown:
         shown |= find_credentials(api, recorded, {credential_id}, listed, in_use)

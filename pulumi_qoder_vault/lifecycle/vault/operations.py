@@ -7,12 +7,12 @@ deletion takes no credentials of others along unasked. Changes of credentials ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import BadRequest, NotFound, OutcomeUnknown, QoderError, RolledBack
 from .. import apply
-from ..absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, no_vault
+from ..absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, list_if_there, list_settled, no_vault
 from ..apply import CredentialChanges, not_stored, settled
 from ..capabilities import (
     BY_REVISION,
@@ -124,18 +124,29 @@ def _with_credentials(api: VaultsApi, desired: DesiredVault, made: MadeVault) ->
     is_flat = BY_REVISION[vault.revision].inline_credentials
     if not is_flat or all(_matching(item, vault.credentials) for item in desired.credentials):
         return made
-    listed: tuple[ObservedCredential, ...] = ()
-    for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
-        listed = api.list_credentials(vault.id)
-        if listed or not pause_s:
-            break
-        api.wait(pause_s, "the credentials of a new vault are not shown yet")
+    try:
+        listed = _listed_when_new(api, vault.id)
+    except QoderError as failure:
+        raise OutcomeUnknown(
+            f"{failure}; the outcome is unknown: vault {vault.id} at {api.place} is in no state: look for it, and "
+            "delete it, before the next pulumi up creates another one"
+        ) from None
     if any(not any(is_same_url(seen.key, item.key) for item in desired.credentials) for seen in listed):
         raise OutcomeUnknown(
             f"POST /vaults: the response is about vault {vault.id}, which holds other credentials than were asked for; "
             f"a vault named as in the program may exist at {api.place}: look for it"
         )
     return replace(made, vault=replace(vault, credentials=listed))
+
+
+def _listed_when_new(api: VaultsApi, vault_id: str) -> tuple[ObservedCredential, ...]:
+    listed: tuple[ObservedCredential, ...] = ()
+    for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
+        listed = api.list_credentials(vault_id)
+        if listed or not pause_s:
+            break
+        api.wait(pause_s, "the credentials of a new vault are not shown yet")
+    return listed
 
 
 def _matching(credential: Credential, observed: Iterable[ObservedCredential]) -> ObservedCredential | None:
@@ -297,7 +308,7 @@ def read(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse) -> tuple[R
         return None, True
     credentials, other_credentials = recorded.credentials, recorded.other_credentials
     if vault.status == ACTIVE:  # of an archived one nothing can be mended, so nothing else counts
-        listed = _listed(api, recorded)
+        listed = list_if_there(api, recorded)
         if listed is None:
             return None, True
         credentials, other_credentials = _still_there(api, recorded, listed, in_use), _of_others(api, recorded, listed)
@@ -324,16 +335,6 @@ def read(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse) -> tuple[R
         other_credentials=other_credentials,
     )
     return found, is_drift
-
-
-def _listed(api: VaultsApi, recorded: RecordedVault) -> tuple[ObservedCredential, ...] | None:
-    """Return the credentials of a vault that was shown a moment ago; None if it is gone since."""
-    try:
-        return api.list_credentials(recorded.vault_id)
-    except NotFound:
-        if find_vault(api, recorded) is None:
-            return None
-        raise  # it is the list that is missing, and not the vault
 
 
 def _still_there(
@@ -364,7 +365,7 @@ def _warn_of_changes(api: VaultsApi, recorded: RecordedVault, vault: ObservedVau
         )
 
 
-def _of_others(api: VaultsApi, recorded: RecordedVault, listed: Iterable[ObservedCredential]) -> dict[str, str]:
+def _of_others(api: VaultsApi, recorded: RecordedVault, listed: Collection[ObservedCredential]) -> dict[str, str]:
     """Return what the state holds of the credentials that this resource did not make."""
     return named(others(recorded, listed, api.deleted_ids), api.fit_to_show)
 
@@ -419,15 +420,16 @@ def _is_gone_before(api: VaultsApi, recorded: RecordedVault, deletion: Deletion)
     if recorded.status == ARCHIVED:
         return False
     try:
-        listed = api.list_credentials(recorded.vault_id)
+        listed = list_settled(api, recorded, lambda listed: others(recorded, listed, api.deleted_ids))
     except NotFound:
-        vault = find_vault(api, recorded)
-        if vault is not None and vault.status == ACTIVE:  # it is the list that is missing, and not the vault
+        if api.get_vault(recorded.vault_id).status == ACTIVE:  # it is the list that is missing, and not the vault
             raise QoderError(unlisted(recorded, "Qoder shows no list of its credentials")) from None
-        return vault is None
+        return False
     except QoderError as failure:
         failure.args = (unlisted(recorded, str(failure)),)
         raise
+    if listed is None:
+        return True
     found = _of_others(api, recorded, listed)
     if found and api.get_vault(recorded.vault_id).status == ACTIVE:
         raise QoderError(refusal(recorded, found, deletion))
