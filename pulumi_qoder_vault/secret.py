@@ -71,12 +71,6 @@ def one_line(text: str, secrets: Collection[Secret] = (), *, limit: int = 400) -
     return KnownSecrets(secrets).one_line(text, limit=limit)
 
 
-def one_line_each(texts: Iterable[str], secrets: Collection[Secret], *, limit: int) -> list[str]:
-    """Make many texts fit to be shown; see `one_line`."""
-    known = KnownSecrets(secrets)
-    return [known.one_line(text, limit=limit) for text in texts]
-
-
 class KnownSecrets:
     """Secrets, to be found in text whatever their number and length. To be guarded by a lock where it grows.
 

@@ -42,7 +42,8 @@ class Budget:
         )
 
     def __str__(self) -> str:
-        return f"{self.name} ({_as_setting(self.deadline_s - self.began_s)})"
+        budget_s = self.deadline_s - self.began_s
+        return f"{self.name} ({_as_setting(budget_s)})" if budget_s > 0 else self.name
 
     def spent_s(self) -> float:
         """Return how long the call has taken."""

@@ -24,7 +24,7 @@ from ..lifecycle.model import (
     Place,
     Revision,
 )
-from ..secret import SHORTEST_PART, Secret, one_line_each
+from ..secret import SHORTEST_PART, Secret
 from . import revisions
 from .listing import Page
 from .request import JsonValue, Request, Tell
@@ -88,11 +88,11 @@ class Client:
     @property
     def deleted_ids(self) -> Collection[str]:
         """The credentials that this process deleted: a list may show them for some seconds more."""
-        return self._transport.deleted_ids
+        return self._memory.deleted_ids
 
     def fit_to_show(self, texts: Sequence[str], limit: int) -> list[str]:
         """Return texts of Qoder's on one line each, without a secret that this process knows of."""
-        return one_line_each(texts, self._transport.known_secrets | set(self._secrets), limit=limit)
+        return [self._transport.gate.one_line(text, self._secrets, limit=limit) for text in texts]
 
     @property
     def account(self) -> Secret:
@@ -110,9 +110,13 @@ class Client:
         """Keep that this run was shown a vault of a state."""
         self._memory.note_recorded(recorded.vault_id, recorded.seen_with)
 
-    def sees_others_of(self, recorded: CredentialSet) -> bool:
-        """Return True if this run was shown another vault that the same account saw last."""
-        return self._memory.sees_others_of(recorded.vault_id, recorded.seen_with)
+    def has_shown(self, vault_id: str) -> bool:
+        """Return True if this run was shown a vault of a state, or its credentials."""
+        return self._memory.has_shown(vault_id)
+
+    def sees_account_of(self, recorded: CredentialSet) -> bool:
+        """Return True if this run was shown a vault that the same account saw last, this one or another."""
+        return self._memory.sees_account_of(recorded.seen_with)
 
     def claim(self, vault_id: str) -> bool:
         """Return True if nothing in this process has met a vault of this id before; from now on something has."""
@@ -128,7 +132,7 @@ class Client:
             try:
                 self._ask(Request("GET", "/vaults", query={"limit": "1"}, is_repeatable=True), revisions.read_page)
             except errors.ApiError as refusal:
-                if refusal.may_be_done:
+                if refusal.may_be_done or isinstance(refusal, errors.RateLimited):
                     raise
                 return False
             self._memory.has_shown_vaults = True
@@ -324,7 +328,7 @@ class Client:
         path = f"{_credential_path(vault_id, credential_id)}/archive"
         request = Request("POST", path, body={}, is_repeatable=True)
         is_archived = self._ask(request, lambda response: revisions.read_archived(response, credential_id))
-        self._transport.deleted_ids.add(credential_id)
+        self._memory.deleted_ids.add(credential_id)
         return is_archived
 
     def delete_credential(self, vault_id: str, credential_id: str) -> None:
@@ -340,9 +344,9 @@ class Client:
             self._delete(_credential_path(vault_id, credential_id), credential_id)
         except errors.NotFound as failure:
             if failure.genuine:  # an earlier attempt may have deleted it
-                self._transport.deleted_ids.add(credential_id)
+                self._memory.deleted_ids.add(credential_id)
             raise
-        self._transport.deleted_ids.add(credential_id)
+        self._memory.deleted_ids.add(credential_id)
 
     def _get(self, path: str, id_: str, read: Callable[[JsonValue], Observed]) -> Observed:
         request = Request("GET", path, is_repeatable=True)

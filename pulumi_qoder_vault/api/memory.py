@@ -13,14 +13,17 @@ class Memory:
     """What this process was shown.
 
     Attributes:
+        deleted_ids: the credentials that this process deleted.
         has_shown_vaults: True once Qoder has shown a vault, or a list of them.
     """
 
     def __init__(self) -> None:
+        self.deleted_ids: set[str] = set()
         self.has_shown_vaults = False
         self._lock = threading.Lock()
         self._vault_ids: set[str] = set()
-        self._recorded: dict[Secret | None, set[str]] = {}
+        self._recorded_ids: set[str] = set()
+        self._accounts: set[Secret | None] = set()
         self._shown_s: dict[str, float] = {}
 
     def note_shown(self, id_: str, now_s: float) -> None:
@@ -37,12 +40,18 @@ class Memory:
         """Keep that a vault of a state was shown, and which account saw it last before."""
         with self._lock:
             self._vault_ids.add(vault_id)
-            self._recorded.setdefault(seen_with, set()).add(vault_id)
+            self._recorded_ids.add(vault_id)
+            self._accounts.add(seen_with)
 
-    def sees_others_of(self, vault_id: str, seen_with: Secret | None) -> bool:
-        """Return True if another vault that the same account saw last was shown."""
+    def has_shown(self, vault_id: str) -> bool:
+        """Return True if a vault of a state was shown."""
         with self._lock:
-            return bool(self._recorded.get(seen_with, set()) - {vault_id})
+            return vault_id in self._recorded_ids
+
+    def sees_account_of(self, seen_with: Secret | None) -> bool:
+        """Return True if a vault that the same account saw last was shown."""
+        with self._lock:
+            return seen_with in self._accounts
 
     def claim(self, vault_id: str) -> bool:
         """Return True to the first one who asks about an id that no state was known to hold."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -45,6 +46,8 @@ class RequestLog:
     """
 
     def __init__(self, path: str) -> None:
+        self._lock = threading.Lock()
+        self._failed: dict[str, tuple[int, str]] = {}  # how often, and how, what was not sent again yet failed
         # A pipe that nobody reads must not keep the provider.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
         try:
@@ -69,9 +72,7 @@ class RequestLog:
         *,
         now_s: float,
         took_s: float,
-        attempt: int,
         failure: Failure | None,
-        before: Failure | None,
     ) -> None:
         """Append one attempt; where the disk is full by now, nothing.
 
@@ -81,10 +82,13 @@ class RequestLog:
             gate: what texts of programs and servers go through.
             now_s: when it ended, in seconds since the epoch.
             took_s: how long it took.
-            attempt: which one of its call it is, from 1.
             failure: how it failed.
-            before: how the attempt before it failed, for which it was sent again.
         """
+        identity = f"{request} {request.query} {request.idempotency_key}"
+        with self._lock:
+            attempts, reason = self._failed.pop(identity, (0, None))
+            if failure:
+                self._failed[identity] = (attempts + 1, _reason(failure, gate))
         error = failure.error.response if failure and isinstance(failure.error, ApiError) else None
         server_id = error.request_id if error and error.request_id else seen.server_id
         line = {
@@ -96,17 +100,17 @@ class RequestLog:
             "client_request_id": seen.our_id,
             "request_id": gate.one_line(server_id, limit=LONGEST) if server_id else None,
             "milliseconds": round(took_s * 1000),
-            "attempt": attempt,
-            "sent_again_after": _reason(before, gate) if before else None,
+            "attempt": attempts + 1,
+            "sent_again_after": reason,
         }
         with suppress(OSError):
             os.write(self._file, f"{json.dumps(line)}\n".encode())
 
 
-def _reason(before: Failure, gate: Gate) -> str:
-    if isinstance(before.error, ApiError):
-        response = before.error.response
+def _reason(failure: Failure, gate: Gate) -> str:
+    if isinstance(failure.error, ApiError):
+        response = failure.error.response
         return gate.one_line(f"{response.status} {response.error_type}".strip(), limit=LONGEST)
-    if isinstance(before, NoConnection):
+    if isinstance(failure, NoConnection):
         return "no connection"
-    return "lost response" if isinstance(before.error, OutcomeUnknown) else "not sent"
+    return "lost response" if isinstance(failure.error, OutcomeUnknown) else "not sent"

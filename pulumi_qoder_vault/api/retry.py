@@ -161,10 +161,8 @@ class Transport:
     Attributes:
         settings: how this Qoder is reached.
         clock: what all waits go by.
-        deleted_ids: the credentials that this process deleted.
         memory: what Qoder has shown this process.
         listing: the vaults, as a listing of this run shows them.
-        known_secrets: every secret that an operation of this process was handed.
         gate: what all text of Qoder's goes through.
     """
 
@@ -179,10 +177,8 @@ class Transport:
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
-        self.deleted_ids: set[str] = set()
         self.memory = Memory()
         self.listing = Listing()
-        self.known_secrets: set[Secret] = {settings.api_token} if settings.api_token else set()
         self.gate = Gate(settings.api_token)
         self._log = log
         self._reads = Limiter(settings.max_reads_per_second, self.clock)
@@ -206,7 +202,6 @@ class Transport:
 
     def hold_back(self, secrets: Collection[Secret], plain: Collection[str]) -> None:
         """Let no secret of an operation pass the gate; what its program has in plain text passes."""
-        self.known_secrets.update(secrets)
         self.gate.hold_back(secrets)
         self.gate.let_pass(plain)
 
@@ -291,9 +286,7 @@ class Transport:
                 self.gate,
                 now_s=self.clock.now_s(),
                 took_s=self.clock.monotonic_s() - began_s,
-                attempt=len(call.failures) + 1,
                 failure=failure,
-                before=call.failures[-1] if call.failures else None,
             )
 
     def _wait_for_slot(self, request: Request, limiter: Limiter, budget: Budget) -> None:

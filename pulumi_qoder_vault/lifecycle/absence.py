@@ -25,6 +25,7 @@ from .vaults_api import VaultsApi
 PAUSES_S = (1.0,)
 YOUNG_S = 60.0  # one that was made so lately may not be shown everywhere yet
 PAUSES_OF_YOUNG_S = (1.0, 2.0, 4.0)
+A_CREDENTIAL = "a credential in vault"
 CHECKING = "not found; checking whether it is gone"
 
 
@@ -52,22 +53,17 @@ def find_vault(api: VaultsApi, recorded: CredentialSet) -> ObservedVault | None:
             f"{absent}; this does not prove that vault {recorded.vault_id} is gone: {api.place} shows this run no list "
             "of vaults; check the API token and qoder:workspaceId"
         )
-    refuse_another_account(api, recorded)
+    if not _is_same_account(api, recorded):
+        raise AnotherAccount(
+            f"vault {recorded.vault_id} is not to be found at {api.place}, and this run has another API token than the "
+            "one that last saw it: it is gone, or this API token is another account's"
+        )
     return None
 
 
-def refuse_another_account(api: VaultsApi, recorded: CredentialSet, what: str = "vault") -> None:
-    """Let an absence count only for the account that saw what is absent.
-
-    Raises:
-        AnotherAccount: the API token may be another account's.
-    """
-    if recorded.seen_with in (None, api.account) or api.sees_others_of(recorded):
-        return
-    raise AnotherAccount(
-        f"{what} {recorded.vault_id} is not to be found at {api.place}, and this run has another API token than the "
-        "one that last saw it: it is gone, or this API token is another account's"
-    )
+def _is_same_account(api: VaultsApi, recorded: CredentialSet) -> bool:
+    """Return True if this run asks as the account that last saw a vault: absence counts only then."""
+    return recorded.seen_with in (None, api.account) or api.sees_account_of(recorded)
 
 
 def _gone(recorded: CredentialSet, failure: NotFound) -> VaultNotFound:
@@ -85,11 +81,14 @@ def list_credentials(api: VaultsApi, recorded: CredentialSet) -> tuple[ObservedC
         NotFound: the vault is there, and its list is not.
     """
     try:
-        return api.list_credentials(recorded.vault_id)
+        listed = api.list_credentials(recorded.vault_id)
     except NotFound as failure:
         if find_vault(api, recorded) is None:
             raise _gone(recorded, failure) from None
-    return api.recovering().list_credentials(recorded.vault_id)
+        return api.recovering().list_credentials(recorded.vault_id)
+    if listed:
+        api.note_seen(recorded)
+    return listed
 
 
 def list_if_there(api: VaultsApi, recorded: CredentialSet) -> tuple[ObservedCredential, ...] | None:
@@ -125,11 +124,13 @@ def find_credentials(
     absent = set(missing)
     if not absent:
         return found
+    if not (_is_same_account(api, recorded) and (api.place == recorded.place or api.has_shown(recorded.vault_id))):
+        find_vault(api, recorded)  # an empty list is no vault
     again, shown = api.recovering(), list(listed)
     if _shows_credentials(again, recorded, shown, in_use) is not False:
         absent -= _shown(again, recorded, absent, found)
     for pause_s in PAUSES_OF_YOUNG_S if absent else ():  # nobody knows how old a credential is
-        _wait(again, recorded, pause_s)
+        _wait(again, recorded, pause_s, A_CREDENTIAL)
         if _shows_credentials(again, recorded, shown, in_use):
             absent -= _shown(again, recorded, absent, found)
         if not absent:
@@ -193,7 +194,7 @@ def _get(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> Observe
     try:
         return api.get_credential(recorded.vault_id, credential_id)
     except NotFound as failure:
-        refuse_unproven(api, recorded, failure, "the credential in vault")
+        refuse_unproven(api, recorded, failure, A_CREDENTIAL)
         return None
     except ApiError as refusal:
         if refusal.response.status not in (405, 501):
@@ -209,14 +210,14 @@ def pauses_s(api: VaultsApi, recorded: CredentialSet) -> tuple[float, ...]:
     return PAUSES_OF_YOUNG_S if is_young else PAUSES_S
 
 
-def _wait(api: VaultsApi, recorded: CredentialSet, pause_s: float) -> None:
+def _wait(api: VaultsApi, recorded: CredentialSet, pause_s: float, what: str = "vault") -> None:
     """Let a pause pass in full.
 
     Raises:
         VaultNotFound: the run, or its time, ended before; nothing is proven.
     """
     if not api.wait(pause_s, CHECKING):
-        raise VaultNotFound(f"vault {recorded.vault_id}: not found, and no time was left to find out if it is gone")
+        raise VaultNotFound(f"{what} {recorded.vault_id}: not found, and no time was left to find out if it is gone")
 
 
 def refuse_unproven(api: VaultsApi, recorded: CredentialSet, failure: NotFound, what: str = "vault") -> None:
@@ -225,7 +226,9 @@ def refuse_unproven(api: VaultsApi, recorded: CredentialSet, failure: NotFound, 
     Raises:
         VaultNotFound: it is not that.
     """
-    if not failure.genuine or api.place != recorded.place:
+    if not failure.genuine:
+        raise VaultNotFound(f"{failure}; this does not prove that {what} {recorded.vault_id} is gone") from None
+    if api.place != recorded.place and not api.has_shown(recorded.vault_id):
         raise VaultNotFound(
             f"{failure}; this does not prove that {what} {recorded.vault_id} is gone: it was created at "
             f"{recorded.place}, but this run asked {api.place}"

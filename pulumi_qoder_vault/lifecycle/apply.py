@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Generic, NoReturn, TypeVar
 
-from ..errors import ApiError, Conflict, NotFound, QoderError, RolledBack
+from ..errors import ApiError, Conflict, QoderError, RolledBack
 from .absence import PAUSES_OF_YOUNG_S, find_credentials, list_credentials
 from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
@@ -155,6 +155,7 @@ class CredentialChanges(Generic[S]):
         self._credentials = {item.key: item for item in recorded.credentials}
         self._rotations = dict(recorded.rotations)
         self._leftovers = {id_ for id_ in recorded.unfinished or () if id_ in active}
+        self._went_first: dict[str, Step] = {}
         self._not_put_back = ""
         self.done: list[str] = []
         self.made: dict[str, ObservedCredential] = {}
@@ -189,9 +190,7 @@ class CredentialChanges(Generic[S]):
     def summary(self) -> str:
         """Return what was done, for an error."""
         done = f"done before: {', '.join(self.done)}; " if self.done else ""
-        return (
-            f"{done}{self._not_put_back}vault {self._set.vault_id} stays, and the next pulumi up completes the change"
-        )
+        return f"{done}{self._not_put_back}vault {self._set.vault_id} stays, and the next pulumi up goes on from there"
 
     def _create(self, step: Step, pending: list[Step]) -> None:
         credential = _credential_of(step)
@@ -200,7 +199,7 @@ class CredentialChanges(Generic[S]):
             raise QoderError(_secret_missing(credential, self._ids.get(key)))
         made = self._made(step, pending)
         if self._takes_back and (field := not_shown(credential, made)):
-            self._take_back(made.id, not_stored(field, key))
+            self._take_back(made.id, key, not_stored(field, key))
         previous = self._ids.get(key)
         if previous is not None:
             self._leftovers.add(previous)
@@ -231,39 +230,40 @@ class CredentialChanges(Generic[S]):
                 return self._created(credential)
             except ApiError as second:
                 refusal = second
-        if predecessor is None or not (isinstance(refusal, Conflict) or self._is_full(predecessor)):
+        if predecessor is None:
             raise refusal
-        made = self._created_after_all(credential, refusal) if isinstance(refusal, Conflict) else None
-        return made or self._made_in_place_of(predecessor, credential, pending)
-
-    def _is_full(self, predecessor: Step) -> bool:
-        """Return True if a definite refusal may come of a full vault, and a predecessor can be put back."""
-        is_known = predecessor.credential is not None and predecessor.credential.secret is not None
-        return is_known and sum(item.is_active for item in self._observed) >= FULL
+        if isinstance(refusal, Conflict):
+            made = self._created_after_all(credential, refusal)
+            return made or self._made_in_place_of(predecessor, credential, pending)
+        if not (_is_full(self._observed) and _can_be_put_back(predecessor)):
+            raise refusal
+        return self._made_in_place_of(predecessor, credential, pending)
 
     def _may_make_room(self, refusal: ApiError, credential: Credential) -> bool:
         """Return True if less in the vault could help. An archived vault takes nothing."""
         is_about_it = isinstance(refusal, Conflict) and is_about(refusal, credential)
         return is_about_it or self._api.get_vault(self._set.vault_id).status == ACTIVE
 
-    def _take_back(self, credential_id: str, why: str) -> NoReturn:
-        """Delete a credential that is not what was asked for; its predecessor, if any, goes on."""
+    def _take_back(self, credential_id: str, key: str, why: str) -> NoReturn:
+        """Delete a credential that is not what was asked for; its predecessor, if any, goes on, or is put back."""
+        again = self._api.recovering()
         try:
-            remove_credential(self._api.recovering(), self._set, credential_id, self._in_use)
+            remove_credential(again, self._set, credential_id, self._in_use)
         except QoderError as second:
             self._leftovers.add(credential_id)
             self.done.append(f"made {credential_id}")
             raise QoderError(f"{why}; credential {credential_id} could not be deleted again ({second})") from None
-        raise RolledBack(f"{why}; credential {credential_id} was deleted again")
+        taken_back = RolledBack(f"{why}; credential {credential_id} was deleted again")
+        if key in self._went_first:
+            self._put_back(again, self._went_first[key], taken_back)
+        raise taken_back
 
     def _created(self, credential: Credential) -> ObservedCredential:
         return self._creation(credential).create(self._api)
 
     def _goes_first(self, predecessor: Step) -> bool:
         """Return True if a predecessor must go first, and can be put back."""
-        if self._can.second_credential_per_url:
-            return False
-        return predecessor.credential is not None and predecessor.credential.secret is not None
+        return not self._can.second_credential_per_url and _can_be_put_back(predecessor)
 
     def _created_after_all(self, credential: Credential, refusal: Conflict) -> ObservedCredential | None:
         """Try again beside the old one, since one 409 says little. None if a second one is proven to be refused.
@@ -273,7 +273,8 @@ class CredentialChanges(Generic[S]):
         """
         observed = self._observed
         for pause_s in PAUSES_OF_YOUNG_S if not is_about(refusal, credential) else ():
-            self._api.recovering().wait(pause_s, BUSY)
+            if not self._api.recovering().wait(pause_s, BUSY):
+                raise refusal
             try:
                 return self._created(credential)
             except Conflict as conflict:
@@ -282,7 +283,8 @@ class CredentialChanges(Generic[S]):
         self._refuse_foreign(refusal, observed, credential.key)
         if self._ids.get(credential.key) not in {item.id for item in observed if item.is_active}:
             raise refusal  # nothing that we know of explains it
-        self._in_use.learn("second_credential_per_url", is_there=False)
+        if is_about(refusal, credential) or not _is_full(observed):
+            self._in_use.learn("second_credential_per_url", is_there=False)
         return None
 
     def _refuse_foreign(self, refusal: Conflict, observed: Iterable[ObservedCredential], key: str) -> None:
@@ -294,21 +296,23 @@ class CredentialChanges(Generic[S]):
     def _made_in_place_of(self, predecessor: Step, credential: Credential, pending: list[Step]) -> ObservedCredential:
         """Delete the old one and create again; put the old one back if that fails."""
         self._remove([predecessor], pending)
+        self._went_first[credential.key] = predecessor
         try:
             return self._created(credential)
         except QoderError as failure:
             refusal = failure
         if refusal.may_be_done or not isinstance(refusal, ApiError):
-            self._put_back(predecessor, refusal)
+            self._put_back(self._api.recovering(), predecessor, refusal)
             raise refusal
+        again = self._api.recovering()
         for pause_s in (0.0, *PAUSES_OF_YOUNG_S, *PAUSES_OF_YOUNG_S):  # either one is better than none
-            self._api.recovering().wait(pause_s, f"{credential.key} has no credential; trying again")
+            is_in_time = not pause_s or again.wait(pause_s, f"{credential.key} has no credential; trying again")
             try:
                 if pause_s:
-                    return self._creation(credential).create(self._api.recovering())
+                    return self._creation(credential).create(again)
             except QoderError as failure:
                 refusal = failure
-            if self._put_back(predecessor, refusal) or refusal.may_be_done:
+            if self._put_back(again, predecessor, refusal) or refusal.may_be_done or not is_in_time:
                 break
         raise refusal
 
@@ -403,19 +407,19 @@ class CredentialChanges(Generic[S]):
         self._credentials[key] = credential
         self._rotations[key] = self._counts.get(key, 0)
 
-    def _put_back(self, deleted: Step, failure: QoderError) -> bool:
+    def _put_back(self, api: VaultsApi, deleted: Step, failure: QoderError) -> bool:
         """Make the credential again that went first for its successor, which then was not taken. True if it is back."""
         former = deleted.credential
         if former is None:
             return True
-        secret, creation, api = former.secret, self._creation(former), self._api.recovering()
+        secret, creation = former.secret, self._creation(former)
         try:
             if secret is None:
                 raise QoderError("it is not known")
             try:
                 made = creation.send(api)
             except QoderError as lost:
-                made = creation.recover(self._api.recovering(), lost)
+                made = creation.recover(api, lost)
                 if failure.may_be_done:
                     secret = None  # what was found may be the successor, too
         except QoderError as second:
@@ -474,6 +478,15 @@ def _in_place_of(credential: Credential, before: Credential, credential_id: str)
 
 def _is_predecessor(deletion: Step, creation: Step) -> bool:
     return deletion.op is Op.DELETE and deletion.credential_id == creation.credential_id
+
+
+def _can_be_put_back(predecessor: Step) -> bool:
+    return predecessor.credential is not None and predecessor.credential.secret is not None
+
+
+def _is_full(observed: Iterable[ObservedCredential]) -> bool:
+    """Return True if a vault may hold no more."""
+    return sum(item.is_active for item in observed) >= FULL
 
 
 def _credential_of(step: Step) -> Credential:

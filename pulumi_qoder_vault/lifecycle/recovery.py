@@ -175,12 +175,14 @@ class VaultCreation:
         """
         creation, second = self, lost
         for looks, pause_s in enumerate(PAUSES_S, 1):
-            api.wait(pause_s, LOST)
+            is_in_time = api.wait(pause_s, LOST)
             look = creation._look_up(api)
             if look.ours is not None:
                 return self._with_candidates(look)
             if look.failure is not None:
                 second = look.failure
+                break
+            if not is_in_time:  # the first sending may still be in work
                 break
             if looks == 1 and not look.candidates:
                 continue
@@ -318,9 +320,9 @@ class CredentialCreation:
         """
         if not lost.may_be_done:
             raise lost
-        second, taken = lost, False
+        second, left = lost, list[str]()
         for looks, pause_s in enumerate((*PAUSES_S, 0.0), 1):
-            api.wait(pause_s, LOST)
+            is_in_time = api.wait(pause_s, LOST)
             try:
                 listed = api.list_credentials(self.vault_id)
             except QoderError as failure:  # says nothing of what was sent
@@ -328,14 +330,13 @@ class CredentialCreation:
                 break
             if (found := self._ours_in(api, listed)) is not None:
                 return found
-            if looks == 1:
+            if looks == 1 and is_in_time:
                 continue
             taken = any(is_same_url(item.key, self.credential.key) for item in listed if item.is_active)
-            if isinstance(second, Conflict) and taken and (is_about(second, self.credential) or not pause_s):
-                if self._explains(api, second):
-                    raise second
-                break
-            if not pause_s:
+            is_asked = isinstance(second, Conflict) and taken and (is_about(second, self.credential) or not pause_s)
+            if is_asked and self._explains(api, second, left):
+                raise second
+            if is_asked or not pause_s or not is_in_time:  # the first sending may still be in work
                 break
             try:
                 return self.send(api)
@@ -347,18 +348,19 @@ class CredentialCreation:
                 second = failure
                 break
         why = "" if second is lost else f" ({second})"
+        such_as = f", such as {', '.join(left)}," if left else ""
         raise OutcomeUnknown(
             f"{lost}; the outcome is unknown{why}: vault {self.vault_id} at {api.place} may hold a credential "
-            f"for {self.credential.key} that is in no state: look for it, and delete it"
+            f"for {self.credential.key}{such_as} that is in no state: look for it, and delete it"
         ) from None
 
-    def _explains(self, api: VaultsApi, conflict: Conflict) -> bool:
+    def _explains(self, api: VaultsApi, conflict: QoderError, left: list[str]) -> bool:
         """Return True if the credential that is there for our key explains a 409, and not a sending still in work.
 
         Where the 409 does not say so, a create with another key does: it is refused as well. One that is not is taken
-        back: the first sending may still make its own.
+        back, or is added to what is left: the first sending may still make its own.
         """
-        if is_about(conflict, self.credential):
+        if isinstance(conflict, Conflict) and is_about(conflict, self.credential):
             return True
         try:
             made = replace(self, key=new_key()).send(api)
@@ -366,8 +368,11 @@ class CredentialCreation:
             return True
         except QoderError:
             return False
-        with suppress(QoderError):
-            api.delete_credential(self.vault_id, made.id)
+        for end in (api.delete_credential, api.archive_credential):
+            with suppress(QoderError):
+                end(self.vault_id, made.id)
+                return False
+        left.append(made.id)
         return False
 
     def _ours_in(self, api: VaultsApi, listed: Collection[ObservedCredential]) -> ObservedCredential | None:

@@ -9,14 +9,15 @@ Pulumi.
 from __future__ import annotations
 
 from ..errors import ApiError, Conflict, NotFound, OutcomeUnknown, QoderError
-from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, pauses_s, refuse_unproven
+from .absence import PAUSES_OF_YOUNG_S, PAUSES_S, find_credentials, find_vault, pauses_s
 from .capabilities import QoderInUse
 from .model import ACTIVE, CredentialSet, RecordedVault
 from .recovery import send_again_if_lost
 from .vaults_api import VaultsApi
 
-# The statuses of a route that is not there, or of an object that is not.
-_ABSENT = (404, 405, 410, 501)
+# The statuses of a route that is not there; and those which may be of an object that is not, too.
+_NO_ROUTE = (405, 501)
+_ABSENT = (404, 410, *_NO_ROUTE)
 
 
 def remove_vault(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse, *, archives: bool) -> bool:
@@ -31,43 +32,51 @@ def remove_vault(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse, *,
     Raises:
         VaultNotFound: it is not to be found, and that does not prove that it is gone.
     """
-    if archives or not in_use.can(recorded.api_revision).vault_deletion:
+    if archives:
         return _archive_vault(api, recorded)
-    for pause_s in (*pauses_s(api, recorded), 0.0):
+    why = "it has no deletion of vaults"
+    if in_use.can(recorded.api_revision).vault_deletion:
         refusal = _delete_vault(api, recorded)
         if refusal is None:
             return False
-        if isinstance(refusal, Conflict) or not isinstance(refusal, NotFound) or not pause_s:
-            break
-        api.recovering().wait(pause_s, f"vault {recorded.vault_id} is shown, but not found for deletion")
-    if not isinstance(refusal, Conflict):
-        in_use.learn("vault_deletion", is_there=False)
+        why = str(refusal)
+        if not isinstance(refusal, Conflict):
+            in_use.learn("vault_deletion", is_there=False)
     is_archived = _archive_vault(api, recorded)
     if is_archived:
         api.warn(
-            f"vault {recorded.vault_id} was archived instead, since Qoder refuses to delete it ({refusal}): nobody can "
-            "use it any more; delete it at Qoder where it is in the way"
+            f"vault {recorded.vault_id} was archived instead, since Qoder refuses to delete it ({why}): nobody can use "
+            "it any more; delete it at Qoder where it is in the way"
         )
     return is_archived
 
 
 def _delete_vault(api: VaultsApi, recorded: RecordedVault) -> ApiError | None:
-    """Delete a vault. Return the refusal of a vault that is still there, and active."""
+    """Delete a vault. Return the refusal, also the second one, of a vault that is there, and active."""
+    for pause_s in (*pauses_s(api, recorded), 0.0):
+        refusal = _refusal_of_deletion(api, recorded)
+        if refusal is None or refusal.response.status in _NO_ROUTE or not pause_s:
+            break
+        again = api.recovering()
+        if not again.wait(pause_s, f"vault {recorded.vault_id} is shown, and Qoder refuses to delete it; trying again"):
+            raise refusal
+    return refusal
+
+
+def _refusal_of_deletion(api: VaultsApi, recorded: RecordedVault) -> ApiError | None:
     try:
         send_again_if_lost(api, lambda api: api.delete_vault(recorded.vault_id))
     except ApiError as failure:
         is_refused = isinstance(failure, Conflict) or failure.response.status in _ABSENT
         if not is_refused and not failure.may_be_done:
             raise
-        if isinstance(failure, NotFound) and not failure.genuine:
-            refuse_unproven(api, recorded, failure)
-        if find_vault(api, recorded) is None:
+        if find_vault(api.recovering(), recorded) is None:
             return None
         if not is_refused:
             raise
         return failure
     except OutcomeUnknown:
-        if find_vault(api, recorded) is not None:
+        if find_vault(api.recovering(), recorded) is not None:
             raise
     return None
 
@@ -82,15 +91,15 @@ def _archive_vault(api: VaultsApi, recorded: RecordedVault) -> bool:
             return True
     except (Conflict, NotFound, OutcomeUnknown) as refusal:  # it may be archived, or gone
         failure = refusal
+    again = api.recovering()
     for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
-        vault = find_vault(api, recorded)
+        vault = find_vault(again, recorded)
         if vault is None:
             return False
         if vault.status != ACTIVE:
             return True
-        if isinstance(failure, Conflict) or not pause_s:
+        if pause_s and not again.wait(pause_s, f"vault {recorded.vault_id} is not shown as archived yet"):
             break
-        api.recovering().wait(pause_s, f"vault {recorded.vault_id} is not shown as archived yet")
     raise failure
 
 
@@ -110,26 +119,37 @@ def is_left(api: VaultsApi, vault_id: str) -> bool:
 
 def remove_credential(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> None:
     """Delete a credential, or archive it where it cannot be deleted. One that is gone is success. One write."""
-    for is_last in (False, True) if in_use.can(recorded.api_revision).credential_deletion else ():
+    if in_use.can(recorded.api_revision).credential_deletion:
+        if _is_deleted(api, recorded, credential_id, in_use):
+            return
+        in_use.learn("credential_deletion", is_there=False)
+    _archive_credential(api, recorded, credential_id, in_use)
+
+
+def _is_deleted(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> bool:
+    """Delete a credential. Return False if it is there, and Qoder has no deletion of credentials."""
+    for pause_s in (*PAUSES_S, 0.0):
         try:
             send_again_if_lost(api, lambda api: api.delete_credential(recorded.vault_id, credential_id))
-        except (ApiError, OutcomeUnknown) as failure:
-            is_refused = isinstance(failure, ApiError) and failure.response.status in _ABSENT
-            if not is_refused and not failure.may_be_done:
-                raise
-            if isinstance(failure, NotFound) and not failure.genuine:
-                raise
-            was_listed, is_active = _look(api, recorded, credential_id, in_use)
-            if not is_active:
-                return
-            if not is_refused:
-                raise
-            if was_listed or is_last:  # not one that was too young to be found
-                in_use.learn("credential_deletion", is_there=False)
-                break
-        else:
-            return
-    _archive_credential(api, recorded, credential_id, in_use)
+            return True
+        except (ApiError, OutcomeUnknown) as refusal:
+            failure = refusal
+        is_refused = isinstance(failure, ApiError) and failure.response.status in _ABSENT
+        if not is_refused and not failure.may_be_done:
+            raise failure
+        again = api.recovering()
+        was_listed, is_active = _look(again, recorded, credential_id, in_use)
+        if not is_active:
+            return True
+        if not is_refused:
+            raise failure
+        # A 404 may come of a proxy, or of a credential that is too young to be found.
+        is_routes = not isinstance(failure, NotFound) or (was_listed and failure.genuine)
+        if is_routes or not pause_s:
+            break
+        if not again.wait(pause_s, f"credential {credential_id} is shown, and not found for deletion; trying again"):
+            raise failure
+    return False
 
 
 def _archive_credential(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: QoderInUse) -> None:
@@ -142,12 +162,13 @@ def _archive_credential(api: VaultsApi, recorded: CredentialSet, credential_id: 
             return
     except (Conflict, NotFound, OutcomeUnknown) as refusal:  # it may be archived, or gone
         failure = refusal
+    again = api.recovering()
     for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
-        _, is_active = _look(api, recorded, credential_id, in_use)
+        _, is_active = _look(again, recorded, credential_id, in_use)
         if not is_active:
             return
-        if pause_s:
-            api.recovering().wait(pause_s, f"credential {credential_id} is not shown as archived yet")
+        if pause_s and not again.wait(pause_s, f"credential {credential_id} is not shown as archived yet"):
+            break
     raise failure
 
 

@@ -40,7 +40,10 @@ class VaultsApi(Protocol):
     def note_seen(self, recorded: CredentialSet) -> None:
         """Keep that this run was shown a vault of a state."""
 
-    def sees_others_of(self, recorded: CredentialSet) -> bool:
+    def has_shown(self, vault_id: str) -> bool:
+        """Return True if this run was shown a vault of a state, or its credentials."""
+
+    def sees_account_of(self, recorded: CredentialSet) -> bool:
         """Return True if this run was shown another vault that the same account saw last."""
 
     def claim(self, vault_id: str) -> bool:

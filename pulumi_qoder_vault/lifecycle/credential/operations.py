@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ...errors import ApiError, NotFound, QoderError, RolledBack, VaultNotFound
 from .. import apply
-from ..absence import find_credentials, list_if_there, no_vault, refuse_another_account, refuse_unproven
+from ..absence import A_CREDENTIAL, find_credentials, list_if_there, no_vault, refuse_unproven
 from ..apply import CredentialChanges, not_stored, observe
 from ..capabilities import UNRECORDED, QoderInUse, lacking
 from ..credential_types import fields_of
@@ -157,7 +157,8 @@ def _find(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: Q
         try:
             return api.get_credential(recorded.vault_id, credential_id)
         except NotFound as failure:
-            refuse_unproven(api, recorded, failure, "the credential in vault")
+            if not failure.genuine:
+                refuse_unproven(api, recorded, failure, A_CREDENTIAL)
         except ApiError as refusal:
             if refusal.response.status not in (405, 501):
                 raise
@@ -167,8 +168,6 @@ def _find(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: Q
     shown = {item.id: item for item in listed}
     if credential_id not in shown:
         shown |= find_credentials(api, recorded, {credential_id}, listed, in_use)
-    if credential_id not in shown:
-        refuse_another_account(api, recorded, "the credential in vault")
     return shown.get(credential_id)
 
 

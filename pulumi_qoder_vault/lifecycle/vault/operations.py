@@ -145,7 +145,8 @@ def _listed_when_new(api: VaultsApi, vault_id: str) -> tuple[ObservedCredential,
         listed = api.list_credentials(vault_id)
         if listed or not pause_s:
             break
-        api.wait(pause_s, "the credentials of a new vault are not shown yet")
+        if not api.wait(pause_s, "the credentials of a new vault are not shown yet"):
+            raise QoderError(f"GET /vaults/{vault_id}/credentials: none are shown, and no time was left to ask again")
     return listed
 
 
@@ -350,19 +351,13 @@ def _still_there(
 
 def _warn_of_changes(api: VaultsApi, recorded: RecordedVault, vault: ObservedVault) -> None:
     """Say what somebody changed that no update mends: only a replacement could, and that changes the vault's id."""
-    changed: list[tuple[str, str | None, str]] = []
+    stays = "somebody changed it; it stays, since only another vault could mend it"
     if not is_same_name(vault.display_name, recorded.display_name):
-        changed.append(("display_name", vault.display_name, recorded.display_name))
-    for key, value in recorded.metadata.items():
-        if not holds(vault.metadata, {key: value}):
-            changed.append((f"metadata[{key}]", vault.metadata.get(key), value))
-    for name, shown, wanted in changed:
-        now, was = api.fit_to_show([shown or "", wanted], 100)
-        seen = "nothing" if shown is None else f"'{now}'"
-        api.warn(
-            f"{name}: Qoder shows {seen} for vault {recorded.vault_id}, and the state '{was}': somebody changed it; it "
-            "stays, since only another vault could mend it"
-        )
+        now, was = api.fit_to_show([vault.display_name, recorded.display_name], 100)
+        api.warn(f"display_name: Qoder shows '{now}' for vault {recorded.vault_id}, and the state '{was}': {stays}")
+    changed = [key for key, value in recorded.metadata.items() if not holds(vault.metadata, {key: value})]
+    for key in api.fit_to_show(changed, 100):  # its value may be a secret of the program
+        api.warn(f"metadata[{key}]: Qoder shows another value for vault {recorded.vault_id} than the state: {stays}")
 
 
 def _of_others(api: VaultsApi, recorded: RecordedVault, listed: Collection[ObservedCredential]) -> dict[str, str]:

@@ -320,7 +320,7 @@ def test_a_later_step_that_fails_says_what_was_done(current: World) -> None:
     )
     assert str(failure).endswith(
         f"; done before: rotated {recorded.credential_ids[URL]} for {URL}; vault {recorded.vault_id} stays, and the "
-        "next pulumi up completes the change"
+        "next pulumi up goes on from there"
     )
 
     current.qoder.clear_requests()
@@ -416,7 +416,7 @@ def test_a_url_that_lost_its_credential_is_said_to_have_none(founding: World) ->
         f"; done before: deleted {recorded.credential_ids[URL]}; the former access token for {URL} could not be put "
         f"back (POST /vaults/{recorded.vault_id}/credentials: The API token has no permission for this operation (403 "
     ) in str(failure)
-    assert f"); vault {recorded.vault_id} stays, and the next pulumi up completes the change" in str(failure)
+    assert f"); vault {recorded.vault_id} stays, and the next pulumi up goes on from there" in str(failure)
 
     founding.update(failure.recorded, desired_vault(NEW_ONE, TWO))
     assert tokens_of(NEW_ONE, TWO) == founding.active
@@ -487,14 +487,30 @@ def test_a_vault_that_is_gone_is_said_to_be(world: World) -> None:
 
 
 def test_a_404_of_a_proxy_does_not_prove_that_a_credential_is_gone(world: World) -> None:
+    """It is listed, so it is deleted after all; where the proxy stands in the way for good, it is archived."""
+    recorded = world.create(desired_vault(ONE, TWO, THREE))
+    world.qoder.fail_next("DELETE", "/vaults/*/credentials/*", Fault.HTML_404)
+
+    recorded = world.update(recorded, desired_vault(ONE, TWO))
+
+    assert tokens_of(ONE, TWO) == world.active
+    world.qoder.fail_next("DELETE", "/vaults/*/credentials/*", Fault.HTML_404, times=None)
+    world.update(recorded, desired_vault(ONE))
+    assert tokens_of(ONE) == world.active
+    (vault,) = world.qoder.vaults
+    assert ["active", "archived"] == [item.status for item in vault.credentials]
+
+
+def test_a_404_of_a_proxy_to_all_ends_an_update(world: World) -> None:
     """What was to be deleted stays recorded, so that the next `up` deletes it."""
     recorded = world.create(desired_vault(ONE, TWO))
-    world.qoder.fail_next("DELETE", "/vaults/*/credentials/*", Fault.HTML_404)
+    world.qoder.fail_next("*", "/vaults/*/credentials/**", Fault.HTML_404, times=None)
 
     failure = failure_of(world.update, recorded, desired_vault(ONE))
 
     assert "the response is not from the Qoder API (404" in str(failure)
     assert tokens_of(ONE, TWO) == world.active
+    world.qoder.clear_faults()
     world.update(recorded, desired_vault(ONE))
     assert tokens_of(ONE) == world.active
 
