@@ -360,7 +360,9 @@ def test_no_secret_and_no_control_character_is_recorded_or_said(qoder: Emulator,
     recorded = made(api)
     item = {"id": "vcred_00000000000000000000000000000002", "mcp_server_url": url}
     own = {"id": recorded.credential_ids[URL], "mcp_server_url": URL}
-    qoder.fail_next("GET", "/vaults/*/credentials", listed(own, item, {**item, "id": item["id"][:-1] + "3"}), times=None)
+    qoder.fail_next(
+        "GET", "/vaults/*/credentials", listed(own, item, {**item, "id": item["id"][:-1] + "3"}), times=None
+    )
 
     found = seen(api, recorded)
     line = line_of(operations.delete, api, recorded, QoderInUse("auto"))
