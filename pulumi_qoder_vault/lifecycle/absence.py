@@ -145,7 +145,7 @@ def list_settled(
     recorded: CredentialSet,
     in_question: Callable[[Sequence[ObservedCredential]], Sequence[ObservedCredential]],
 ) -> tuple[ObservedCredential, ...] | None:
-    """List the credentials of a vault; again, after a pause, while a GET knows nothing of some that are in question.
+    """List the credentials of a vault; again, after a pause, while a GET does not show some that are in question.
 
     A list shows for some seconds what is deleted. What it still shows then counts as there. Return None if the vault is
     proven gone.
@@ -154,18 +154,20 @@ def list_settled(
     for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
         listed = list_if_there(again, recorded)
         again = api.recovering()
-        if listed is None or all(_is_shown(again, recorded, item.id) for item in in_question(listed)):
+        if listed is None or all(_is_active(again, recorded, item.id) for item in in_question(listed)):
             break
         if pause_s:
             again.wait(pause_s, "a list shows credentials that a GET does not; checking whether they are gone")
     return listed
 
 
-def _is_shown(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> bool:
+def _is_active(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> bool:
+    """Return True unless a GET says that a credential is gone, or archived."""
     try:
-        return _get(api, recorded, credential_id) is not None
+        seen = _get(api, recorded, credential_id)
     except QoderError:
-        return True  # nothing says that it is gone
+        return True
+    return seen is not None and seen.is_active
 
 
 def _shows_credentials(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Generic, NoReturn, TypeVar
 
 from ..errors import ApiError, Conflict, QoderError, RolledBack
-from .absence import PAUSES_OF_YOUNG_S, find_credentials, list_credentials
+from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, list_credentials
 from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
 from .drift import as_seen, not_shown
@@ -45,7 +45,9 @@ def observe(
     missing = recorded.our_ids - {item.id for item in observed}
     if missing:
         observed += tuple(find_credentials(api, recorded, missing, observed, in_use).values())
-    shown = {item.revision for item in observed} or {api.get_vault(recorded.vault_id).revision}
+    shown = {item.revision for item in observed}
+    if not shown and (vault := find_vault(api, recorded)) is not None:
+        shown.add(vault.revision)
     return observed, in_use.for_vault(shown.pop() if len(shown) == 1 else recorded.api_revision)
 
 
@@ -241,8 +243,10 @@ class CredentialChanges(Generic[S]):
 
     def _may_make_room(self, refusal: ApiError, credential: Credential) -> bool:
         """Return True if less in the vault could help. An archived vault takes nothing."""
-        is_about_it = isinstance(refusal, Conflict) and is_about(refusal, credential)
-        return is_about_it or self._api.get_vault(self._set.vault_id).status == ACTIVE
+        if isinstance(refusal, Conflict) and is_about(refusal, credential):
+            return True
+        vault = find_vault(self._api, self._set)
+        return vault is not None and vault.status == ACTIVE
 
     def _take_back(self, credential_id: str, key: str, why: str) -> NoReturn:
         """Delete a credential that is not what was asked for; its predecessor, if any, goes on, or is put back."""

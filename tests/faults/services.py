@@ -548,6 +548,7 @@ class Run:
                 self.succeeded()
                 return
             if self.is_stale:
+                self.do_as_told(errors)
                 return
             may_fail = may_fail or self.is_faulty
             self.must([] if may_fail else ["(h) it failed, and everything for a success was there"])
@@ -586,6 +587,8 @@ class Run:
 
     def destroy(self) -> None:
         """Run `destroy`, until nothing is left."""
+        # Where a list and a GET both show what another process deleted, it counts as there, and keeps the vault.
+        self.time.clock.sleep(min(self.service.list_lag_s, self.service.get_lag_s))
         if self.foreign and self.of_a_vault:
             kept = {self.seen.credential(id_).vault_id for id_ in self.foreign} & self.recorded_ids()
             errors = self.command("destroy, guarded", self.engine.destroy)
@@ -669,7 +672,8 @@ class Run:
     def watched(self, what: str) -> set[tuple[str, str]]:
         """Return what must be active at every moment of an `up`."""
         is_gapless = self.service.updates_in_place or (self.service.allows_second and self.has_room())
-        if not is_gapless or self.is_stale or what == "rename" or self.extra.get("type") == "environment_variable":
+        is_renamed = "replace" in self.engine.preview(self.program()).values()
+        if not is_gapless or self.is_stale or is_renamed or self.extra.get("type") == "environment_variable":
             return set()
         return {
             (item.vault_id, item.key)
@@ -731,7 +735,9 @@ class Run:
     def they_move(self, item: Credential) -> None:
         """Give a credential of ours another URL: from now on it is theirs."""
         lies = self.life.fault is not None and self.life.fault.name in LISTS_LIE
-        is_full = len(self.seen.vault(item.vault_id).active) >= self.service.capacity
+        active = len(self.seen.vault(item.vault_id).active)
+        needed = max(active, len(self.tokens) + len(self.foreign)) if self.of_a_vault else active + 1
+        is_full = needed >= self.service.capacity
         if lies or is_full or any(other.asked_key == MOVED for other in self.seen.credentials):
             return
         record = self.account.store.credential(item.vault_id, item.id)
@@ -763,7 +769,7 @@ class Run:
 
     def another(self, what: What, pick: int) -> None:
         """Run a command with the API token of another account: nothing changes, here or there."""
-        if what == "another's up" and (self.is_stale or not self.engine.state):
+        if what == "another's up" and (self.is_stale or self.engine.preview(self.program())):
             return  # it may create
         engine = self.engine_of(OTHER_API_TOKEN)
         engine.state, engine.doomed = self.engine.state, self.engine.doomed
