@@ -154,14 +154,14 @@ def list_settled(
     for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
         listed = list_if_there(again, recorded)
         again = api.recovering()
-        if listed is None or all(_is_active(again, recorded, item.id) for item in in_question(listed)):
+        if listed is None or all(is_active(again, recorded, item.id) for item in in_question(listed)):
             break
         if pause_s:
             again.wait(pause_s, "a list shows credentials that a GET does not; checking whether they are gone")
     return listed
 
 
-def _is_active(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> bool:
+def is_active(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> bool:
     """Return True unless a GET says that a credential is gone, or archived."""
     try:
         seen = _get(api, recorded, credential_id)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Generic, NoReturn, TypeVar
 
 from ..errors import ApiError, Conflict, QoderError, RolledBack
-from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, list_credentials
+from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, is_active, list_credentials
 from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
 from .drift import as_seen, not_shown
@@ -294,7 +294,8 @@ class CredentialChanges(Generic[S]):
     def _refuse_foreign(self, refusal: Conflict, observed: Iterable[ObservedCredential], key: str) -> None:
         ours = {*self._ids.values(), *self._leftovers}
         for item in observed:
-            if item.is_active and item.id not in ours and is_same_url(item.key, key):
+            is_theirs = item.is_active and item.id not in ours and is_same_url(item.key, key)
+            if is_theirs and is_active(self._api, self._set, item.id):  # a list shows for a while what is deleted
                 raise QoderError(_already_there(refusal, item.id, key)) from None
 
     def _made_in_place_of(self, predecessor: Step, credential: Credential, pending: list[Step]) -> ObservedCredential:
@@ -338,7 +339,7 @@ class CredentialChanges(Generic[S]):
         except ApiError as refusal:
             if refusal.may_be_done:
                 self._note_lost_update(before, credential_id)
-            elif refusal.response.status in _NO_UPDATE and self._is_listed(credential_id, key):
+            elif refusal.response.status in _NO_UPDATE and self._is_there(credential_id, key):
                 self._in_use.learn("in_place_update", is_there=False)
                 self._lacks_update = True
                 pending[:0] = _in_place_of(credential, before, credential_id)
@@ -384,9 +385,13 @@ class CredentialChanges(Generic[S]):
         self._credentials[before.key] = before.with_secret(None)
         self.done.append(f"rotated {credential_id} for {before.key}, or not")
 
-    def _is_listed(self, credential_id: str, key: str) -> bool:
-        listed = self._api.list_credentials(self._set.vault_id)
-        return any(item.id == credential_id and item.is_active and is_same_url(item.key, key) for item in listed)
+    def _is_there(self, credential_id: str, key: str) -> bool:
+        again = self._api.recovering()
+        listed = again.list_credentials(self._set.vault_id)
+        found = {item.id: item for item in listed if item.id == credential_id} or find_credentials(
+            again, self._set, {credential_id}, listed, self._in_use
+        )
+        return any(item.is_active and is_same_url(item.key, key) for item in found.values())
 
     def _delete(self, step: Step) -> None:
         credential_id = step.credential_id or ""

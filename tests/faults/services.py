@@ -587,8 +587,6 @@ class Run:
 
     def destroy(self) -> None:
         """Run `destroy`, until nothing is left."""
-        # Where a list and a GET both show what another process deleted, it counts as there, and keeps the vault.
-        self.time.clock.sleep(min(self.service.list_lag_s, self.service.get_lag_s))
         if self.foreign and self.of_a_vault:
             kept = {self.seen.credential(id_).vault_id for id_ in self.foreign} & self.recorded_ids()
             errors = self.command("destroy, guarded", self.engine.destroy)
@@ -607,7 +605,8 @@ class Run:
 
     def command(self, what: str, act: Any) -> list[str]:
         """Run one command, under a fault if it is its turn, and let the judge look at what no command may do."""
-        self.time.clock.sleep(self.life.pause_s)
+        # Where a list and a GET both show what another process deleted, it counts as there.
+        self.time.clock.sleep(max(self.life.pause_s, min(self.service.list_lag_s, self.service.get_lag_s)))
         self.lines.clear()
         self.qoder.clear_requests()
         self.plan(has_rival=not what.startswith("another's"))
@@ -724,7 +723,7 @@ class Run:
     def they_add(self, vault: Vault) -> None:
         """Put a credential of theirs into our vault, unless a list hides it later: then nothing can know of it."""
         lies = self.life.fault is not None and self.life.fault.name in LISTS_LIE
-        if lies or self.foreign or len(vault.active) >= self.service.capacity:
+        if lies or self.foreign or max(len(vault.active), len(self.tokens)) >= self.service.capacity:
             return
         item = self.account.add_credential(vault.id, FOREIGN, "their-token")
         self.seen.theirs.add(item.id)
