@@ -255,7 +255,9 @@ def _inflated(response: httpx.Response) -> Iterator[bytes]:
         rest = part
         while rest:
             yield inflating.decompress(rest, INFLATED_AT_ONCE)
-            rest = inflating.unconsumed_tail
+            rest = inflating.unconsumed_tail or inflating.unused_data
+            if inflating.eof and rest:
+                raise zlib.error("something follows its end")
     yield inflating.flush()
     if not inflating.eof:
         raise zlib.error("incomplete")

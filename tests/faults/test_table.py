@@ -86,7 +86,7 @@ def test_the_table_sees_what_must_not_be(fault: str, front: str, monkeypatch: py
     from pulumi_qoder_vault.lifecycle.vault import operations
 
     if fault == "409":
-        monkeypatch.setattr(operations, "roll_back", lambda api, recorded, failure, candidates: failure)
+        monkeypatch.setattr(operations, "roll_back", lambda api, recorded, failure, candidates, in_use: failure)
         row = Row("create", "2026-07", fault, 3, "POST /vaults/V/credentials", "honoured")
     else:
         give_up = lambda self, api, lost: (_ for _ in ()).throw(lost)  # noqa: E731

@@ -142,7 +142,8 @@ def test_many_long_secrets_cost_next_to_no_time(client_at: Any) -> None:
     secrets = [Secret(hashlib.sha512(f"{number}".encode()).hexdigest() * 128) for number in range(500)]
     shown = vault("tools")["credentials"][0]
     urls = [f"https://example.com/{number}/mcp" for number in range(500)]
-    client = client_at({"data": [{**shown, "mcp_server_url": url} for url in urls], "has_more": False}, *secrets)
+    data = [{**shown, "id": f"vcred_{number}", "mcp_server_url": url} for number, url in enumerate(urls)]
+    client = client_at({"data": data, "has_more": False}, *secrets)
     began_s = time.process_time()
 
     assert urls == [item.mcp_server_url for item in client.list_credentials(VAULT_ID)]
