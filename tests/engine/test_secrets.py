@@ -86,7 +86,7 @@ def test_no_secret_stands_anywhere(stack: Stack, qoder: Emulator, tmp_path: Path
     runs.append(stack.run("stack", "output", "--json"))
     runs.append(stack.run("stack", "export"))
     qoder.fail_next("DELETE", "/vaults/*", Fault.ECHO_HTML)
-    qoder.fail_next("DELETE", "/vaults/*", Fault.ECHO)
+    qoder.fail_next("DELETE", "/vaults/*", Fault.ECHO, times=2)
     runs.append(stack.destroy(fails=True))
 
     assert [] == qoder.pending_faults

@@ -47,7 +47,7 @@ class Process:
         if self.channel is not None:
             self.channel.close()
 
-    def end(self, at_most_s: float = 20) -> tuple[int, str]:
+    def end(self, at_most_s: float = 60) -> tuple[int, str]:
         """Wait for its end; return its exit status, and what it wrote to stderr."""
         _, stderr = self.process.communicate(timeout=at_most_s)
         return self.process.returncode, stderr
@@ -59,6 +59,13 @@ class Process:
         self.engine_is_killed()
         self.process.kill()
         self.process.communicate()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def hangups() -> None:
+    """Under nohup the tests ignore SIGHUP, and a process that they start would, too."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def begin_creates(plugin: Provider, count: int) -> list[Any]:
@@ -146,7 +153,7 @@ def test_no_signal_cuts_off_what_was_begun(start: Callable[..., Emulator], rate:
     with Process() as running:
         plugin = running.connect().configure(qoder, apiRevision="2026-07", maxWritesPerSecond=rate)
         creates = begin_creates(plugin, 20)
-        assert in_time(lambda: len(qoder.vaults) >= 2, 20)
+        assert in_time(lambda: len(qoder.vaults) >= 2, 60)
 
         running.process.send_signal(number)
         failures = [create.exception() for create in creates]
@@ -167,7 +174,7 @@ def test_cancel_gets_through_to_a_busy_plugin(start: Callable[..., Emulator]) ->
     with Process() as running:
         plugin = running.connect().configure(qoder, apiRevision="2026-05", maxWritesPerSecond="4")
         creates = begin_creates(plugin, 100)
-        assert in_time(lambda: len(qoder.vaults) >= 3, 20)
+        assert in_time(lambda: len(qoder.vaults) >= 3, 60)
 
         plugin.stub.Cancel(empty_pb2.Empty(), timeout=5)
         failures = [create.exception() for create in creates]
@@ -188,7 +195,7 @@ def test_a_plugin_whose_engine_was_killed_makes_no_more_and_ends(start: Callable
     with Process() as running:
         plugin = running.connect().configure(qoder, apiRevision="2026-05", maxWritesPerSecond="4")
         creates = begin_creates(plugin, 60)
-        assert in_time(lambda: len(qoder.vaults) >= 2, 20)
+        assert in_time(lambda: len(qoder.vaults) >= 2, 60)
 
         running.engine_is_killed()
 
@@ -226,7 +233,7 @@ def test_whatever_a_server_drips_it_is_gone_within_a_minute(serve_raw: Callable[
         plugin = running.connect()
         plugin.call("Configure", args={"baseUrl": server.base_url, "apiToken": "pt-canary-0123456789"})
         begin_creates(plugin, 2)
-        assert in_time(lambda: server.requests, 20)
+        assert in_time(lambda: server.requests, 60)
         began_s = time.monotonic()
 
         if how == "SIGTERM":
