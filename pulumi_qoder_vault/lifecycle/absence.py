@@ -226,13 +226,11 @@ def refuse_unproven(api: VaultsApi, recorded: CredentialSet, failure: NotFound, 
     Raises:
         VaultNotFound: it is not that.
     """
-    if not failure.genuine:
-        raise VaultNotFound(f"{failure}; this does not prove that {what} {recorded.vault_id} is gone") from None
-    if api.place != recorded.place and not api.has_shown(recorded.vault_id):
-        raise VaultNotFound(
-            f"{failure}; this does not prove that {what} {recorded.vault_id} is gone: it was created at "
-            f"{recorded.place}, but this run asked {api.place}"
-        ) from None
+    is_elsewhere = api.place != recorded.place and not api.has_shown(recorded.vault_id)
+    if failure.genuine and not is_elsewhere:
+        return
+    where = f": it was created at {recorded.place}, but this run asked {api.place}" if is_elsewhere else ""
+    raise VaultNotFound(f"{failure}; this does not prove that {what} {recorded.vault_id} is gone{where}") from None
 
 
 def no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:
