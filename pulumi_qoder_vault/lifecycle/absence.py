@@ -83,12 +83,14 @@ def list_credentials(api: VaultsApi, recorded: CredentialSet) -> tuple[ObservedC
     try:
         listed = api.list_credentials(recorded.vault_id)
     except NotFound as failure:
-        if find_vault(api, recorded) is None:
-            raise _gone(recorded, failure) from None
-        return api.recovering().list_credentials(recorded.vault_id)
-    if listed:
-        api.note_seen(recorded)
-    return listed
+        absent = failure
+    else:
+        if listed:
+            api.note_seen(recorded)
+        return listed
+    if find_vault(api, recorded) is None:
+        raise _gone(recorded, absent)
+    return api.recovering().list_credentials(recorded.vault_id)
 
 
 def list_if_there(api: VaultsApi, recorded: CredentialSet) -> tuple[ObservedCredential, ...] | None:
