@@ -22,6 +22,7 @@ from pulumi_qoder_vault.lifecycle.vault import operations
 from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
 from unit.lifecycle.records import desired_vault, with_protocol
 from unit.lifecycle.world import (
+    JSON,
     ONE,
     OTHER_URL,
     THIRD_URL,
@@ -361,6 +362,27 @@ def test_a_foreign_credential_is_no_drift(world: World) -> None:
 
     assert found is not None
     assert (False, recorded.credential_ids) == (is_drift, found.credential_ids)
+
+
+def test_what_somebody_changed_is_said_without_a_value(current: World) -> None:
+    """A value of metadata may be a secret of the program, or of whoever changed it: only its key is in the line."""
+    recorded = current.create(desired_vault(ONE, metadata={"team": "value-canary-was", "same": "value-canary-same"}))
+    shown = {
+        "id": recorded.vault_id,
+        "display_name": "renamed",
+        "archived_at": None,
+        "metadata": {"team": "value-canary-now", "same": "value-canary-same", "more": "value-canary-more"},
+    }
+    current.qoder.fail_next("GET", "/vaults/*", Effect("changed", status=200, headers=JSON, body=shown))
+
+    _, is_drift = current.read(recorded)
+
+    stays = "somebody changed it; it stays, since only another vault could mend it"
+    assert not is_drift
+    assert [
+        f"display_name: Qoder shows 'renamed' for vault {recorded.vault_id}, and the state 'my-mcp-vault': {stays}",
+        f"metadata[team]: Qoder shows another value for vault {recorded.vault_id} than the state: {stays}",
+    ] == current.warnings
 
 
 # Delete
