@@ -77,7 +77,8 @@ def test_each_attempt_is_a_line(logged: Callable[..., Any], qoder: Emulator) -> 
 def test_what_another_call_sends_again_is_the_next_attempt(logged: Callable[..., Any], qoder: Emulator) -> None:
     """The same method, path and key, as after a lost response; another key is another request."""
     transport, read = logged()
-    body = {"display_name": "v", "credentials": [{"mcp_server_url": "https://a.example", "access_token": ACCESS_TOKEN}]}
+    credential = {"mcp_server_url": "https://a.example", "type": "static_bearer", "protocol": "sse"}
+    body = {"display_name": "v", "credentials": [{**credential, "access_token": ACCESS_TOKEN}]}
     create = Request("POST", "/vaults", body=body, idempotency_key="one", secrets=(Secret(ACCESS_TOKEN),))
     qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
     qoder.fail_next("POST", "/vaults", Fault.CONFLICT)
