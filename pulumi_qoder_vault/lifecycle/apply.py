@@ -355,8 +355,8 @@ class CredentialChanges(Generic[S]):
 
         Return the second of two refusals in a row that say that Qoder has no update; one may be a gateway's.
         """
-        was_refused = False
-        for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
+        was_refused, pauses_s = False, iter(PAUSES_OF_YOUNG_S)
+        while True:
             try:
                 return send_again_if_lost(
                     self._api,
@@ -370,10 +370,9 @@ class CredentialChanges(Generic[S]):
                     return refusal
                 if not (is_absent or isinstance(refusal, Conflict)):
                     raise
-                was_refused = is_absent
-                if not pause_s or not self._api.recovering().wait(pause_s, BUSY):
+                was_refused, pause_s = is_absent, next(pauses_s, None)
+                if pause_s is None or not self._api.recovering().wait(pause_s, BUSY):
                     raise
-        raise AssertionError("the last attempt returns or raises")
 
     def _note_lost_update(self, before: Credential, credential_id: str) -> None:
         """Record that nobody knows which secret Qoder has. None is no program's, so the next `up` rotates."""
@@ -409,9 +408,7 @@ class CredentialChanges(Generic[S]):
 
     def _put_back(self, api: VaultsApi, deleted: Step, failure: QoderError) -> bool:
         """Make the credential again that went first for its successor, which then was not taken. True if it is back."""
-        former = deleted.credential
-        if former is None:
-            return True
+        former = _credential_of(deleted)
         secret, creation = former.secret, self._creation(former)
         try:
             if secret is None:

@@ -167,3 +167,14 @@ def test_an_explicit_revision_is_what_is_sent(world_of: Callable[..., World], se
 
     assert has_key is ("credentials" in world.qoder.requests[0].body)
     assert 1 == sum(item.path == "/vaults" for item in world.qoder.requests)
+
+
+def test_a_refusal_for_another_reason_forgets_no_revision(founding: World) -> None:
+    """Once it is known: the refusal is about this vault, and is sent in no other form."""
+    founding.create(desired_vault(ONE))
+    body = {"type": "error", "error": {"type": "invalid_request_error", "message": "No such name."}}
+    founding.qoder.fail_next("POST", "/vaults", Effect("a 400", status=400, headers=JSON, body=body))
+    founding.qoder.clear_requests()
+
+    assert isinstance(failure_of(founding.create, desired_vault(ONE)), errors.BadRequest)
+    assert 1 == len(founding.qoder.requests)

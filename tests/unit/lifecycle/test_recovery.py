@@ -612,3 +612,15 @@ def test_a_probe_that_fails_explains_nothing(world_of: Callable[..., World]) -> 
     assert isinstance(failure, errors.OutcomeUnknown)
     assert "such as" not in str(failure)
     assert tokens_of(ONE) == world.active
+
+
+def test_of_two_with_our_mark_one_that_nobody_shows_is_named(world_of: Callable[..., World]) -> None:
+    """Neither its deletion nor a GET says that it is gone."""
+    world = world_of("2026-07", "2026-07", idempotency=False)
+    two_with_our_mark(world)
+    world.qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN)
+    world.qoder.fail_next("GET", "/vaults/*", Fault.FORBIDDEN, times=None)
+
+    failure = failure_of(world.create, desired_vault(ONE))
+
+    assert f"; {max(vault.id for vault in world.qoder.vaults)}, of the same name" in str(failure)
