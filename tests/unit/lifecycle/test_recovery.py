@@ -624,3 +624,52 @@ def test_of_two_with_our_mark_one_that_nobody_shows_is_named(world_of: Callable[
     failure = failure_of(world.create, desired_vault(ONE))
 
     assert f"; {max(vault.id for vault in world.qoder.vaults)}, of the same name" in str(failure)
+
+
+def test_a_create_in_work_that_no_list_shows_is_unknown(world: World) -> None:
+    """Nothing with its URL is there to explain the 409s, so that no other create asks: nobody can say."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT)
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.CONFLICT, times=len(recovery.PAUSES_S) - 1)
+    world.qoder.clear_requests()
+
+    failure = failure_of(world.update, recorded, desired_vault(ONE, TWO))
+
+    assert isinstance(failure, errors.OutcomeUnknown)
+    posts = [item for item in world.qoder.requests if item.method == "POST"]
+    assert 1 == len({item.headers["idempotency-key"] for item in posts})
+    assert tokens_of(ONE) == world.active
+
+
+def test_a_credential_that_is_refused_was_refused_the_first_time(world: World) -> None:
+    """A 400 for the second sending of the same body proves that the first one made nothing."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT)
+    refused = Effect("a 400", status=400, headers=JSON, body=REFUSAL)
+    world.qoder.fail_next("POST", "/vaults/*/credentials", refused)
+
+    assert isinstance(failure_of(world.update, recorded, desired_vault(ONE, TWO)), errors.BadRequest)
+
+
+@EXPLICIT
+def test_a_response_about_another_vault_is_a_lost_one(world_of: Callable[..., World], revision: str) -> None:
+    """A mixed-up response: what was made is looked for, and what the response shows is left alone."""
+    world = world_of(revision, revision)
+    theirs = world.qoder.add_vault("theirs")
+    world.qoder.fail_next("POST", "/vaults", Fault.CREATED_ANOTHER)
+
+    recorded = world.create(desired_vault(ONE))
+
+    assert {theirs.id, recorded.vault_id} == {vault.id for vault in world.qoder.vaults}
+    assert theirs.id != recorded.vault_id
+
+
+def test_a_response_about_another_credential_is_a_lost_one(world: World) -> None:
+    """Likewise."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.CREATED_ANOTHER)
+
+    updated = world.update(recorded, desired_vault(ONE, TWO))
+
+    assert tokens_of(ONE, TWO) == world.active
+    assert recorded.credential_ids[URL] == updated.credential_ids[URL] != updated.credential_ids[OTHER_URL]

@@ -272,3 +272,47 @@ def test_what_is_not_ours_any_more_is_left_alone(shared: tuple[World, str]) -> N
     delete(world, recorded)
 
     assert theirs.id in [item.id for item in world.qoder.vaults[0].credentials]
+
+
+# What an update does not store
+
+
+def oauth(token: str, scope: str) -> Credential:
+    refresh = {
+        "client_id": "client-1",
+        "refresh_token": Secret("refresh-canary-4444"),
+        "token_endpoint": "https://example.com/token",
+        "token_endpoint_auth": {"type": "none"},
+        "scope": scope,
+    }
+    return Credential("mcp_oauth", {"mcp_server_url": URL, "access_token": Secret(token), "refresh": refresh})
+
+
+def test_a_field_that_an_update_leaves_as_it_was_is_said(current: World) -> None:
+    """A 2xx that shows the former value, deep in a block: the record has what Qoder has, so that the next `up` sees."""
+    vault_id = current.qoder.add_vault("shared").id
+    made = create(current, vault_id, oauth("mcp-canary-one-1111", "read"))
+    shown = {
+        "id": made.credential_ids[URL],
+        "vault_id": vault_id,
+        "archived_at": None,
+        "metadata": {},
+        "auth": {
+            "type": "mcp_oauth",
+            "mcp_server_url": URL,
+            "refresh": {
+                "client_id": "client-1",
+                "token_endpoint": "https://example.com/token",
+                "token_endpoint_auth": {"type": "none"},
+                "scope": "read",
+            },
+        },
+    }
+    current.qoder.fail_next("POST", CREDENTIAL, Effect("kept", status=200, headers=JSON, body=shown))
+
+    failure = failure_of(update, current, made, oauth("mcp-canary-one-next", "write"))
+
+    assert str(failure).startswith(f"refresh.scope: Qoder accepted the credential for {URL}, and does not show this")
+    assert isinstance(failure, PartialState)
+    (recorded,) = failure.recorded.credentials
+    assert "read" == recorded.properties["refresh"]["scope"]
