@@ -250,18 +250,24 @@ def test_two_refusals_of_what_is_listed_prove_it(current: World) -> None:
     assert not current.in_use.can(R07).in_place_update
 
 
-def test_an_update_of_what_is_not_listed_any_more_is_refused(current: World) -> None:
-    """Somebody deleted it since: no capability is lacking, and no other one is made."""
+def test_an_update_of_what_is_gone_by_now_is_refused(current: World) -> None:
+    """Somebody deletes it before the second refusal: no capability is lacking, and no other one is made."""
     recorded = current.create(desired_vault(ONE))
-    empty = Effect("a list", status=200, headers=JSON, body={"data": [], "has_more": False})
-    current.qoder.fail_next("POST", "/vaults/*/credentials/*", Fault.FEATURE_NOT_AVAILABLE, times=None)
-    current.qoder.fail_next("GET", CREDENTIALS, empty, skip=1)
+
+    def delete_it() -> bytes:
+        current.qoder.delete_credential(recorded.vault_id, recorded.credential_ids[URL])
+        return b"<html>"
+
+    update = "/vaults/*/credentials/*"
+    current.qoder.fail_next("POST", update, Effect("no such method", status=405, body=b"<html>"))
+    current.qoder.fail_next("POST", update, Effect("no such method", status=405, body=delete_it))
 
     failure = failure_of(current.update, recorded, desired_vault(NEW_ONE))
 
-    assert isinstance(failure, errors.NotAvailable)
+    assert isinstance(failure, errors.ApiError)
+    assert 405 == failure.response.status
     assert current.in_use.can(R07).in_place_update
-    assert tokens_of(ONE) == current.active
+    assert {} == current.active
 
 
 def test_a_run_that_is_over_proves_nothing_of_updates(current: World, fake_time: Any) -> None:
