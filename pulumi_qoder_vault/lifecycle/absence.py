@@ -83,12 +83,14 @@ def list_credentials(api: VaultsApi, recorded: CredentialSet) -> tuple[ObservedC
     try:
         listed = api.list_credentials(recorded.vault_id)
     except NotFound as failure:
-        if find_vault(api, recorded) is None:
-            raise _gone(recorded, failure) from None
-        return api.recovering().list_credentials(recorded.vault_id)
-    if listed:
-        api.note_seen(recorded)
-    return listed
+        absent = failure
+    else:
+        if listed:
+            api.note_seen(recorded)
+        return listed
+    if find_vault(api, recorded) is None:
+        raise _gone(recorded, absent)
+    return api.recovering().list_credentials(recorded.vault_id)
 
 
 def list_if_there(api: VaultsApi, recorded: CredentialSet) -> tuple[ObservedCredential, ...] | None:
@@ -228,13 +230,11 @@ def refuse_unproven(api: VaultsApi, recorded: CredentialSet, failure: NotFound, 
     Raises:
         VaultNotFound: it is not that.
     """
-    if not failure.genuine:
-        raise VaultNotFound(f"{failure}; this does not prove that {what} {recorded.vault_id} is gone") from None
-    if api.place != recorded.place and not api.has_shown(recorded.vault_id):
-        raise VaultNotFound(
-            f"{failure}; this does not prove that {what} {recorded.vault_id} is gone: it was created at "
-            f"{recorded.place}, but this run asked {api.place}"
-        ) from None
+    is_elsewhere = api.place != recorded.place and not api.has_shown(recorded.vault_id)
+    if failure.genuine and not is_elsewhere:
+        return
+    where = f": it was created at {recorded.place}, but this run asked {api.place}" if is_elsewhere else ""
+    raise VaultNotFound(f"{failure}; this does not prove that {what} {recorded.vault_id} is gone{where}") from None
 
 
 def no_vault(api: VaultsApi, vault_id: str, failure: NotFound) -> VaultNotFound:

@@ -336,19 +336,17 @@ class CredentialChanges(Generic[S]):
         is_sure = before.secret is not None or self._set.unfinished is None
         try:
             seen = self._send_update(credential_id, before, credential, is_sure=is_sure)
-        except ApiError as refusal:
-            if refusal.may_be_done:
-                self._note_lost_update(before, credential_id)
-            elif refusal.response.status in _NO_UPDATE and self._is_there(credential_id, key):
-                self._in_use.learn("in_place_update", is_there=False)
-                self._lacks_update = True
-                pending[:0] = _in_place_of(credential, before, credential_id)
-                return
-            raise
         except QoderError as failure:
             if failure.may_be_done:
                 self._note_lost_update(before, credential_id)
             raise
+        if isinstance(seen, ApiError):
+            if not self._is_there(credential_id, key):
+                raise seen
+            self._in_use.learn("in_place_update", is_there=False)
+            self._lacks_update = True
+            pending[:0] = _in_place_of(credential, before, credential_id)
+            return
         self._take(credential.with_secret(credential.secret or before.secret), credential_id)
         self.done.append(f"rotated {credential_id} for {key}")
         if field := not_shown(credential, seen, before):
@@ -357,13 +355,13 @@ class CredentialChanges(Generic[S]):
 
     def _send_update(
         self, credential_id: str, before: Credential, after: Credential, *, is_sure: bool
-    ) -> ObservedCredential:
+    ) -> ObservedCredential | ApiError:
         """Send a merge patch, which may be repeated: also where something else is changing the credential.
 
-        That Qoder has no update is not taken from one refusal, which may be a gateway's.
+        Return the second of two refusals in a row that say that Qoder has no update; one may be a gateway's.
         """
-        was_refused = False
-        for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
+        was_refused, pauses_s = False, iter(PAUSES_OF_YOUNG_S)
+        while True:
             try:
                 return send_again_if_lost(
                     self._api,
@@ -373,12 +371,13 @@ class CredentialChanges(Generic[S]):
                 )
             except ApiError as refusal:
                 is_absent = refusal.response.status in _NO_UPDATE and not refusal.may_be_done
-                if not isinstance(refusal, Conflict) and (was_refused or not is_absent):
+                if is_absent and was_refused:
+                    return refusal
+                if not (is_absent or isinstance(refusal, Conflict)):
                     raise
-                was_refused = is_absent
-                if not pause_s or not self._api.recovering().wait(pause_s, BUSY):
+                was_refused, pause_s = is_absent, next(pauses_s, None)
+                if pause_s is None or not self._api.recovering().wait(pause_s, BUSY):
                     raise
-        raise AssertionError("the last attempt returns or raises")
 
     def _note_lost_update(self, before: Credential, credential_id: str) -> None:
         """Record that nobody knows which secret Qoder has. None is no program's, so the next `up` rotates."""
@@ -418,9 +417,7 @@ class CredentialChanges(Generic[S]):
 
     def _put_back(self, api: VaultsApi, deleted: Step, failure: QoderError) -> bool:
         """Make the credential again that went first for its successor, which then was not taken. True if it is back."""
-        former = deleted.credential
-        if former is None:
-            return True
+        former = _credential_of(deleted)
         secret, creation = former.secret, self._creation(former)
         try:
             if secret is None:

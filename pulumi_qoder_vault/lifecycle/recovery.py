@@ -336,8 +336,10 @@ class CredentialCreation:
             is_asked = isinstance(second, Conflict) and taken and (is_about(second, self.credential) or not pause_s)
             if is_asked and self._explains(api, second, left):
                 raise second
-            if is_asked or not pause_s or not is_in_time:  # the first sending may still be in work
+            if is_asked or not is_in_time:  # the first sending may still be in work
                 break
+            if not pause_s:
+                continue  # this was the last look
             try:
                 return self.send(api)
             except Conflict as conflict:  # the first one is still in work, or was made since we looked; or no room

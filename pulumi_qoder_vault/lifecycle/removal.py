@@ -55,10 +55,10 @@ def _delete_vault(api: VaultsApi, recorded: RecordedVault) -> ApiError | None:
     """Delete a vault. Return the refusal, also the second one, of a vault that is there, and active."""
     for pause_s in (*pauses_s(api, recorded), 0.0):
         refusal = _refusal_of_deletion(api, recorded)
-        if refusal is None or refusal.response.status in _NO_ROUTE or not pause_s:
+        if refusal is None or refusal.response.status in _NO_ROUTE:
             break
-        again = api.recovering()
-        if not again.wait(pause_s, f"vault {recorded.vault_id} is shown, and Qoder refuses to delete it; trying again"):
+        why = f"vault {recorded.vault_id} is shown, and Qoder refuses to delete it; trying again"
+        if pause_s and not api.recovering().wait(pause_s, why):
             raise refusal
     return refusal
 
@@ -145,9 +145,10 @@ def _is_deleted(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_
             raise failure
         # A 404 may come of a proxy, or of a credential that is too young to be found.
         is_routes = not isinstance(failure, NotFound) or (was_listed and failure.genuine)
-        if is_routes or not pause_s:
+        if is_routes:
             break
-        if not again.wait(pause_s, f"credential {credential_id} is shown, and not found for deletion; trying again"):
+        why = f"credential {credential_id} is shown, and not found for deletion; trying again"
+        if pause_s and not again.wait(pause_s, why):
             raise failure
     return False
 

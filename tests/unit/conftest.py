@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import threading
@@ -33,11 +34,13 @@ class FakeTime:
     Attributes:
         slept_s: every wait that was asked for, in order.
         really_s: what each wait takes in truth, for a server that is still at work.
+        ends_s: the moment at which the run is over; a wait ends early then.
     """
 
     moment_s: float = 1000.0
     slept_s: list[float] = field(default_factory=list)
     really_s: float = 0.0
+    ends_s: float = math.inf
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -47,13 +50,18 @@ class FakeTime:
             monotonic_s=lambda: self.moment_s,
             now_s=lambda: self._epoch_s + self.passed_s,
             sleep=self.sleep,
+            is_over=lambda: self.moment_s >= self.ends_s,
         )
 
     def sleep(self, wait_s: float) -> None:
         with self._lock:
             self.slept_s.append(wait_s)
-            self.moment_s += wait_s
+            self.moment_s += max(0.0, min(wait_s, self.ends_s - self.moment_s))
         time.sleep(self.really_s)
+
+    def end_in(self, wait_s: float) -> None:
+        """Cancel the run after so many seconds."""
+        self.ends_s = self.moment_s + wait_s
 
     @property
     def passed_s(self) -> float:

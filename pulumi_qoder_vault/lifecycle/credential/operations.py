@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ...errors import ApiError, NotFound, QoderError, RolledBack, VaultNotFound
 from .. import apply
-from ..absence import A_CREDENTIAL, find_credentials, list_if_there, no_vault, refuse_unproven
+from ..absence import A_CREDENTIAL, find_credentials, list_if_there, refuse_unproven
 from ..apply import CredentialChanges, not_stored, observe
 from ..capabilities import UNRECORDED, QoderInUse, lacking
 from ..credential_types import fields_of
@@ -36,8 +36,10 @@ def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: QoderInUs
     empty = _set_of(api, vault_id, None, desired)
     try:
         observed, revision = observe(api, empty, in_use)
-    except NotFound as failure:
-        raise no_vault(api, vault_id, failure) from None
+    except VaultNotFound as failure:
+        if not failure.is_absent:
+            raise
+        raise VaultNotFound(f"there is no vault {vault_id} at {api.place}", is_absent=True) from None
     if reason := lacking(desired, revision):
         raise QoderError(reason)
     changes = CredentialChanges(api, empty, _desired(desired, 0), observed, revision, in_use)

@@ -143,9 +143,9 @@ def _listed_when_new(api: VaultsApi, vault_id: str) -> tuple[ObservedCredential,
     listed: tuple[ObservedCredential, ...] = ()
     for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
         listed = api.list_credentials(vault_id)
-        if listed or not pause_s:
+        if listed:
             break
-        if not api.wait(pause_s, "the credentials of a new vault are not shown yet"):
+        if pause_s and not api.wait(pause_s, "the credentials of a new vault are not shown yet"):
             raise QoderError(f"GET /vaults/{vault_id}/credentials: none are shown, and no time was left to ask again")
     return listed
 

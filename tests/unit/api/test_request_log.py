@@ -74,6 +74,32 @@ def test_each_attempt_is_a_line(logged: Callable[..., Any], qoder: Emulator) -> 
     assert "not-written" not in json.dumps(lines)
 
 
+def test_what_another_call_sends_again_is_the_next_attempt(logged: Callable[..., Any], qoder: Emulator) -> None:
+    """The same method, path and key, as after a lost response; another key is another request."""
+    transport, read = logged()
+    credential = {"mcp_server_url": "https://a.example", "type": "static_bearer", "protocol": "sse"}
+    body = {"display_name": "v", "credentials": [{**credential, "access_token": ACCESS_TOKEN}]}
+    create = Request("POST", "/vaults", body=body, idempotency_key="one", secrets=(Secret(ACCESS_TOKEN),))
+    qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
+    qoder.fail_next("POST", "/vaults", Fault.CONFLICT)
+
+    failure_of(transport, create)
+    transport.send(GET)
+    failure_of(transport, replace(create, idempotency_key="two"))
+    transport.send(create)
+    transport.send(replace(create, idempotency_key="two"))
+    transport.send(create)
+
+    assert [
+        ("POST", 1, None),
+        ("GET", 1, None),
+        ("POST", 1, None),
+        ("POST", 2, "lost response"),
+        ("POST", 2, "409 conflict_error"),
+        ("POST", 1, None),
+    ] == [(line["method"], line["attempt"], line["sent_again_after"]) for line in read()]
+
+
 def test_our_id_is_sent(logged: Callable[..., Any], serve_raw: Callable[..., Any]) -> None:
     """So that a line here, and one at Qoder, are found to be the same request; and the server's own is kept."""
     answer = b"HTTP/1.1 200 OK\r\nX-Request-Id: req_server\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"

@@ -539,3 +539,15 @@ def test_a_former_access_token_that_is_not_known_cannot_be_put_back(founding: Wo
     assert f"the former access token for {URL} could not be put back (it is not known)" in str(failure)
     assert tokens_of(TWO) == founding.active
     assert {OTHER_URL} == set(failure.recorded.credential_ids)
+
+
+def test_a_refusal_stays_what_it_is_where_nobody_says_why(world: World) -> None:
+    """The vault may be archived; a 403 to that question adds nothing."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.CONFLICT, times=None)
+    world.qoder.fail_next("GET", "/vaults/*", Fault.FORBIDDEN, times=None)
+
+    failure = failure_of(world.update, recorded, desired_vault(ONE, TWO))
+
+    assert isinstance(failure, errors.Conflict)
+    assert "archived" not in str(failure)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.emulator import Effect, Fault
+from pulumi_qoder_vault.emulator import Effect, Fault, RevisionName
 from pulumi_qoder_vault.errors import ErrorResponse
 from pulumi_qoder_vault.lifecycle.capabilities import refuses_credentials_key
 from unit.lifecycle.records import R05, desired_vault
@@ -167,3 +167,29 @@ def test_an_explicit_revision_is_what_is_sent(world_of: Callable[..., World], se
 
     assert has_key is ("credentials" in world.qoder.requests[0].body)
     assert 1 == sum(item.path == "/vaults" for item in world.qoder.requests)
+
+
+def test_a_refusal_for_another_reason_forgets_no_revision(founding: World) -> None:
+    """Once it is known: the refusal is about this vault, and is sent in no other form."""
+    founding.create(desired_vault(ONE))
+    body = {"type": "error", "error": {"type": "invalid_request_error", "message": "No such name."}}
+    founding.qoder.fail_next("POST", "/vaults", Effect("a 400", status=400, headers=JSON, body=body))
+    founding.qoder.clear_requests()
+
+    assert isinstance(failure_of(founding.create, desired_vault(ONE)), errors.BadRequest)
+    assert 1 == len(founding.qoder.requests)
+
+
+@pytest.mark.parametrize(("before", "after"), [("2026-05", "2026-07"), ("2026-07", "2026-05")])
+def test_a_service_that_changes_between_two_creates_is_found_out_again(
+    world_of: Callable[..., World], before: RevisionName, after: RevisionName
+) -> None:
+    """The form that it took is refused by now: the create starts over, and makes one vault."""
+    world = world_of(before)
+    world.create(desired_vault(ONE))
+    world.qoder.revision = after
+
+    recorded = world.create(desired_vault(TWO))
+
+    assert after == recorded.api_revision.value
+    assert 2 == len(world.qoder.vaults)

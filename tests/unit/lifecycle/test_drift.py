@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_qoder_vault.lifecycle.drift import as_seen
+from pulumi_qoder_vault.lifecycle.drift import as_seen, not_shown
 from pulumi_qoder_vault.lifecycle.model import Credential, ObservedCredential, Revision
 from pulumi_qoder_vault.secret import Secret
 
@@ -46,3 +46,19 @@ def test_an_echo_is_not_recorded_and_an_old_one_hides_nothing(url: str) -> None:
     drift = as_seen(recorded(url), seen(url, refresh={"client_id": "c", "scope": "write"}))
     assert "read" == echo.properties["refresh"]["scope"]
     assert "write" == drift.properties["refresh"]["scope"]
+
+
+def test_another_type_is_not_what_was_sent() -> None:
+    """A service that makes another kind of credential has not stored this one."""
+    assert "type" == not_shown(Credential("static_bearer", {"mcp_server_url": URL}), seen())
+    assert "" == not_shown(recorded(), seen(expires_at="2099-01-01T00:00:00Z"))
+
+
+def test_what_should_be_cleared_and_is_shown_still_was_not_stored() -> None:
+    """A service that ignores null keeps a time, or a scope deep in a block."""
+    shown = seen(expires_at="2099-01-01T00:00:00Z")
+    without = Credential("mcp_oauth", {key: v for key, v in recorded().properties.items() if key != "expires_at"})
+
+    assert "expires_at" == not_shown(without, shown, recorded())
+    refresh = {key: v for key, v in recorded().properties["refresh"].items() if key != "scope"}
+    assert "refresh.scope" == not_shown(recorded(refresh=refresh), shown, recorded())

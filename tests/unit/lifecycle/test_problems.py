@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pulumi_qoder_vault.lifecycle.credential import check as credential
-from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN, Inputs
+from pulumi_qoder_vault.lifecycle.inputs import UNKNOWN, Inputs, SecretUrl
 from pulumi_qoder_vault.lifecycle.problems import ApiToken
 from pulumi_qoder_vault.lifecycle.vault import check as vault
 from pulumi_qoder_vault.secret import Secret
@@ -97,3 +97,14 @@ def test_a_word_that_is_not_known_is_never_let_pass() -> None:
     assert [("on_delete", False)] == of_a_vault({"on_delete": "retain"}, on_delete="retain")
     assert [("force_destroy", False)] == of_a_vault({"force_destroy": "yes"}, force_destroy="yes")
     assert [("type", False)] == of_a_credential({"type": ["odd"]}, type=["odd"])
+
+
+def test_a_url_that_is_marked_as_a_secret_is_refused_and_not_shown() -> None:
+    """It would stand in plain outputs; unmarked, the same URL is fine."""
+    fine = {"vault_id": "vault_1", "mcp_server_url": NAME, "access_token": Secret("mcp-canary-1")}
+
+    (found,) = credential.check({**fine, "mcp_server_url": SecretUrl(NAME)}, {})
+
+    assert ("mcp_server_url", True) == (found.path, found.reason.startswith("is marked as a secret, but a URL is"))
+    assert "a.example" not in found.reason
+    assert [] == credential.check(fine, {})

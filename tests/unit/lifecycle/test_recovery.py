@@ -492,3 +492,184 @@ def test_a_refusal_of_the_second_sending_clears_no_candidate(founding: World) ->
 
     assert isinstance(failure, errors.OutcomeUnknown)
     assert f"a vault named 'my-mcp-vault', such as {founding.qoder.vaults[0].id}, may exist" in str(failure)
+
+
+# A run that is over
+
+
+@EXPLICIT
+def test_a_run_that_is_over_looks_for_a_vault_and_sends_nothing_again(
+    world_of: Callable[..., World], revision: str, fake_time: Any
+) -> None:
+    """The first sending may still be in work: nobody can say what became of it."""
+    world = world_of(revision, revision, idempotency=False)
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
+    fake_time.end_in(1.0)
+
+    failure = failure_of(world.create, desired_vault(ONE))
+
+    assert isinstance(failure, errors.OutcomeUnknown)
+    assert "; the outcome is unknown: a vault named 'my-mcp-vault' may exist at " in str(failure)
+    assert 1 == len(world.qoder.writes)
+    assert "GET /vaults 200" in world.asked
+
+
+def test_a_run_that_is_over_names_a_candidate(world_of: Callable[..., World], fake_time: Any) -> None:
+    """On 2026-05 what was made looks like anybody's."""
+    world = world_of("2026-05", "2026-05", idempotency=False)
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
+    fake_time.end_in(1.0)
+
+    failure = failure_of(world.create, desired_vault(ONE))
+
+    (vault,) = world.qoder.vaults
+    assert isinstance(failure, errors.OutcomeUnknown)
+    assert f"a vault named 'my-mcp-vault', such as {vault.id}, may exist at " in str(failure)
+    assert 1 == len(world.qoder.writes)
+
+
+def test_a_run_that_is_over_still_finds_our_mark(current: World, fake_time: Any) -> None:
+    """The look may show what was made: it is recorded."""
+    current.qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT)
+    fake_time.end_in(1.0)
+
+    recorded = current.create(desired_vault(ONE))
+
+    assert [recorded.vault_id] == [vault.id for vault in current.qoder.vaults]
+    assert tokens_of(ONE) == current.active
+
+
+@pytest.mark.parametrize("after_s", [1.0, 4.0])
+def test_a_run_that_is_over_sends_no_credential_again(world: World, fake_time: Any, after_s: float) -> None:
+    """Cancelled in the first or the second pause: a look, no second sending, and the vault and the URL are named."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT)
+    world.qoder.clear_requests()
+    fake_time.end_in(after_s)
+
+    failure = failure_of(world.update, recorded, desired_vault(ONE, TWO))
+
+    assert isinstance(failure, errors.OutcomeUnknown)
+    assert f"; the outcome is unknown: vault {recorded.vault_id} at {world.qoder.base_url} may hold a" in str(failure)
+    assert str(failure).endswith(f"for {OTHER_URL} that is in no state: look for it, and delete it")
+    assert 1 == len(world.qoder.writes)
+    assert tokens_of(ONE) == world.active
+
+
+def test_a_run_that_is_over_still_finds_its_credential(world: World, fake_time: Any) -> None:
+    """The look shows one that was not there before."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_AFTER_COMMIT)
+    fake_time.end_in(1.0)
+
+    updated = world.update(recorded, desired_vault(ONE, TWO))
+
+    assert {URL, OTHER_URL} == updated.credential_ids.keys()
+    assert tokens_of(ONE, TWO) == world.active
+
+
+# The probe
+
+
+def in_work(world: World) -> None:
+    """The first sending of a create stays in work, as each later one with its key is told."""
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT)
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.CONFLICT, times=len(recovery.PAUSES_S) - 1)
+
+
+DELETION, ARCHIVING = ("DELETE", "/vaults/*/credentials/*"), ("POST", "/vaults/*/credentials/*/archive")
+
+
+@pytest.mark.parametrize("refused", [[], [DELETION], [DELETION, ARCHIVING]])
+def test_a_probe_is_taken_back_or_named(world_of: Callable[..., World], refused: list[tuple[str, str]]) -> None:
+    """It is deleted, or archived; what neither is done to may be used, so that its id is in the error."""
+    world = world_of("2026-05", unique_url=False)
+    recorded = world.create(desired_vault(ONE))
+    in_work(world)
+    for method, path in refused:
+        world.qoder.fail_next(method, path, Fault.FORBIDDEN, times=None)
+
+    failure = failure_of(world.update, recorded, desired_vault(NEW_ONE))
+
+    assert isinstance(failure, errors.OutcomeUnknown)
+    (vault,) = world.qoder.vaults
+    others = [item for item in vault.credentials if item.id not in recorded.credential_ids.values()]
+    assert {0: [], 1: ["archived"], 2: ["active"]}[len(refused)] == [item.status for item in others]
+    named = f"may hold a credential for {URL}, such as {others[0].id}, that is in no state" if others else ""
+    assert (len(refused) == 2) is (named != "" and named in str(failure))
+    assert recorded.credential_ids[URL] in [item.id for item in vault.credentials if item.status == "active"]
+
+
+def test_a_probe_that_fails_explains_nothing(world_of: Callable[..., World]) -> None:
+    """The old one is kept, and what became of the first sending is said to be unknown."""
+    world = world_of("2026-05", unique_url=False)
+    recorded = world.create(desired_vault(ONE))
+    in_work(world)
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=len(recovery.PAUSES_S))
+
+    failure = failure_of(world.update, recorded, desired_vault(NEW_ONE))
+
+    assert isinstance(failure, errors.OutcomeUnknown)
+    assert "such as" not in str(failure)
+    assert tokens_of(ONE) == world.active
+
+
+def test_of_two_with_our_mark_one_that_nobody_shows_is_named(world_of: Callable[..., World]) -> None:
+    """Neither its deletion nor a GET says that it is gone."""
+    world = world_of("2026-07", "2026-07", idempotency=False)
+    two_with_our_mark(world)
+    world.qoder.fail_next("DELETE", "/vaults/*", Fault.FORBIDDEN)
+    world.qoder.fail_next("GET", "/vaults/*", Fault.FORBIDDEN, times=None)
+
+    failure = failure_of(world.create, desired_vault(ONE))
+
+    assert f"; {max(vault.id for vault in world.qoder.vaults)}, of the same name" in str(failure)
+
+
+def test_a_create_in_work_that_no_list_shows_is_unknown(world: World) -> None:
+    """Nothing with its URL is there to explain the 409s, so that no other create asks: nobody can say."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT)
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.CONFLICT, times=len(recovery.PAUSES_S) - 1)
+    world.qoder.clear_requests()
+
+    failure = failure_of(world.update, recorded, desired_vault(ONE, TWO))
+
+    assert isinstance(failure, errors.OutcomeUnknown)
+    posts = [item for item in world.qoder.requests if item.method == "POST"]
+    assert 1 == len({item.headers["idempotency-key"] for item in posts})
+    assert tokens_of(ONE) == world.active
+
+
+def test_a_credential_that_is_refused_was_refused_the_first_time(world: World) -> None:
+    """A 400 for the second sending of the same body proves that the first one made nothing."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_BEFORE_COMMIT)
+    refused = Effect("a 400", status=400, headers=JSON, body=REFUSAL)
+    world.qoder.fail_next("POST", "/vaults/*/credentials", refused)
+
+    assert isinstance(failure_of(world.update, recorded, desired_vault(ONE, TWO)), errors.BadRequest)
+
+
+@EXPLICIT
+def test_a_response_about_another_vault_is_a_lost_one(world_of: Callable[..., World], revision: str) -> None:
+    """A mixed-up response: what was made is looked for, and what the response shows is left alone."""
+    world = world_of(revision, revision)
+    theirs = world.qoder.add_vault("theirs")
+    world.qoder.fail_next("POST", "/vaults", Fault.CREATED_ANOTHER)
+
+    recorded = world.create(desired_vault(ONE))
+
+    assert {theirs.id, recorded.vault_id} == {vault.id for vault in world.qoder.vaults}
+    assert theirs.id != recorded.vault_id
+
+
+def test_a_response_about_another_credential_is_a_lost_one(world: World) -> None:
+    """Likewise."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.fail_next("POST", "/vaults/*/credentials", Fault.CREATED_ANOTHER)
+
+    updated = world.update(recorded, desired_vault(ONE, TWO))
+
+    assert tokens_of(ONE, TWO) == world.active
+    assert recorded.credential_ids[URL] == updated.credential_ids[URL] != updated.credential_ids[OTHER_URL]

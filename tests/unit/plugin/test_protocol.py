@@ -690,7 +690,7 @@ def test_cancel_ends_a_wait_at_once(plugin: Provider, qoder: Emulator, true_wait
 def test_after_cancel_a_recovery_still_finds_what_was_made(
     plugin: Provider, qoder: Emulator, connections: Connections
 ) -> None:
-    """A response that is lost while a run ends: the vault is looked for, and recorded."""
+    """A response that is lost while a run ends: the vault is looked for once, and recorded, or named if unmarked."""
     plugin.configure(qoder, apiRevision=qoder.revision)
     qoder.fail_next("POST", "/vaults", Fault.DROP_AFTER_COMMIT, delay_s=0.4)
     creating = Later(lambda: plugin.create(vault()))
@@ -700,7 +700,12 @@ def test_after_cancel_a_recovery_still_finds_what_was_made(
 
     assert connections.is_over
     made = creating.wait()
-    assert [made.id] == [item.id for item in qoder.vaults]
+    (vault_id,) = [item.id for item in qoder.vaults]
+    if qoder.revision == "2026-07":
+        assert vault_id == made.id
+    else:
+        assert "; the outcome is unknown: " in made.line
+        assert f", such as {vault_id}, may exist at " in made.line
 
 
 def test_after_cancel_nothing_begins(plugin: Provider, qoder: Emulator) -> None:

@@ -356,16 +356,14 @@ def test_a_vault_that_is_gone_is_gone_from_the_state(plugin: Provider, qoder: Em
 
 
 def test_a_404_of_a_proxy_drops_nothing(plugin: Provider, qoder: Emulator) -> None:
-    """It proves nothing: the line says where the vault was made, and where this run asked."""
+    """It proves nothing, and the line says so."""
     resource = plugin.create(vault())
     qoder.fail_next("GET", "/vaults/*", Fault.HTML_404)
 
     with pytest.raises(Failed) as caught:
         plugin.refresh(resource)
 
-    assert (
-        f"this does not prove that vault {resource.id} is gone: it was created at {qoder.base_url}" in caught.value.line
-    )
+    assert caught.value.line.endswith(f"; this does not prove that vault {resource.id} is gone")
 
 
 def test_a_refresh_shows_a_credential_that_is_gone(plugin: Provider, qoder: Emulator) -> None:

@@ -143,6 +143,7 @@ def test_every_error_that_may_come_of_it_ends_with_the_ways_out(
 ) -> None:
     """Whatever is at the wrong place answers as it likes; the line names both, and what can be done."""
     plugin, resource = made(plugin, kind)
+    plugin.configure(qoder, timeout="50s")  # another run, to which nothing was shown
     resource = moved(resource)
     effects = {
         "page": Effect("a page", status=404, body=b"<html>"),

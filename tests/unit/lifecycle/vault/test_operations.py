@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.emulator import Effect, Fault
+from pulumi_qoder_vault.emulator import Commit, Effect, Fault
 from pulumi_qoder_vault.lifecycle.model import (
     PartialState,
     Place,
@@ -22,6 +24,7 @@ from pulumi_qoder_vault.lifecycle.vault import operations
 from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
 from unit.lifecycle.records import desired_vault, with_protocol
 from unit.lifecycle.world import (
+    JSON,
     ONE,
     OTHER_URL,
     THIRD_URL,
@@ -219,7 +222,94 @@ def test_metadata_that_is_stored(world_of: Callable[..., World], metadata: dict[
         assert (metadata or {}) == recorded.metadata == stored
 
 
+def flat_body(world: World, **changes: Any) -> Callable[[], bytes]:
+    """The response to a create on 2026-05, with some fields of its credential changed; None takes one away."""
+
+    def body() -> bytes:
+        (vault,) = world.qoder.vaults
+        (made,) = vault.credentials
+        shown = {"id": made.id, "type": "static_bearer", "status": "active", "mcp_server_url": made.mcp_server_url}
+        credential = {key: value for key, value in {**shown, **changes}.items() if value is not None}
+        times = {"created_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        given = {"id": vault.id, "type": "vault", "status": "active", "display_name": vault.display_name}
+        return json.dumps({**given, **times, "credentials": [credential]}).encode()
+
+    return body
+
+
+def test_a_credential_that_is_not_stored_as_asked_takes_the_vault_back(founding: World) -> None:
+    """The response lacks its protocol: nothing is dropped silently."""
+    effect = Effect("a field is dropped", Commit.FIRST, status=201, headers=JSON, body=flat_body(founding))
+    founding.qoder.fail_next("POST", "/vaults", effect)
+
+    assert str(failure_of(founding.create, desired_vault(ONE))).startswith("protocol: Qoder accepted the credential")
+    assert [] == founding.qoder.vaults
+
+
+def test_a_name_that_is_stored_otherwise_takes_the_vault_back(world_of: Callable[..., World]) -> None:
+    """It carries our mark, so it is ours; its name is not what was asked for."""
+    world = world_of("2026-07", "2026-07", vault_echo="display_name")
+
+    line = str(failure_of(world.create, desired_vault(ONE)))
+
+    assert line.startswith("display_name: Qoder stored another name than was asked for; vault ")
+    assert [] == world.qoder.vaults
+
+
+def test_a_vault_that_holds_other_credentials_is_not_ours(world_of: Callable[..., World]) -> None:
+    """A response that shows none, and a list that shows another URL: neither recorded nor deleted."""
+    world = world_of("2026-05", create_credentials="absent")
+    shown = {"id": "vcred_1", "type": "static_bearer", "status": "active", "mcp_server_url": THIRD_URL}
+    listed = Effect("others", status=200, headers=JSON, body={"data": [shown], "has_more": False})
+    world.qoder.fail_next("GET", "/vaults/*/credentials", listed)
+
+    failure = failure_of(world.create, desired_vault(ONE))
+
+    assert isinstance(failure, errors.OutcomeUnknown)
+    assert "which holds other credentials than were asked for" in str(failure)
+    assert 1 == len(world.qoder.vaults)
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_credentials_that_nobody_shows_are_waited_for(
+    world_of: Callable[..., World], fake_time: Any, is_cancelled: bool
+) -> None:
+    """A new vault's list may lag. One that stays empty lacks them; one that nobody had time to ask says nothing."""
+    world = world_of("2026-05", create_credentials="absent", unique_url=False)
+    empty = Effect("an empty list", status=200, headers=JSON, body={"data": [], "has_more": False})
+    world.qoder.fail_next("GET", "/vaults/*/credentials", empty, times=None)
+    if is_cancelled:
+        fake_time.end_in(0.5)
+        failure = failure_of(world.create, desired_vault(ONE))
+        assert "none are shown, and no time was left to ask again; the outcome is unknown: vault " in str(failure)
+        assert 1 == len(world.qoder.writes)
+        return
+
+    recorded = world.create(desired_vault(ONE))
+
+    assert 7.0 == fake_time.passed_s
+    assert {URL} == recorded.credential_ids.keys()
+
+
+def test_a_vault_taken_back_that_may_be_left_is_not_said_to_be_gone(current: World) -> None:
+    """It was deleted; whether it is still there nobody says."""
+    current.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN)
+    current.qoder.fail_next("GET", "/vaults/*", Fault.FORBIDDEN)
+
+    assert str(failure_of(current.create, desired_vault(ONE))).endswith(" was deleted again")
+
+
 # Read
+
+
+def test_a_vault_that_vanishes_while_it_is_read_is_gone(world: World) -> None:
+    """It was shown, and its list says that there is none: the vault itself is asked again."""
+    recorded = world.create(desired_vault(ONE))
+    shown = {"id": recorded.vault_id, "display_name": "my-mcp-vault", "status": "active", "archived_at": None}
+    world.qoder.fail_next("GET", "/vaults/*", Effect("a moment ago", status=200, headers=JSON, body=shown))
+    world.qoder.delete_vault(recorded.vault_id)
+
+    assert (None, True) == world.read(recorded)
 
 
 def test_nothing_new_is_no_drift(world: World) -> None:
@@ -363,6 +453,27 @@ def test_a_foreign_credential_is_no_drift(world: World) -> None:
     assert (False, recorded.credential_ids) == (is_drift, found.credential_ids)
 
 
+def test_what_somebody_changed_is_said_without_a_value(current: World) -> None:
+    """A value of metadata may be a secret of the program, or of whoever changed it: only its key is in the line."""
+    recorded = current.create(desired_vault(ONE, metadata={"team": "value-canary-was", "same": "value-canary-same"}))
+    shown = {
+        "id": recorded.vault_id,
+        "display_name": "renamed",
+        "archived_at": None,
+        "metadata": {"team": "value-canary-now", "same": "value-canary-same", "more": "value-canary-more"},
+    }
+    current.qoder.fail_next("GET", "/vaults/*", Effect("changed", status=200, headers=JSON, body=shown))
+
+    _, is_drift = current.read(recorded)
+
+    stays = "somebody changed it; it stays, since only another vault could mend it"
+    assert not is_drift
+    assert [
+        f"display_name: Qoder shows 'renamed' for vault {recorded.vault_id}, and the state 'my-mcp-vault': {stays}",
+        f"metadata[team]: Qoder shows another value for vault {recorded.vault_id} than the state: {stays}",
+    ] == current.warnings
+
+
 # Delete
 
 
@@ -398,6 +509,17 @@ def test_an_archived_vault_can_be_deleted(world: World) -> None:
     """What somebody archived is deleted where `on_delete` says so."""
     recorded = world.create(desired_vault(ONE))
     world.qoder.archive_vault(recorded.vault_id)
+
+    world.delete(recorded)
+
+    assert [] == world.qoder.vaults
+
+
+def test_an_archived_vault_needs_no_list(world: World) -> None:
+    """Somebody archived it since, and it has no list any more: it serves nobody, and is deleted."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.archive_vault(recorded.vault_id)
+    world.qoder.fail_next("GET", "/vaults/*/credentials", Fault.HTML_404, times=None)
 
     world.delete(recorded)
 
