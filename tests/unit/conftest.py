@@ -161,8 +161,8 @@ def _read_request(connection: socket.socket) -> bytes:
         data += part
     head, _, body = data.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)content-length: *(\d+)", head)
-    while length and len(body) < int(length[1]):
-        body += connection.recv(65536)
+    while length and len(body) < int(length[1]) and (part := connection.recv(65536)):
+        body += part
     return head + b"\r\n\r\n" + body
 
 

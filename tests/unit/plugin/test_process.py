@@ -232,8 +232,8 @@ def test_whatever_a_server_drips_it_is_gone_within_a_minute(serve_raw: Callable[
     with Process() as running:
         plugin = running.connect()
         plugin.call("Configure", args={"baseUrl": server.base_url, "apiToken": "pt-canary-0123456789"})
-        begin_creates(plugin, 2)
-        assert in_time(lambda: server.requests, 60)
+        creates = begin_creates(plugin, 2)
+        assert in_time(lambda: server.requests, 60), [create.exception() for create in creates if create.done()]
         began_s = time.monotonic()
 
         if how == "SIGTERM":
