@@ -47,6 +47,7 @@ def measure(front: str, vaults: int, latency_s: float, parallel: int) -> Figures
             JUDGED: lambda: stack.up(parallel_, **ONE_WRITE),
             "empty up": lambda: stack.up(parallel_, "--expect-no-changes"),
             "refresh": lambda: stack.refresh(parallel_, "--expect-no-changes"),
+            "rotate": lambda: stack.up(parallel_, TOKENS="-2", **ONE_WRITE),
             "destroy": lambda: stack.destroy(parallel_),
             "up": lambda: stack.up(parallel_),
         }

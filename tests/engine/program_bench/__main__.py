@@ -1,4 +1,4 @@
-"""As many vaults as VAULTS says, and their ids."""
+"""As many vaults as VAULTS says, with access tokens of the version TOKENS, and their ids."""
 
 import os
 
@@ -9,11 +9,12 @@ if os.environ["FRONT"] == "plugin":
 else:
     from pulumi_qoder_vault import Vault
 
+version = os.environ.get("TOKENS", "")
 vaults = [
     Vault(
         f"v{number}",
         display_name=f"v{number}",
-        credentials=[{"mcp_server_url": "https://example.com/mcp", "access_token": f"access-token-{number}"}],
+        credentials=[{"mcp_server_url": "https://example.com/mcp", "access_token": f"access-token-{number}{version}"}],
     )
     for number in range(int(os.environ["VAULTS"]))
 ]
