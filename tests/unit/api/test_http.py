@@ -166,6 +166,7 @@ def test_a_proxy_that_compresses_is_understood(
         ("gzip", gzip.compress(b"{}") * 2),
         ("deflate", zlib.compress(b"{}") + b"more"),
     ],
+    ids=["brotli", "not compressed", "cut short", "two members", "more after its end"],
 )
 def test_what_cannot_be_inflated_is_a_lost_response(
     serve_raw: Callable[..., Any], connect_to: Callable[..., Transport], qoder: Emulator, encoding: str, body: bytes
