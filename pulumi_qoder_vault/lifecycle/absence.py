@@ -25,6 +25,7 @@ from .vaults_api import VaultsApi
 PAUSES_S = (1.0,)
 YOUNG_S = 60.0  # one that was made so lately may not be shown everywhere yet
 PAUSES_OF_YOUNG_S = (1.0, 2.0, 4.0)
+NO_ROUTE = (405, 501)  # the statuses of a route that is not there
 A_CREDENTIAL = "a credential in vault"
 CHECKING = "not found; checking whether it is gone"
 
@@ -156,21 +157,23 @@ def list_settled(
     for pause_s in (*PAUSES_OF_YOUNG_S, 0.0):
         listed = list_if_there(again, recorded)
         again = api.recovering()
-        if listed is None or all(is_active(again, recorded, item.id) for item in in_question(listed)):
+        if listed is None or all(
+            is_active(again, recorded, item.id, without_get=False) for item in in_question(listed)
+        ):
             break
         if pause_s:
             again.wait(pause_s, "a list shows credentials that a GET does not; checking whether they are gone")
     return listed
 
 
-def is_active(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> bool:
-    """Return True unless a GET says that a credential is gone, or archived."""
+def is_active(api: VaultsApi, recorded: CredentialSet, credential_id: str, *, without_get: bool = True) -> bool:
+    """Return True unless a GET says that a listed credential is gone, or archived; and where there is no such route."""
     try:
         return api.get_credential(recorded.vault_id, credential_id).is_active
     except NotFound as absent:
         return not absent.genuine
-    except QoderError:
-        return True
+    except QoderError as failure:
+        return without_get or not isinstance(failure, ApiError) or failure.response.status not in NO_ROUTE
 
 
 def _shows_credentials(
@@ -202,7 +205,7 @@ def _get(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> Observe
         refuse_unproven(api, recorded, failure, A_CREDENTIAL)
         return None
     except ApiError as refusal:
-        if refusal.response.status not in (405, 501):
+        if refusal.response.status not in NO_ROUTE:
             raise
         return None
 

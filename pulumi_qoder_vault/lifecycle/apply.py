@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Generic, NoReturn, TypeVar
 
 from ..errors import ApiError, Conflict, QoderError, RolledBack
-from .absence import PAUSES_OF_YOUNG_S, find_credentials, find_vault, is_active, list_credentials
+from .absence import NO_ROUTE, PAUSES_OF_YOUNG_S, find_credentials, find_vault, is_active, list_credentials
 from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
 from .drift import as_seen, not_shown
@@ -28,7 +28,7 @@ S = TypeVar("S", bound=CredentialSet)
 FULL = 20  # credentials of the sister API's vaults; one server refuses more with 409, another with 400
 BUSY = "Qoder refuses the change for now"
 # The statuses of an update in place that this Qoder does not have.
-_NO_UPDATE = (404, 405, 501)
+_NO_UPDATE = (404, *NO_ROUTE)
 
 
 def observe(

@@ -9,15 +9,13 @@ Pulumi.
 from __future__ import annotations
 
 from ..errors import ApiError, Conflict, NotFound, OutcomeUnknown, QoderError
-from .absence import PAUSES_OF_YOUNG_S, PAUSES_S, find_credentials, find_vault, pauses_s
+from .absence import NO_ROUTE, PAUSES_OF_YOUNG_S, PAUSES_S, find_credentials, find_vault, pauses_s
 from .capabilities import QoderInUse
 from .model import ACTIVE, CredentialSet, RecordedVault
 from .recovery import send_again_if_lost
 from .vaults_api import VaultsApi
 
-# The statuses of a route that is not there; and those which may be of an object that is not, too.
-_NO_ROUTE = (405, 501)
-_ABSENT = (404, 410, *_NO_ROUTE)
+_ABSENT = (404, 410, *NO_ROUTE)  # of a route that is not there, or of an object that is not
 
 
 def remove_vault(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse, *, archives: bool) -> bool:
@@ -55,7 +53,7 @@ def _delete_vault(api: VaultsApi, recorded: RecordedVault) -> ApiError | None:
     """Delete a vault. Return the refusal, also the second one, of a vault that is there, and active."""
     for pause_s in (*pauses_s(api, recorded), 0.0):
         refusal = _refusal_of_deletion(api, recorded)
-        if refusal is None or refusal.response.status in _NO_ROUTE:
+        if refusal is None or refusal.response.status in NO_ROUTE:
             break
         why = f"vault {recorded.vault_id} is shown, and Qoder refuses to delete it; trying again"
         if pause_s and not api.recovering().wait(pause_s, why):

@@ -418,3 +418,16 @@ def test_a_credential_of_others_is_named_though_no_get_shows_it(serve: Callable[
     (error,) = world.up("a1", "c1")
 
     assert f"credential {theirs.id} for {URLS['c']} is in the vault, and this resource did not make it" in error
+
+
+def test_without_a_get_a_list_is_asked_again_before_a_vault_is_kept(serve: Callable[..., World]) -> None:
+    """It shows for a while what a rotation of another process deleted."""
+    world = serve("2026-05", credential_get_refusal=405, list_lag_s=5.0)
+    assert [] == world.up("a1")
+    world.time.clock.sleep(60.0)
+    assert [] == world.up("a2")
+    again = world.stack()
+    again.state = world.engine.state
+
+    assert [] == again.destroy()
+    assert [] == world.qoder.vaults

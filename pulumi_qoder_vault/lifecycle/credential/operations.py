@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ...errors import ApiError, NotFound, QoderError, RolledBack, VaultNotFound
 from .. import apply
-from ..absence import A_CREDENTIAL, find_credentials, list_if_there, refuse_unproven
+from ..absence import A_CREDENTIAL, NO_ROUTE, find_credentials, list_if_there, refuse_unproven
 from ..apply import CredentialChanges, not_stored, observe
 from ..capabilities import UNRECORDED, QoderInUse, lacking
 from ..credential_types import fields_of
@@ -162,7 +162,7 @@ def _find(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: Q
             if not failure.genuine:
                 refuse_unproven(api, recorded, failure, A_CREDENTIAL)
         except ApiError as refusal:
-            if refusal.response.status not in (405, 501):
+            if refusal.response.status not in NO_ROUTE:
                 raise
     listed = list_if_there(api, recorded)
     if listed is None:
