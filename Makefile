@@ -40,10 +40,10 @@ check: $(READY) ## Check style, types and the workflow; changes nothing
 	"$(BIN)/mypy" pulumi_qoder_vault tools tests
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-faults: $(READY) ## Run the fault table, write docs/faults.md, and ten thousand lives; ARGS=--check compares, ARGS='--only lives' skips it
+faults: $(READY) ## Run the fault table, write docs/evidence/faults.md, and ten thousand lives; ARGS=--check compares, ARGS='--only lives' skips it
 	PYTHONPATH=tests "$(BIN)/python" -m faults.table $(ARGS)
 
-kills: $(READY) ## Interrupt and kill forty runs of the real CLI, and write docs/kills.md
+kills: $(READY) ## Interrupt and kill forty runs of the real CLI, and write docs/evidence/kills.md
 	@$(WITH_PULUMI) && QODER_ALL_KILLS=1 pytest --numprocesses 2 -rP tests/engine/test_kills.py | python tests/engine/kill_table.py
 
 bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minutes
