@@ -159,7 +159,7 @@ def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emula
     assert TOKEN == qoder.vaults[0].credentials[0].access_token
     for page in MANUAL:
         reader.follow(page)
-    assert qoder.vaults[0].id in reader.type("pulumi stack export | grep -o 'vault_[0-9a-f]*' | sort -u")
+    assert [qoder.vaults[0].id] == reader.type(r"pulumi stack export | grep -o 'vault_[0-9a-f]\+' | sort -u").split()
 
     consumer = Terminal(tmp_path / "consumer", EXAMPLES / "consumer", qoder)
     consumer.env["PULUMI_BACKEND_URL"] = reader.env["PULUMI_BACKEND_URL"]
@@ -180,6 +180,36 @@ def test_the_shared_vault(tmp_path: Path, qoder: Emulator) -> None:
     reader = Terminal(tmp_path, EXAMPLES / "shared-vault", qoder, "platform", "team")
     reader.follow(EXAMPLES / "shared-vault" / "README.md")
     assert 2 == len(qoder.vaults[0].credentials)
+
+
+BEFORE_A_PART = """\
+import pulumi
+
+from pulumi_qoder_vault import Vault
+
+config = pulumi.Config()
+credentials = [{"mcp_server_url": "https://example.com/mcp", "access_token": config.require_secret("token")}]
+"""
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: int) -> None:
+    """Each puts its vault into the account that it names, and takes it away again; the stack's account sees nothing."""
+    text = (REPOSITORY / "docs" / "two-accounts.md").read_text()
+    program = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[number]
+    project = tmp_path / "program"
+    shutil.copytree(EXAMPLES / "quickstart", project)
+    (project / "__main__.py").write_text(BEFORE_A_PART + program)
+    other = qoder.add_account()
+    stack = Stack(tmp_path / "stack", qoder, project=project)
+    stack.run("config", "set", "--secret", "token", TOKEN)
+    stack.run("config", "set", "--secret", "stagingApiToken", other.api_tokens[0])
+
+    stack.up(TEAM_A_PAT=other.api_tokens[0])
+    assert ([], ["tools"]) == (qoder.vaults, [vault.display_name for vault in other.vaults])
+    stack.refresh("--expect-no-changes", TEAM_A_PAT=other.api_tokens[0])
+    stack.destroy(TEAM_A_PAT=other.api_tokens[0])
+    assert [] == other.vaults
 
 
 @pytest.mark.parametrize("name", sorted(WITH_AN_SDK))
