@@ -212,6 +212,21 @@ def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: 
     assert [] == other.vaults
 
 
+def test_the_warning_about_path_and_what_silences_it(tmp_path: Path, qoder: Emulator) -> None:
+    """The manual has the engine's text, and the lines that go into `Pulumi.yaml`."""
+    text = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
+    warning = "warning: using pulumi-resource-qoder from $PATH at "
+    (lines,) = re.findall(r"^```yaml\n(plugins:.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert warning in text
+    stack = Stack(tmp_path, qoder, project=EXAMPLES / "quickstart-yaml")
+    stack.run("config", "set", "--secret", "githubToken", TOKEN)
+    assert warning in stack.preview().text
+
+    with (stack.folder / "Pulumi.yaml").open("a") as project:
+        project.write(lines)
+    assert warning not in stack.preview().text
+
+
 @pytest.mark.parametrize("name", sorted(WITH_AN_SDK))
 def test_what_an_example_with_an_sdk_shows_is_known(name: str) -> None:
     """But for the SDK it is the quickstart's."""
