@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -210,6 +211,18 @@ def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: 
     stack.refresh("--expect-no-changes", TEAM_A_PAT=other.api_tokens[0])
     stack.destroy(TEAM_A_PAT=other.api_tokens[0])
     assert [] == other.vaults
+
+
+def test_the_test_that_the_manual_shows(tmp_path: Path) -> None:
+    """It runs as it stands, in a folder with the quickstart."""
+    text = (REPOSITORY / "docs" / "testing.md").read_text()
+    shown = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (program,) = [code for code in shown if "subprocess.run" in code]
+    stack = Stack(tmp_path, None, project=EXAMPLES / "quickstart")
+    stack.run("config", "set", "--secret", "githubToken", TOKEN)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=stack.folder, env=stack.env, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stdout + done.stderr
 
 
 def test_the_warning_about_path_and_what_silences_it(tmp_path: Path, qoder: Emulator) -> None:

@@ -143,6 +143,21 @@ def test_every_page_is_in_the_site_and_in_llms_txt() -> None:
     assert {name for name in documents if name.startswith(("docs/", "examples/"))} == in_the_readme
 
 
+def test_the_mocks_of_the_manual_carry_a_program() -> None:
+    """The quickstart runs under them, without a provider and without Qoder."""
+    mocks = next(code for code in blocks("python", page("testing")) if "class Mocks" in code)
+    program = (REPOSITORY / "examples" / "quickstart" / "__main__.py").read_text()
+    parts = [
+        "import pulumi",
+        mocks,
+        "pulumi.runtime.set_config('project:githubToken', 'an-access-token')",
+        program,
+        "@pulumi.runtime.test\ndef ids():\n    return vault.credential_ids.apply(print)\n\n\nids()",
+    ]
+    done = subprocess.run([sys.executable, "-c", "\n".join(parts)], capture_output=True, text=True, check=False)
+    assert "{'https://example.com/mcp': 'vcred_1'}" in done.stdout, done.stderr
+
+
 def test_every_file_of_the_package_has_a_place_in_the_tree() -> None:
     """And the tree of CONTRIBUTING names no file that is gone."""
     tree = (REPOSITORY / "CONTRIBUTING.md").read_text().split("```")[3]
