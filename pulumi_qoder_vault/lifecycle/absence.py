@@ -166,10 +166,11 @@ def list_settled(
 def is_active(api: VaultsApi, recorded: CredentialSet, credential_id: str) -> bool:
     """Return True unless a GET says that a credential is gone, or archived."""
     try:
-        seen = _get(api, recorded, credential_id)
+        return api.get_credential(recorded.vault_id, credential_id).is_active
+    except NotFound as absent:
+        return not absent.genuine
     except QoderError:
         return True
-    return seen is not None and seen.is_active
 
 
 def _shows_credentials(

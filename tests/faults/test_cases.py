@@ -405,3 +405,16 @@ def test_a_vault_whose_credentials_nobody_shows_is_named(serve: Callable[..., Wo
     (vault,) = world.qoder.vaults
     assert f"vault {vault.id} at " in error
     assert "look for it, and delete it" in error
+
+
+@pytest.mark.parametrize("refusal", [None, 405, 501])
+def test_a_credential_of_others_is_named_though_no_get_shows_it(serve: Callable[..., World], refusal: Any) -> None:
+    """Without that route the list counts."""
+    world = serve("2026-07", credential_get_refusal=refusal)
+    assert [] == world.up("a1")
+    (vault,) = world.qoder.vaults
+    theirs = world.qoder.add_credential(vault.id, URLS["c"], "canary-theirs-51c0")
+
+    (error,) = world.up("a1", "c1")
+
+    assert f"credential {theirs.id} for {URLS['c']} is in the vault, and this resource did not make it" in error
