@@ -160,7 +160,7 @@ def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emula
     assert TOKEN == qoder.vaults[0].credentials[0].access_token
     for page in MANUAL:
         reader.follow(page)
-    assert [qoder.vaults[0].id] == reader.type(r"pulumi stack export | grep -o 'vault_[0-9a-f]\+' | sort -u").split()
+    assert [qoder.vaults[0].id] == reader.type(r"pulumi stack export | grep -oE 'vault_[0-9a-f]+' | sort -u").split()
 
     consumer = Terminal(tmp_path / "consumer", EXAMPLES / "consumer", qoder)
     consumer.env["PULUMI_BACKEND_URL"] = reader.env["PULUMI_BACKEND_URL"]
