@@ -20,10 +20,10 @@ WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$p
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check faults kills bench clean
+.PHONY: help demo test check reference docs faults kills bench clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  ARGS="-k rotation" is handed on to the task; PYTHON=python3.12 chooses the interpreter.'
 
 demo: $(READY) ## Create, rotate and destroy a vault with the real Pulumi CLI, against the emulator
@@ -40,17 +40,24 @@ check: $(READY) ## Check style, types and the workflow; changes nothing
 	"$(BIN)/mypy" pulumi_qoder_vault tools tests
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-faults: $(READY) ## Run the fault table, write docs/faults.md, and ten thousand lives; ARGS=--check compares, ARGS='--only lives' skips it
+reference: $(READY) ## Write the tables of docs/reference.md from those of the code; ARGS=--check compares
+	@"$(BIN)/python" tools/reference.py $(ARGS)
+
+docs: $(READY) ## Build the site of the manual into site/; a link that leads nowhere fails
+	@"$(BIN)/python" -m pip install --quiet $(EDITABLE) '.[docs]'
+	@"$(BIN)/python" tools/build_site.py site
+
+faults: $(READY) ## Run the fault table, write docs/evidence/faults.md, and ten thousand lives; ARGS=--check compares, ARGS='--only lives' skips it
 	PYTHONPATH=tests "$(BIN)/python" -m faults.table $(ARGS)
 
-kills: $(READY) ## Interrupt and kill forty runs of the real CLI, and write docs/kills.md
+kills: $(READY) ## Interrupt and kill forty runs of the real CLI, and write docs/evidence/kills.md
 	@$(WITH_PULUMI) && QODER_ALL_KILLS=1 pytest --numprocesses 2 -rP tests/engine/test_kills.py | python tests/engine/kill_table.py
 
 bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minutes
 	@$(WITH_PULUMI) && PYTHONPATH=tests python -m engine.bench $(ARGS)
 
 clean: ## Remove what these tasks made in the checkout; the cached Pulumi CLI stays
-	rm -rf $(VENV) dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo
+	rm -rf $(VENV) dist site .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

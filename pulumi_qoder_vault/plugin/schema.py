@@ -146,11 +146,11 @@ def _configuration(setting: Setting) -> Property:
 
 # The rest
 
-_CREATED = _text("When it was made: RFC 3339, UTC.")
+_CREATED = _text("When it was created: RFC 3339, UTC.")
 _UPDATED = _text("When it changed last, as Qoder says: RFC 3339, UTC.")
 _REVISION = _text("The revision of the API in its last response: `2026-05` or `2026-07`.")
 _PLACE: Properties = {
-    "baseUrl": _text("Where it was made."),
+    "baseUrl": _text("The base URL at which it was created."),
     "workspaceId": _text("The workspace that was configured; absent for the API token's own."),
 }
 _STATUS = _text("`active` or `archived`.")
@@ -166,8 +166,9 @@ _VAULT_OUTPUTS: Properties = {
     },
     "otherCredentials": {
         **_STRINGS,
-        "description": "The active credentials in the vault that this resource did not make, as of the last time it "
-        "looked: the URL, or the name of the variable, by credential id; absent before. Never secret.",
+        "description": "The active credentials in the vault that this resource did not create, as last observed: the "
+        "URL, or the name of the variable, by credential id. Absent before a refresh or an update of credentials. "
+        "Never secret.",
     },
     "status": _STATUS,
     **_PLACE,

@@ -1,4 +1,4 @@
-"""Write docs/kills.md from what the tests of `test_kills.py` print. `make kills` pipes it in."""
+"""Write docs/evidence/kills.md from what the tests of `test_kills.py` print. `make kills` pipes it in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "kills.md"
+DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "evidence" / "kills.md"
 RUNS = 20  # of each signal
 HEAD = """\
 # What a kill leaves behind
@@ -35,7 +35,7 @@ def main() -> int:
         )
     )
     if len(found) != 2 * RUNS:
-        print(f"{len(found)} of {2 * RUNS} runs passed; docs/kills.md stays as it is", file=sys.stderr)
+        print(f"{len(found)} of {2 * RUNS} runs passed; docs/evidence/kills.md stays as it is", file=sys.stderr)
         return 1
     rows = [(seed, revision, front, signal, seen) for _, seed, revision, front, signal, seen in found]
     lines = [f"| {' | '.join(map(str, row))} |\n" for row in rows]

@@ -1,6 +1,7 @@
-"""Every command that README and the examples show is run as it stands there, or it is said here why it is not.
+"""Every command that README, the manual and the examples show is run as it stands there, or it is said here why not.
 
 A few words are given to `pulumi` that a person types when it asks: `--yes`, and the access token on its standard input.
+The clone that the commands name is `../pulumi-qoder-vault`: for the tests it is this repository.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,20 +20,26 @@ from engine.stacks import REPOSITORY, Stack
 from pulumi_qoder_vault.emulator import Emulator
 
 EXAMPLES = REPOSITORY / "examples"
-DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted(EXAMPLES.glob("*/README.md"))]
+MANUAL = sorted(REPOSITORY.glob("docs/**/*.md"))
+DOCUMENTS = [*sorted(REPOSITORY.glob("*.md")), *MANUAL, *sorted(EXAMPLES.glob("*/README.md"))]
 BLOCK = re.compile(r"^```(sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = "the-access-token-of-the-documents"
 
 # Commands that are not run here, each with the reason, or with the test that does what it does.
 NOT_RUN = {
-    r"pip install pulumi-qoder-vault": "0.1.0 is not on PyPI yet; the environment of the tests has the package",
-    r"pulumi install": "likewise, requirements.txt names it; a stack of the tests has its environment in venv",
+    r"python3 -m venv venv && venv/bin/python -m pip install .*": "it downloads for a minute; a stack of the tests has "
+    "its environment in venv, in which CI installs the built wheel",
+    r"pulumi install": "likewise",
+    r"python3 -m pip wheel .*": "likewise",
+    r"venv/bin/python -m pulumi_qoder_vault.emulator --port 8787 &": "the port may be taken: the stack is given that "
+    "of the test's emulator; tests/unit/emulator/test_main.py runs the command on a free port",
     r"pulumi package (get-schema|add) .*": "a language host built from Go modules cannot generate an SDK; "
     "test_languages.py makes the same one with Pulumi's own generator",
     r"npm install|go mod tidy": "test_languages.py shares one installation among all runs",
     r"export QODER_PAT=pt-…": "a placeholder; the tests export the emulator's API token",
-    r"git add Pulumi.prod.yaml": "a stack of the tests is in no repository",
-    r"make (demo|test|check)( .*)?": "CI runs them; test_examples.py runs the demo",
+    r"git add .*": "a stack of the tests is in no repository",
+    r"make (demo|test|check|docs)( .*)?": "CI runs them; test_examples.py runs the demo",
+    r"make reference": "tests/unit/test_documents.py compares what it would write",
     r"make (faults|bench)( .*)?": "many minutes; test_table.py runs a sample of the table, and a bench is not a test",
     r"make kills": "many minutes; test_kills.py runs a sample of them",
     r"pulumi import qoder:index:.*": "test_plugin.py imports both, with ids that exist",
@@ -76,6 +85,8 @@ class Terminal:
         if parts:
             self._first.folder.rename(self._first.folder.parent / parts[0])
         self._at = self._first.folder.parent if parts else self._first.folder
+        if not parts:
+            (self._at.parent / "pulumi-qoder-vault").symlink_to(REPOSITORY)
 
     @property
     def env(self) -> dict[str, str]:
@@ -87,8 +98,7 @@ class Terminal:
         if command.startswith("cd "):
             self._at = (self._at / command[3:]).resolve()
             return ""
-        asks = re.match(r"pulumi (up|destroy|refresh)\b", command)
-        typed = f"{command} --yes --skip-preview" if asks else command
+        typed = re.sub(r"\b(pulumi (?:up|destroy|refresh))\b", r"\1 --yes --skip-preview", command)
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", typed],
             cwd=self._at,
@@ -103,22 +113,54 @@ class Terminal:
         assert TOKEN not in done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def empty(self) -> None:
+        """Begin with nothing but the environment, which no test installs."""
+        for file in self._at.iterdir():
+            if file.name != "venv":
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+    def point_at(self, qoder: Emulator) -> None:
+        """Give the emulator's stack the port of this one."""
+        configuration = self._at / "Pulumi.emulator.yaml"
+        text = configuration.read_text()
+        assert f"http://127.0.0.1:8787{urlsplit(qoder.base_url).path}" in text
+        configuration.write_text(text.replace("127.0.0.1:8787", urlsplit(qoder.base_url).netloc))
+        assert qoder.api_token in text
+
     def follow(self, document: Path) -> None:
         for command in commands(document):
             if reason(command) is None:
                 self.type(command)
 
 
-def test_the_quickstart_and_the_readme_that_shows_it(tmp_path: Path, qoder: Emulator) -> None:
-    """The README's commands are those of the quickstart, and of another stack that reads it."""
+def test_the_quick_start_of_the_readme(tmp_path: Path, qoder: Emulator) -> None:
+    """From an empty folder, without an account: no API token is in the environment, and no other address."""
+    reader = Terminal(tmp_path, EXAMPLES / "quickstart", qoder)
+    reader.empty()
+    for name in ("QODER_BASE_URL", "QODER_PAT"):
+        del reader.env[name]
+    shown = commands(REPOSITORY / "README.md")
+    for command in shown[shown.index("cp -R ../pulumi-qoder-vault/examples/quickstart/. .") :]:
+        if "pulumi_qoder_vault.emulator" in command:
+            reader.point_at(qoder)
+        if reason(command) is None:
+            reader.type(command)
+
+    assert {"pulumi stack init emulator && pulumi up", "pulumi preview --diff"} <= set(reader.ran)
+    (credential,) = qoder.vaults[0].credentials
+    assert TOKEN == credential.access_token, "the rotation that it shows"
+    reader.type("pulumi destroy")
+    assert [] == qoder.vaults
+
+
+def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emulator) -> None:
+    """The example, what the manual says of a stack like it, and another stack that reads it."""
     reader = Terminal(tmp_path, EXAMPLES / "quickstart", qoder)
     reader.follow(EXAMPLES / "quickstart" / "README.md")
     assert TOKEN == qoder.vaults[0].credentials[0].access_token
-    of_the_readme = [command for command in commands(REPOSITORY / "README.md") if reason(command) is None]
-    assert {"pulumi preview --diff", "pulumi up", "pulumi stack output"} <= set(of_the_readme)
-    for command in of_the_readme:
-        if command not in reader.ran:
-            reader.type(command)
+    for page in MANUAL:
+        reader.follow(page)
+    assert [qoder.vaults[0].id] == reader.type(r"pulumi stack export | grep -oE 'vault_[0-9a-f]+' | sort -u").split()
 
     consumer = Terminal(tmp_path / "consumer", EXAMPLES / "consumer", qoder)
     consumer.env["PULUMI_BACKEND_URL"] = reader.env["PULUMI_BACKEND_URL"]
@@ -141,6 +183,63 @@ def test_the_shared_vault(tmp_path: Path, qoder: Emulator) -> None:
     assert 2 == len(qoder.vaults[0].credentials)
 
 
+BEFORE_A_PART = """\
+import pulumi
+
+from pulumi_qoder_vault import Vault
+
+config = pulumi.Config()
+credentials = [{"mcp_server_url": "https://example.com/mcp", "access_token": config.require_secret("token")}]
+"""
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: int) -> None:
+    """Each puts its vault into the account that it names, and takes it away again; the stack's account sees nothing."""
+    text = (REPOSITORY / "docs" / "two-accounts.md").read_text()
+    program = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[number]
+    project = tmp_path / "program"
+    shutil.copytree(EXAMPLES / "quickstart", project)
+    (project / "__main__.py").write_text(BEFORE_A_PART + program)
+    other = qoder.add_account()
+    stack = Stack(tmp_path / "stack", qoder, project=project)
+    stack.run("config", "set", "--secret", "token", TOKEN)
+    stack.run("config", "set", "--secret", "stagingApiToken", other.api_tokens[0])
+
+    stack.up(TEAM_A_PAT=other.api_tokens[0])
+    assert ([], ["tools"]) == (qoder.vaults, [vault.display_name for vault in other.vaults])
+    stack.refresh("--expect-no-changes", TEAM_A_PAT=other.api_tokens[0])
+    stack.destroy(TEAM_A_PAT=other.api_tokens[0])
+    assert [] == other.vaults
+
+
+def test_the_test_that_the_manual_shows(tmp_path: Path) -> None:
+    """It runs as it stands, in a folder with the quickstart."""
+    text = (REPOSITORY / "docs" / "testing.md").read_text()
+    shown = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (program,) = [code for code in shown if "subprocess.run" in code]
+    stack = Stack(tmp_path, None, project=EXAMPLES / "quickstart")
+    stack.run("config", "set", "--secret", "githubToken", TOKEN)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=stack.folder, env=stack.env, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stdout + done.stderr
+
+
+def test_the_warning_about_path_and_what_silences_it(tmp_path: Path, qoder: Emulator) -> None:
+    """The manual has the engine's text, and the lines that go into `Pulumi.yaml`."""
+    text = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
+    warning = "warning: using pulumi-resource-qoder from $PATH at "
+    (lines,) = re.findall(r"^```yaml\n(plugins:.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert warning in text
+    stack = Stack(tmp_path, qoder, project=EXAMPLES / "quickstart-yaml")
+    stack.run("config", "set", "--secret", "githubToken", TOKEN)
+    assert warning in stack.preview().text
+
+    with (stack.folder / "Pulumi.yaml").open("a") as project:
+        project.write(lines)
+    assert warning not in stack.preview().text
+
+
 @pytest.mark.parametrize("name", sorted(WITH_AN_SDK))
 def test_what_an_example_with_an_sdk_shows_is_known(name: str) -> None:
     """But for the SDK it is the quickstart's."""
@@ -154,4 +253,5 @@ def test_no_document_is_left_out_and_no_reason_is_stale() -> None:
     assert followed == {path.parent.name for path in EXAMPLES.glob("*/README.md")}
     shown = [command for document in DOCUMENTS for command in commands(document)]
     assert [] == [pattern for pattern in NOT_RUN if not any(re.fullmatch(pattern, command) for command in shown)]
-    assert [] == [command for command in commands(REPOSITORY / "CONTRIBUTING.md") if reason(command) is None]
+    for document in set(REPOSITORY.glob("*.md")) - {REPOSITORY / "README.md"}:
+        assert [] == [command for command in commands(document) if reason(command) is None]

@@ -1,4 +1,4 @@
-"""Write rows and outcomes down as docs/faults.md. Rows that ended alike share a line."""
+"""Write rows and outcomes down as docs/evidence/faults.md. Rows that ended alike share a line."""
 
 from __future__ import annotations
 

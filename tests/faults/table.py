@@ -1,6 +1,6 @@
 """The fault table: every operation, under every fault, at every request of it. A cell is what a run left behind.
 
-    make faults                       # runs all rows and writes docs/faults.md; then ten thousand lives
+    make faults                       # runs all rows and writes docs/evidence/faults.md; then ten thousand lives
     make faults ARGS=--check          # runs all rows and compares; then the lives
     make faults ARGS="--only lives"   # the lives of `services` alone
 
@@ -25,7 +25,7 @@ from in_process.engine import Engine, MovableTime
 from in_process.wire import Props
 from pulumi_qoder_vault.emulator import Emulator, Fault
 
-DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "faults.md"
+DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "evidence" / "faults.md"
 API_TOKEN = "pt-canary-api-token-e29b"
 HOST = "https://{}.example/mcp"
 URLS = {letter: HOST.format(letter) for letter in "abc"}
@@ -332,7 +332,7 @@ def is_allowed(row: Row, flaw: str) -> bool:
 def main() -> int:
     """Run all rows; write the document, or compare it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare with docs/faults.md and write nothing")
+    parser.add_argument("--check", action="store_true", help="compare with docs/evidence/faults.md and write nothing")
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--only", default="", help="an operation, or lives")
     parser.add_argument("--lives", type=int, default=10_000, help="so many lives; with --only OPERATION there are none")
@@ -359,10 +359,10 @@ def main() -> int:
     text = document.render([(row, outcomes[row]) for row in wanted])
     if options.check:
         if DOCUMENT.read_text() != text:
-            print("docs/faults.md is stale: run make faults", file=sys.stderr)
+            print("docs/evidence/faults.md is stale: run make faults", file=sys.stderr)
             return 1
     elif not options.only:
-        DOCUMENT.parent.mkdir(exist_ok=True)
+        DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
         DOCUMENT.write_text(text)
     return 0 if options.only else run_lives(options.lives, options.seed, options.processes)
 

@@ -1,4 +1,4 @@
-"""The fault table of docs/faults.md: what it says is what happens."""
+"""The fault table of docs/evidence/faults.md: what it says is what happens."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_row_of_the_table_is_what_happens(
         written = [
             other for other in lines_of_the_document[row.operation, row.world] if _says(other.split(" | "), cells, row)
         ]
-        assert 1 == len(written), f"{row}: docs/faults.md does not say {line}: run make faults"
+        assert 1 == len(written), f"{row}: docs/evidence/faults.md does not say {line}: run make faults"
 
 
 def _says(line: list[str], cells: list[str], row: Row) -> bool:

@@ -48,8 +48,8 @@ ARGUMENTS: Fields = {
     ),
     "force_destroy": Field(
         kind="boolean",
-        description="Whether the vault is deleted, or archived, also while it holds credentials that this resource did "
-        "not make: they go with it. Such a deletion is refused unless this is true.",
+        description="If true, the vault is deleted or archived even while it holds credentials that this resource did "
+        "not create: they go with it. Otherwise such a deletion is refused.",
         is_mutable=True,
         is_clearable=True,
     ),
