@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready$(subst /,_,-$(PYTHON)-)$(subst =,,$(PULUMI_SDK))$(if $(EDITABLE),,-wheel)
 
+export TAG
 export PULUMI_SKIP_UPDATE_CHECK = true
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -21,10 +22,10 @@ WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$p
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest check hooks faults kills bench release-check clean
+.PHONY: help demo test lowest check hooks faults kills bench release-check plugin-archive clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  ARGS="-k rotation" is handed on to the task; PYTHON=python3.12 chooses the interpreter.'
 
 demo: $(READY) ## Create, rotate and destroy a vault with the real Pulumi CLI, against the emulator
@@ -62,8 +63,11 @@ bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minut
 
 # Everything of a release that needs no network. TAG=v0.1.0 also holds a tag against it.
 release-check: $(READY) ## Check a release: versions, sdist, wheel, metadata, and an upgrade from the recorded states
-	"$(BIN)/python" tools/release.py check $(if $(TAG),--tag $(TAG))
+	"$(BIN)/python" tools/release.py check $(if $(TAG),--tag "$$TAG")
 	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) tests/upgrade
+
+plugin-archive: ## Build the plugin for this system as an archive that needs no Python, into dist/
+	@$(PYTHON) tools/plugin_archive.py dist $(ARGS)
 
 clean: ## Remove what these tasks made in the checkout; the cached Pulumi CLI stays
 	rm -rf $(VENV) $(VENV)-lowest dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo
