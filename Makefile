@@ -45,6 +45,7 @@ check: $(READY) ## Check style, types and the workflows; changes nothing
 	"$(BIN)/ruff" check
 	"$(BIN)/ruff" format --check
 	"$(BIN)/mypy" pulumi_qoder_vault tools tests
+	"$(BIN)/mypy" --platform win32 pulumi_qoder_vault
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
 	"$(BIN)/zizmor" --offline --quiet --persona pedantic .github
