@@ -129,6 +129,8 @@ def add_licences(frozen: Path, python: Path) -> None:
             copy(text, folder / part.name / f"{number or ''}{text.name}")
     copy(licence_of_python(), folder / "Python" / "LICENSE.txt")
     lines.append(f"Python {platform.python_version()}: PSF-2.0, with the software that it incorporates")
+    if any(re.match(r"lib(ssl|crypto)", file.name) for file in (frozen / "_internal").iterdir()):
+        lines.append("OpenSSL: Apache-2.0; the text is that of pulumi-qoder-vault")
     for package, text in sorted(system_packages(frozen)):
         copy(text, folder / "system" / f"{package}.txt")
         lines.append(f"{package}, a library of the system it was built on: see system/{package}.txt")
