@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PULUMI_SDK ?=
+TAG ?=
 EDITABLE ?= -e
 ARGS ?=
 
@@ -10,6 +11,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/.ready$(subst /,_,-$(PYTHON)-)$(subst =,,$(PULUMI_SDK))$(if $(EDITABLE),,-wheel)
 
+export TAG
 export PULUMI_SKIP_UPDATE_CHECK = true
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -20,10 +22,10 @@ WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$p
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check reference docs faults kills bench clean
+.PHONY: help demo test lowest check hooks reference docs faults kills bench release-check plugin-archive clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  ARGS="-k rotation" is handed on to the task; PYTHON=python3.12 chooses the interpreter.'
 
 demo: $(READY) ## Create, rotate and destroy a vault with the real Pulumi CLI, against the emulator
@@ -34,11 +36,22 @@ test: $(READY) ## Run all tests, those with the real Pulumi CLI too
 	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) --dist worksteal $(or $(ARGS),--cov --cov-report=)
 	@$(if $(ARGS),,"$(BIN)/coverage" report --include='*/lifecycle/*' --fail-under=100)
 
-check: $(READY) ## Check style, types and the workflow; changes nothing
+lowest: $(READY) ## Run the unit tests with the lowest version of every dependency, in an environment of their own
+	"$(BIN)/uv" venv --quiet --clear --python "$(PYTHON)" $(VENV)-lowest
+	"$(BIN)/uv" pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable . --group dev
+	"$(VENV)-lowest/bin/pytest" --numprocesses $(WORKERS) $(or $(ARGS),tests/unit tests/contract)
+
+check: $(READY) ## Check style, types and the workflows; changes nothing
 	"$(BIN)/ruff" check
 	"$(BIN)/ruff" format --check
 	"$(BIN)/mypy" pulumi_qoder_vault tools tests
+	"$(BIN)/mypy" --platform win32 pulumi_qoder_vault
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	"$(BIN)/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
+	"$(BIN)/zizmor" --offline --quiet --persona pedantic .github
+
+hooks: $(READY) ## Let git run the checks of .pre-commit-config.yaml at each commit in this clone
+	"$(BIN)/pre-commit" install
 
 reference: $(READY) ## Write the tables of docs/reference.md from those of the code; ARGS=--check compares
 	@"$(BIN)/python" tools/reference.py $(ARGS)
@@ -56,8 +69,16 @@ kills: $(READY) ## Interrupt and kill forty runs of the real CLI, and write docs
 bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minutes
 	@$(WITH_PULUMI) && PYTHONPATH=tests python -m engine.bench $(ARGS)
 
+# Everything of a release that needs no network. TAG=v0.1.0 also holds a tag against it.
+release-check: $(READY) ## Check a release: versions, sdist, wheel, metadata, and an upgrade from the recorded states
+	"$(BIN)/python" tools/release.py check $(if $(TAG),--tag "$$TAG")
+	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) tests/upgrade
+
+plugin-archive: ## Build the plugin for this system as an archive that needs no Python, into dist/
+	@$(PYTHON) tools/plugin_archive.py dist $(ARGS)
+
 clean: ## Remove what these tasks made in the checkout; the cached Pulumi CLI stays
-	rm -rf $(VENV) dist site .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo
+	rm -rf $(VENV) $(VENV)-lowest dist site .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .pulumi-demo
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml

@@ -49,7 +49,7 @@ class RequestLog:
         self._lock = threading.Lock()
         self._failed: dict[str, tuple[int, str]] = {}  # how often, and how, what was not sent again yet failed
         # A pipe that nobody reads must not keep the provider.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
             self._file = os.open(path, flags, MODE)
             if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(self._file).st_mode):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "qoder-emulator"
+ENDING = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last is Ctrl-Break, of Windows alone
 DESCRIPTION = """\
 A server of Qoder's Vaults API on this machine. The first line on stdout is its base URL; requests are logged on
 stderr, without secrets. Vaults are lost when it ends."""
@@ -63,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     # The handler only takes a note. An exception that it raises could interrupt a start half-way.
     received: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: received.append(number))
+    for name in ENDING:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _: received.append(number))
     try:
         emulator.start()
     except OSError as error:

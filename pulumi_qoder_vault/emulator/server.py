@@ -7,6 +7,7 @@ all of them.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import socketserver
 import struct
@@ -43,6 +44,7 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    allow_reuse_address = os.name != "nt"  # on Windows it would share the port with another process
     request_queue_size = 128
 
     def __init__(self, host: str, port: int, service: Service, log: Log | None) -> None:
@@ -99,6 +101,7 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
             self._stop_accepting()
             # Bound but not listening: connections are refused, and no other process gets the port.
             self.socket = socket.socket(self.address_family, self.socket_type)
+            self.allow_reuse_address = True  # connections that still end have the same port
             self.server_bind()
             self._cut(spared)
             self.spawn(lambda: self._end_later(outage, outage_s))

@@ -19,7 +19,9 @@ THREADS = 1024  # made when they are needed: operations that queue must not keep
 WATCH_EVERY_S = 2.0
 ENDS_WITHIN_S = 45.0
 GONE_WITHIN_S = 49.0  # whatever still runs
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+# Windows has no SIGHUP, and it alone has SIGBREAK, with which the engine ends plugins there (pulumi/sdk,
+# go/common/util/cmdutil/child_windows.go, v3.274.1).
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 def main() -> None:

@@ -10,17 +10,8 @@ REPOSITORY = Path(__file__).parent.parent.parent
 
 def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(tmp_path: Path) -> None:
     """`py.typed` for type checkers; `pulumi-plugin.json`, or the Python host would look for a plugin to download."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(tmp_path),
-        str(REPOSITORY),
-    ]
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    command = [*build, "--outdir", str(tmp_path), str(REPOSITORY)]
     subprocess.run(command, check=True, capture_output=True)
 
     (wheel,) = tmp_path.glob("pulumi_qoder_vault-*.whl")

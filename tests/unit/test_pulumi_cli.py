@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the tool is for POSIX systems, and so are its fakes, in sh")
+
 TOOL = Path(__file__).parents[2] / "tools" / "pulumi_cli.py"
 
 # Nothing listens there: every download fails at once, also on a machine with internet.

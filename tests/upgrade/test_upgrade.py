@@ -127,6 +127,16 @@ def test_a_recorded_state_lives_on(stack: Stack, qoder: Emulator, record: Record
     assert [] == stack.resources()
 
 
+def test_a_preview_that_is_not_empty_is_found(stack: Stack, qoder: Emulator, record: Record) -> None:
+    """What the test above asks can fail: a copy of the record whose state has another name."""
+    copy = json.loads(json.dumps(record))
+    for kind in ("inputs", "outputs"):
+        recorded_vault(copy)[kind]["display_name"] = "another-vault"
+    bring(stack, qoder, copy)
+
+    assert "expected" in stack.preview("--expect-no-changes", fails=True).text
+
+
 def test_a_provider_pickled_by_any_python_is_no_change(stack: Stack, qoder: Emulator, record: Record) -> None:
     """Python 3.13 pickles with protocol 4, and 3.14 with 5: a state of either shows nothing, and works."""
     for protocol in (4, 5):

@@ -163,7 +163,7 @@ def test_a_proxy_that_compresses_is_understood(
         ("br", b"{}"),
         ("gzip", b"{}"),
         ("gzip", gzip.compress(b"{}" * 9)[:-20]),
-        ("gzip", gzip.compress(b"{}") * 2),
+        ("gzip", gzip.compress(b"{}", mtime=0) * 2),
         ("deflate", zlib.compress(b"{}") + b"more"),
     ],
     ids=["brotli", "not compressed", "cut short", "two members", "more after its end"],
@@ -338,6 +338,7 @@ def test_the_servers_clock_is_learnt(
     assert ahead_s - 1 < transport.ahead_s <= ahead_s
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system takes no other time zone from TZ")
 @pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S -0000", "%a %b %d %H:%M:%S %Y"])
 def test_a_date_without_a_zone_is_utc(
     serve_raw: Callable[..., Any],

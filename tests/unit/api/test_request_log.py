@@ -22,6 +22,7 @@ from pulumi_qoder_vault.emulator import Emulator, Fault
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import Settings
 from unit.api.sending import ACCESS_TOKEN, GET, failure_of
+from unit.signals import posix_only
 
 KEYS = [
     "time",
@@ -150,6 +151,7 @@ def test_a_server_that_echoes_and_a_path_that_holds_a_secret(
     assert qoder.api_token not in text
 
 
+@posix_only
 def test_only_its_owner_can_read_it(logged: Callable[..., Any], tmp_path: Path) -> None:
     """Also if it was there before, and readable by all."""
     path = tmp_path / "qoder.log"

@@ -19,7 +19,9 @@ from in_process.provider import Provider
 from in_process.wire import struct
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.error_reporting import engine_address
+from unit import signals
 from unit.plugin.engine_side import in_time
+from unit.signals import posix_only
 
 URL = "https://example.com/mcp"
 VAULT = {"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessToken": "mcp-canary-one-1111"}]}
@@ -33,7 +35,9 @@ class Process:
         self.engine = socket.create_server(("127.0.0.1", 0))
         address = [] if by_hand else [f"127.0.0.1:{self.engine.getsockname()[1]}"]
         command = [sys.executable, "-m", "pulumi_qoder_vault", *flags, *address]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **signals.OWN_GROUP
+        )
         self.channel: grpc.Channel | None = None
 
     def connect(self) -> Provider:
@@ -64,7 +68,7 @@ class Process:
 @pytest.fixture(autouse=True, scope="module")
 def hangups() -> None:
     """Under nohup the tests ignore SIGHUP, and a process that they start would, too."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
@@ -115,7 +119,7 @@ def test_an_interrupt_ends_it_without_a_word(by_hand: bool) -> None:
     with Process("--logtostderr", "-v=3", by_hand=by_hand) as running:
         running.connect().stub.Cancel(empty_pb2.Empty(), timeout=5)
 
-        running.process.send_signal(signal.SIGINT)
+        running.process.send_signal(signals.INTERRUPT)
 
         assert (0, "") == running.end(at_most_s=5), "the engine kills it after 5 s"
 
@@ -123,7 +127,7 @@ def test_an_interrupt_ends_it_without_a_word(by_hand: bool) -> None:
 def test_an_interrupt_during_its_start_ends_it_without_a_word() -> None:
     """Whichever import it meets, of Pulumi, gRPC or the package's own."""
     program = """
-import os, signal, sys
+import signal, sys
 
 class Interrupting:
     first_seen = ("pulumi_qoder_vault", "pulumi_qoder_vault.plugin", "pulumi_qoder_vault.plugin.process")
@@ -131,7 +135,7 @@ class Interrupting:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("pulumi", "grpc", "pulumi_qoder_vault") and name not in self.first_seen:
             print(name, flush=True)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupting())
 from pulumi_qoder_vault.plugin.process import main
@@ -145,7 +149,20 @@ main()
     assert (0, "") == (done.returncode, done.stderr)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@posix_only
+def test_what_ends_a_process_on_windows_ends_it() -> None:
+    """There the engine sends Ctrl-Break, and its default is an end at once. Another signal plays it here."""
+    program = (
+        "import signal; signal.SIGBREAK = signal.SIGUSR1\nfrom pulumi_qoder_vault.plugin.process import main; main()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip().isdecimal()
+        process.send_signal(signal.SIGUSR1)
+        assert 0 == process.wait(timeout=60)
+
+
+@pytest.mark.parametrize("number", signals.ALL, ids=lambda number: number.name)
 @pytest.mark.parametrize("rate", ["0", "8"], ids=["all is under way", "most waits for the rate limit"])
 def test_no_signal_cuts_off_what_was_begun(start: Callable[..., Emulator], rate: str, number: signal.Signals) -> None:
     """Each create is finished, or rolled back and says so: nothing is left that no response names."""
@@ -204,6 +221,7 @@ def test_a_plugin_whose_engine_was_killed_makes_no_more_and_ends(start: Callable
         assert 60 == len(creates)
 
 
+@posix_only
 def test_under_nohup_a_hangup_does_not_end_it() -> None:
     """What ignores SIGHUP when it starts goes on."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -237,7 +255,7 @@ def test_whatever_a_server_drips_it_is_gone_within_a_minute(serve_raw: Callable[
         began_s = time.monotonic()
 
         if how == "SIGTERM":
-            running.process.terminate()
+            running.process.send_signal(signals.TERMINATE)
         else:
             running.engine_is_killed()
         _, stderr = running.end(at_most_s=59)
