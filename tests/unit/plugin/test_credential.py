@@ -771,10 +771,10 @@ def test_a_lost_answer_makes_no_second_one_of_any_type(shared: Callable[..., Sha
 def test_an_answer_that_is_lost_while_qoder_is_at_work(
     shared: Callable[..., Shared], fake_time: Any, revision: str, keys: bool
 ) -> None:
-    """The first sending appears after the first look: the second one is refused, and it is found."""
+    """The first sending appears after the first look: the second look finds it."""
     there = shared(revision, idempotency=keys)
-    fake_time.really_s = 0.05
-    there.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_COMMIT_LATER, delay_s=0.12)
+    fake_time.really_s = 0.3
+    there.qoder.fail_next("POST", "/vaults/*/credentials", Fault.DROP_COMMIT_LATER, delay_s=0.45)
 
     made = there.create(BEARER)
 
