@@ -191,8 +191,8 @@ def test_qoders_own_clocks_may_differ(world_of: Callable[..., World], revision: 
 
 def two_with_our_mark(world: World) -> None:
     """The first sending is handled while the second one is, too."""
-    world.qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER, delay_s=0.1)
-    slow = Effect("Handled, and the connection closes late.", Commit.FIRST, Ending.CLOSED, delay_s=0.4)
+    world.qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER, delay_s=0.5)
+    slow = Effect("Handled, and the connection closes late.", Commit.FIRST, Ending.CLOSED, delay_s=1.0)
     world.qoder.fail_next("POST", "/vaults", slow)
 
 
@@ -241,8 +241,8 @@ def test_a_create_still_in_work_is_waited_for(
 
 def test_a_409_on_the_second_sending_is_in_work(world_of: Callable[..., World], fake_time: Any) -> None:
     """The look-up comes before the commit: the second sending meets the first, and a later one is its replay."""
-    fake_time.really_s = 0.1
-    world = world_of("2026-05", "2026-05", fault_delay_s=0.25)
+    fake_time.really_s = 0.2
+    world = world_of("2026-05", "2026-05", fault_delay_s=0.65)
     world.qoder.fail_next("POST", "/vaults", Fault.DROP_COMMIT_LATER)
 
     recorded = world.create(desired_vault(ONE))
