@@ -67,9 +67,22 @@ def _is_same_account(api: VaultsApi, recorded: CredentialSet) -> bool:
     return recorded.seen_with in (None, api.account) or api.sees_account_of(recorded)
 
 
-def _gone(recorded: CredentialSet, failure: NotFound) -> VaultNotFound:
+def find_for_change(api: VaultsApi, recorded: CredentialSet) -> ObservedVault:
+    """Read the vault that is to be changed.
+
+    Raises:
+        VaultNotFound: it is not to be found; ``is_absent`` if it is proven gone.
+    """
+    vault = find_vault(api, recorded)
+    if vault is None:
+        raise _gone(recorded)
+    return vault
+
+
+def _gone(recorded: CredentialSet, failure: NotFound | None = None) -> VaultNotFound:
+    why = f"{failure}: " if failure else ""
     return VaultNotFound(
-        f"{failure}: vault {recorded.vault_id} is gone: run pulumi refresh, then pulumi up, which creates it again",
+        f"{why}vault {recorded.vault_id} is gone: run pulumi refresh, then pulumi up, which creates it again",
         is_absent=True,
     )
 

@@ -12,7 +12,15 @@ from dataclasses import replace
 from typing import Generic, NoReturn, TypeVar
 
 from ..errors import ApiError, Conflict, QoderError, RolledBack
-from .absence import NO_ROUTE, PAUSES_OF_YOUNG_S, find_credentials, find_vault, is_active, list_credentials
+from .absence import (
+    NO_ROUTE,
+    PAUSES_OF_YOUNG_S,
+    find_credentials,
+    find_for_change,
+    find_vault,
+    is_active,
+    list_credentials,
+)
 from .capabilities import Capabilities, QoderInUse
 from .credential_types import TYPES
 from .drift import as_seen, not_shown
@@ -45,9 +53,8 @@ def observe(
     missing = recorded.our_ids - {item.id for item in observed}
     if missing:
         observed += tuple(find_credentials(api, recorded, missing, observed, in_use).values())
-    shown = {item.revision for item in observed}
-    if not shown and (vault := find_vault(api, recorded)) is not None:
-        shown.add(vault.revision)
+    # Some servers show an empty list of a vault that is gone.
+    shown = {item.revision for item in observed} or {find_for_change(api, recorded).revision}
     return observed, in_use.for_vault(shown.pop() if len(shown) == 1 else recorded.api_revision)
 
 

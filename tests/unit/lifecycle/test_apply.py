@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from pulumi_qoder_vault import errors
-from pulumi_qoder_vault.emulator import Fault
+from pulumi_qoder_vault.emulator import Effect, Fault
 from pulumi_qoder_vault.lifecycle.model import (
     PartialState,
 )
 from pulumi_qoder_vault.secret import Secret
 from unit.lifecycle.records import R07, bearer, desired_vault, with_protocol
 from unit.lifecycle.world import (
+    JSON,
     NEW_ONE,
     NEW_TWO,
     ONE,
@@ -499,6 +500,20 @@ def test_a_404_of_a_proxy_does_not_prove_that_a_credential_is_gone(world: World)
     assert tokens_of(ONE) == world.active
     (vault,) = world.qoder.vaults
     assert ["active", "archived"] == [item.status for item in vault.credentials]
+
+
+def test_an_empty_list_of_a_vault_that_is_gone_is_no_vault(world: World) -> None:
+    """Some servers respond so: the line says what is to be done, and nothing is sent into it."""
+    recorded = world.create(desired_vault(ONE))
+    world.qoder.delete_vault(recorded.vault_id)
+    empty = Effect("an empty list", status=200, headers=JSON, body={"data": [], "has_more": False})
+    world.qoder.fail_next("GET", "/vaults/*/credentials", empty, times=None)
+    world.qoder.clear_requests()
+
+    line = line_of(world.update, recorded, desired_vault(NEW_ONE))
+
+    assert "vault vault_1 is gone: run pulumi refresh, then pulumi up, which creates it again" == line
+    assert [] == world.qoder.writes
 
 
 def test_a_404_of_a_proxy_to_all_ends_an_update(world: World) -> None:
