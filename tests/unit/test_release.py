@@ -131,6 +131,18 @@ def test_nothing_is_wrong_here(clean: Path) -> None:
             "ci.yml does not test pulumi 3.261.0, the floor of pyproject.toml",
         ),
         (
+            ".github/workflows/ci.yml",
+            'sdk: "==3.260.0"',
+            '# sdk: "==3.260.0"',
+            "ci.yml does not test pulumi 3.260.0, the floor of pyproject.toml",
+        ),
+        (
+            ".github/workflows/ci.yml",
+            'cli: "3.259.0"',
+            '# cli: "3.259.0"',
+            "ci.yml does not test the CLI 3.259.0, the oldest that tools/pulumi_cli.py takes",
+        ),
+        (
             "tools/pulumi_cli.py",
             "OLDEST = (3, 259, 0)",
             "OLDEST = (3, 258, 0)",
