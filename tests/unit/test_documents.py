@@ -133,12 +133,12 @@ def test_the_keys_of_the_log_of_requests_are_in_the_manual() -> None:
 
 def test_every_page_is_in_the_site_and_in_llms_txt() -> None:
     """And no other: both name the files as the repository has them."""
-    documents = {str(document.relative_to(REPOSITORY)) for document in DOCUMENTS}
+    documents = {document.relative_to(REPOSITORY).as_posix() for document in DOCUMENTS}
     navigation = (REPOSITORY / "docs" / "site.yml").read_text()
     assert sorted(documents) == sorted(re.findall(r"^ +- [\w -]+: (\S+)$", navigation, re.MULTILINE))
     index = (REPOSITORY / "llms.txt").read_text()
     assert sorted(documents) == sorted(re.findall(r"\]\((\S+)\)", index))
-    assert documents == {str(file) for file in build_site.pages() if file.suffix == ".md"}
+    assert documents == {file.as_posix() for file in build_site.pages() if file.suffix == ".md"}
     in_the_readme = {target for target in re.findall(r"\]\(([^)#\s]+)", README) if target.startswith(("docs/", "ex"))}
     assert {name for name in documents if name.startswith(("docs/", "examples/"))} == in_the_readme
 
