@@ -39,6 +39,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NAME = "pulumi_qoder_vault"
 HEADING = re.compile(r"^## (?P<version>\S+) \((?P<date>[^)]*)\)$", re.MULTILINE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+TEXTS = {".md", ".txt", ".yaml", ".yml", ".json"}
+THIS_VERSION = re.compile(
+    r"(?:resource qoder |pulumi-resource-qoder-|pulumi_qoder_vault-|git checkout )v?(\d+\.\d+\.\d+)"
+)
 OF_THE_BUILD = {"PKG-INFO", ".gitignore"}  # hatchling adds them to an sdist
 
 
@@ -103,21 +107,25 @@ def tracked(root: Path) -> list[str]:
     return git(root, "ls-files", "-z").rstrip("\0").split("\0")
 
 
+def texts(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield the texts for users, with their names: all but CHANGELOG.md, which also speaks of older versions."""
+    for name in tracked(root):
+        is_for_users = name.startswith(("docs/", "examples/")) or ("/" not in name and name.endswith(".md"))
+        file = root / name
+        if is_for_users and name != "CHANGELOG.md" and file.suffix in TEXTS and file.is_file():
+            yield name, file.read_text(encoding="utf-8")
+
+
 def versions(root: Path) -> Iterator[str]:
     """Yield where a text or an example names a version of this package, or of the plugin, that it is not."""
     version = project(root)["version"]
-    files = [root / "README.md", *sorted((root / "docs").glob("*.md")), *sorted((root / "examples").rglob("*"))]
-    for file in files:
-        if not file.is_file() or file.suffix not in {".md", ".txt", ".yaml", ".yml", ".json"}:
-            continue
-        text = file.read_text(encoding="utf-8")
-        where = file.relative_to(root).as_posix()
+    for name, text in texts(root):
         for found in re.findall(r"pulumi-qoder-vault(?:\[\w+\])?([<>=!~][<>=!~\d., ]*)", text):
             if version not in SpecifierSet(found.strip(" ,.")):
-                yield f"{where}: pulumi-qoder-vault{found} does not admit {version}"
-        for found in re.findall(r"(?:resource qoder |pulumi-resource-qoder-)v?(\d+\.\d+\.\d+)", text):
-            if found != version:
-                yield f"{where}: the plugin is {found} there, and {version} in pyproject.toml"
+                yield f"{name}: pulumi-qoder-vault{found} does not admit {version}"
+        for match in THIS_VERSION.finditer(text):
+            if match[1] != version:
+                yield f"{name}: {match[0]}, and pyproject.toml says {version}"
 
 
 def changelog(root: Path, tag: str | None = None) -> Iterator[str]:

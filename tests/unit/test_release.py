@@ -104,7 +104,19 @@ def test_nothing_is_wrong_here(clean: Path) -> None:
             "examples/quickstart-yaml/README.md",
             "\n",
             "\npulumi plugin install resource qoder 0.0.9\n",
-            f"examples/quickstart-yaml/README.md: the plugin is 0.0.9 there, and {VERSION} in pyproject.toml",
+            f"examples/quickstart-yaml/README.md: resource qoder 0.0.9, and pyproject.toml says {VERSION}",
+        ),
+        (
+            "SECURITY.md",
+            f"git checkout v{VERSION}",
+            "git checkout v0.0.9",
+            f"SECURITY.md: git checkout v0.0.9, and pyproject.toml says {VERSION}",
+        ),
+        (
+            "examples/pipeline/README.md",
+            f"./pulumi_qoder_vault-{VERSION}-py3",
+            "./pulumi_qoder_vault-0.0.9-py3",
+            f"examples/pipeline/README.md: pulumi_qoder_vault-0.0.9, and pyproject.toml says {VERSION}",
         ),
         (
             "CHANGELOG.md",
