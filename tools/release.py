@@ -76,6 +76,8 @@ def check(root: Path, tag: str | None = None) -> Iterator[str]:
     yield from versions(root)
     yield from changelog(root, tag)
     yield from floors(root)
+    if tag is not None:
+        yield from unpublished(root)
     with tempfile.TemporaryDirectory() as scratch:
         first = build(root, Path(scratch, "first"))
         yield from differences(first, build(root, Path(scratch, "second-folder")))
@@ -126,6 +128,15 @@ def versions(root: Path) -> Iterator[str]:
         for match in THIS_VERSION.finditer(text):
             if match[1] != version:
                 yield f"{name}: {match[0]}, and pyproject.toml says {version}"
+
+
+def unpublished(root: Path) -> Iterator[str]:
+    """Yield which texts speak of a package that PyPI does not have yet; warn if PyPI will not show where it is from."""
+    for name, text in texts(root):
+        if match := re.search(r"\b(?:not|is)\s+on\s+PyPI", text):
+            yield f"{name}: line {text.count(chr(10), 0, match.start()) + 1} says what holds before the release only"
+    if "urls" not in project(root):
+        print("warning: pyproject.toml has no [project.urls]: nothing at PyPI links the repository", file=sys.stderr)
 
 
 def changelog(root: Path, tag: str | None = None) -> Iterator[str]:

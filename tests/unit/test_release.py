@@ -172,16 +172,22 @@ def test_versions_that_disagree_are_found(
 
 
 def test_a_tag_is_held_against_the_release(release: Any, copy: Path) -> None:
-    """A tag needs the version, and a section with a date."""
+    """A tag needs the version, a section with a date, and texts that hold once it is at PyPI."""
+    (copy / "docs" / "why.md").write_text("This is\n0.1.0, which is not on\nPyPI yet.\n")
     done = run(copy, "check", "--tag", "v99.0.0")
     assert 1 == done.returncode
-    assert [
+    assert {
         f"the tag is v99.0.0, and pyproject.toml says {VERSION}",
         f"CHANGELOG.md: {VERSION} has no date, but (unreleased)",
-    ] == done.stdout.splitlines()
+        "docs/why.md: line 2 says what holds before the release only",
+    } <= set(done.stdout.splitlines())
+    assert "no [project.urls]" in done.stderr
 
     change(copy / "CHANGELOG.md", "(unreleased)", "(2026-12-01)")
     assert [] == list(release.changelog(copy, f"v{VERSION}"))
+    for name, text in release.texts(copy):
+        (copy / name).write_text(text.replace("on PyPI", "at PyPI").replace("on\nPyPI", "there"), encoding="utf-8")
+    assert [] == list(release.unpublished(copy))
 
 
 def test_the_notes_are_the_newest_section(release: Any, copy: Path) -> None:
