@@ -22,7 +22,7 @@ WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$p
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest check hooks reference docs faults kills bench release-check plugin-archive clean
+.PHONY: help demo test lowest check hooks reference docs faults kills bench release-check record plugin-archive clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minut
 release-check: $(READY) ## Check a release: versions, sdist, wheel, metadata, and an upgrade from the recorded states
 	"$(BIN)/python" tools/release.py check $(if $(TAG),--tag "$$TAG")
 	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) tests/upgrade
+
+record: $(READY) ## Record the states that this version writes, for the tests of later ones, into tests/upgrade
+	@$(WITH_PULUMI) && PYTHONPATH=tests python -m upgrade.record
 
 plugin-archive: ## Build the plugin for this system as an archive that needs no Python, into dist/
 	@$(PYTHON) tools/plugin_archive.py dist $(ARGS)

@@ -122,7 +122,7 @@ def test_nothing_is_wrong_here(clean: Path) -> None:
             "CHANGELOG.md",
             f"## {VERSION} (unreleased)",
             f"## {VERSION} (unreleased)\n\n## 0.0.1 (2026-01-01)\n\n* First.",
-            "tests/upgrade: no state of 0.0.1 is recorded; see record.py there",
+            "tests/upgrade: no state of 0.0.1 is recorded at 2026-05, 2026-07: make record",
         ),
         (
             ".github/workflows/ci.yml",
@@ -172,7 +172,7 @@ def test_versions_that_disagree_are_found(
 
 
 def test_a_tag_is_held_against_the_release(release: Any, copy: Path) -> None:
-    """A tag needs the version, a section with a date, and texts that hold once it is at PyPI."""
+    """A tag needs the version, a date, a record of each revision, and texts that hold once it is at PyPI."""
     (copy / "docs" / "why.md").write_text("This is\n0.1.0, which is not on\nPyPI yet.\n")
     done = run(copy, "check", "--tag", "v99.0.0")
     assert 1 == done.returncode
@@ -185,6 +185,10 @@ def test_a_tag_is_held_against_the_release(release: Any, copy: Path) -> None:
 
     change(copy / "CHANGELOG.md", "(unreleased)", "(2026-12-01)")
     assert [] == list(release.changelog(copy, f"v{VERSION}"))
+    (copy / "tests" / "upgrade" / f"{VERSION}-2026-07.json").unlink()
+    assert [f"tests/upgrade: no state of {VERSION} is recorded at 2026-07: make record"] == list(
+        release.changelog(copy)
+    )
     for name, text in release.texts(copy):
         (copy / name).write_text(text.replace("on PyPI", "at PyPI").replace("on\nPyPI", "there"), encoding="utf-8")
     assert [] == list(release.unpublished(copy))

@@ -18,13 +18,22 @@ import pytest
 
 from engine.stacks import URL, Stack, assert_no_traceback, hidden
 from pulumi_qoder_vault.dynamic import VaultProvider
-from pulumi_qoder_vault.emulator import Emulator
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
+from pulumi_qoder_vault.plugin import names
+from upgrade.record import RELEASE, REVISIONS, ROTATED
+from upgrade.record import record as recorded_now
 
-RECORDS = sorted(Path(__file__).parent.glob("*.json"))
-ROTATED = "https://rotated.example/mcp"
-VAULT = "pulumi-python:dynamic/qoder:Vault"
+HERE = Path(__file__).parent
+RECORDS = sorted(HERE.glob("*.json"))
+DYNAMIC_VAULT = "pulumi-python:dynamic/qoder:Vault"
+FROZEN = {DYNAMIC_VAULT, "pulumi-python:dynamic/qoder:Credential", "qoder:index:Vault", "qoder:index:Credential"}
 
 Record = dict[str, Any]
+
+# One state with one vault, for what is the same whatever a state holds.
+with_one_vault = pytest.mark.parametrize(
+    "record", [HERE / "0.1.0-early-2026-05.json"], indirect=True, ids=lambda path: path.stem
+)
 
 
 @pytest.fixture(params=RECORDS, ids=lambda path: path.stem)
@@ -43,25 +52,36 @@ def stack(tmp_path: Path, qoder: Emulator, record: Record) -> Stack:
     return Stack(tmp_path, qoder)
 
 
-def recorded_vault(record: Record) -> dict[str, Any]:
-    (found,) = (dict(item) for item in record["state"]["deployment"]["resources"] if item["type"] == VAULT)
-    return found
+def resources(record: Record) -> dict[str, dict[str, Any]]:
+    """What a record holds of each resource of ours, by name, as it stands there."""
+    every = record["state"]["deployment"]["resources"]
+    return {item["urn"].rpartition("::")[2]: item for item in every if item["type"] in FROZEN}
 
 
-def bring(stack: Stack, qoder: Emulator, record: Record, pickled: str | None = None) -> str:
-    """Make the recorded vault anew at Qoder, and give the stack the recorded state of it. Its id is given."""
-    recorded = recorded_vault(record)
-    (arguments,) = record["vaults"].values()
-    vault = qoder.add_vault(arguments["display_name"], metadata=arguments.get("metadata"))
-    text = json.dumps(record["state"]).replace("{base_url}", qoder.base_url).replace(recorded["id"], vault.id)
-    for item in arguments["credentials"]:
-        url = item["mcp_server_url"]
+def bring(stack: Stack, qoder: Emulator, record: Record, pickled: str | None = None) -> list[str]:
+    """Make the recorded vaults anew at Qoder, and give the stack the recorded state of them. Their ids are given."""
+    text = json.dumps(record["state"]).replace("{base_url}", qoder.base_url)
+    made: dict[str, str] = {}
+
+    def add(vault_id: str, item: dict[str, Any], was: str) -> None:
+        nonlocal text
         token = base64.b64decode(item["access_token"]["base64"]).decode()
-        made = qoder.add_credential(vault.id, url, token, protocol=item.get("protocol", "streamable_http"))
-        text = text.replace(recorded["outputs"]["credential_ids"][url], made.id)
+        protocol = item.get("protocol", "streamable_http")
+        text = text.replace(was, qoder.add_credential(vault_id, item["mcp_server_url"], token, protocol=protocol).id)
+
+    for name, arguments in record["vaults"].items():
+        was = names.from_schema(names.SchemaProperties(resources(record)[name]["outputs"]))
+        if "in_vault" in arguments:
+            add(made[arguments["in_vault"]], arguments, was["credential_id"])
+            continue
+        made[name] = qoder.add_vault(arguments["display_name"], metadata=arguments.get("metadata")).id
+        text = text.replace(resources(record)[name]["id"], made[name])
+        for item in arguments["credentials"]:
+            add(made[name], item, was["credential_ids"][item["mcp_server_url"]])
     if pickled is not None:
-        assert 2 == text.count(json.dumps(recorded["inputs"]["__provider"]))
-        text = text.replace(recorded["inputs"]["__provider"], pickled)
+        recorded = resources(record)["v"]["inputs"]["__provider"]
+        assert 2 == text.count(json.dumps(recorded))
+        text = text.replace(recorded, pickled)
     # The passphrase alone would do: the import encrypts anew, with the salt of the stack. A person keeps both.
     stack.env["PULUMI_CONFIG_PASSPHRASE"] = record["passphrase"]
     salt = record["state"]["deployment"]["secrets_providers"]["state"]["salt"]
@@ -69,21 +89,38 @@ def bring(stack: Stack, qoder: Emulator, record: Record, pickled: str | None = N
     (stack.folder / "state.json").write_text(text)
     stack.run("stack", "import", "--file", "state.json")
     stack.write(**record["vaults"])
-    return vault.id
+    return list(made.values())
 
 
-def rotated(record: Record, *urls: str) -> dict[str, Any]:
-    """The recorded program with new access tokens for some URLs."""
+def rotated(record: Record) -> dict[str, Any]:
+    """The recorded program with new access tokens for two URLs of each vault, and for each standalone credential."""
     vaults: dict[str, Any] = json.loads(json.dumps(record["vaults"]))
-    for item in vaults["v"]["credentials"]:
-        if item["mcp_server_url"] in urls:
-            item["access_token"] = hidden("newest-access-token")
+    for arguments in vaults.values():
+        for item in arguments.get("credentials", [arguments]):
+            if item["mcp_server_url"] in (URL, ROTATED) or item is arguments:
+                item["access_token"] = hidden("newest-access-token")
     return vaults
 
 
-def test_there_is_a_record_of_every_revision() -> None:
+def test_there_is_a_record_of_every_revision_and_of_every_frozen_type() -> None:
     """A glob that finds nothing would test nothing."""
     assert {"0.1.0-2026-05", "0.1.0-2026-07"} <= {path.stem for path in RECORDS}
+    held = {path.stem: resources(json.loads(path.read_text())).values() for path in RECORDS}
+    for name, found in held.items():
+        assert ({DYNAMIC_VAULT} if "early" in name else FROZEN) == {item["type"] for item in found}
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_record_of_this_version_is_what_it_writes(revision: RevisionName) -> None:
+    """An input or an output that came after the record would reach no later test."""
+    path = HERE / f"{RELEASE}-{revision}.json"
+    if not path.exists():
+        pytest.skip(f"{RELEASE} is recorded before its tag: make record")
+
+    def keys(record: Record) -> dict[str, list[list[str]]]:
+        return {name: [sorted(item["inputs"]), sorted(item["outputs"])] for name, item in resources(record).items()}
+
+    assert keys(recorded_now(revision)) == keys(json.loads(path.read_text())), "make record"
 
 
 def test_a_record_holds_no_access_token_and_no_place_of_a_machine(record: Record) -> None:
@@ -93,50 +130,61 @@ def test_a_record_holds_no_access_token_and_no_place_of_a_machine(record: Record
     found = [word for word in ("access-token", "pt-emulator", "127.0.0.1", ".py#", "/root", "/home") if word in state]
 
     assert [] == found
-    assert "{base_url}" == recorded_vault(record)["outputs"]["base_url"]
-    assert isinstance(recorded_vault(record)["inputs"]["__provider"], str)
+    for item in resources(record).values():
+        assert "{base_url}" == names.from_schema(item["outputs"])["base_url"]
+        assert isinstance(item["inputs"].get("__provider", ""), str)
 
 
 def test_a_recorded_state_lives_on(stack: Stack, qoder: Emulator, record: Record) -> None:
     """Preview and refresh see no change, a rotation is counted on from the recorded count, destroy leaves nothing."""
-    vault_id = bring(stack, qoder, record)
+    ids = bring(stack, qoder, record)
 
     stack.preview("--expect-no-changes")
     assert [] == qoder.requests
     stack.refresh("--expect-no-changes")
     assert {"GET"} == {request.method for request in qoder.requests}
 
-    stack.write(**rotated(record, URL, ROTATED))
+    stack.write(**rotated(record))
     qoder.clear_requests()
     preview = stack.preview()
     assert [] == qoder.requests
     shown = re.sub(" +:", ":", preview.text)  # the CLI writes keys in a column
-    assert f"~ {URL}: 0 => 1" in shown
-    assert f"~ {ROTATED}: 1 => 2" in shown
+    twice = 2 * len(ids)  # at the resource, and at the output of the stack
+    assert twice == shown.count(f"~ {URL}: 0 => 1") == shown.count(f"~ {ROTATED}: 1 => 2")
+    assert len(record["vaults"]) - len(ids) == shown.count("~ rotations: 1 => 2")
     assert "__provider" not in preview.text
     assert "replace" not in preview.text
     stack.up()
-    (there,) = qoder.vaults
-    assert vault_id == there.id
-    newest = {item.mcp_server_url for item in there.credentials if item.access_token == "newest-access-token"}
-    assert {URL, ROTATED} == newest
-    assert {item.mcp_server_url: item.id for item in there.credentials} == stack.outputs()["v.credential_ids"]
+    outputs = stack.outputs()
+    assert ids == [vault.id for vault in qoder.vaults]
+    for name, arguments in record["vaults"].items():
+        (there,) = (vault for vault in qoder.vaults if vault.id == outputs[f"{arguments.get('in_vault', name)}.id"])
+        made = {item.mcp_server_url: item for item in there.credentials}
+        if "in_vault" in arguments:
+            single = made[arguments["mcp_server_url"]]
+            assert ("newest-access-token", single.id) == (single.access_token, outputs[f"{name}.credential_id"])
+            continue
+        own = {item["mcp_server_url"]: made[item["mcp_server_url"]] for item in arguments["credentials"]}
+        assert {URL, ROTATED} == {url for url, item in own.items() if item.access_token == "newest-access-token"}
+        assert {url: item.id for url, item in own.items()} == outputs[f"{name}.credential_ids"]
 
     stack.destroy()
     assert [] == qoder.vaults
     assert [] == stack.resources()
 
 
+@with_one_vault
 def test_a_preview_that_is_not_empty_is_found(stack: Stack, qoder: Emulator, record: Record) -> None:
     """What the test above asks can fail: a copy of the record whose state has another name."""
     copy = json.loads(json.dumps(record))
     for kind in ("inputs", "outputs"):
-        recorded_vault(copy)[kind]["display_name"] = "another-vault"
+        resources(copy)["v"][kind]["display_name"] = "another-vault"
     bring(stack, qoder, copy)
 
     assert "expected" in stack.preview("--expect-no-changes", fails=True).text
 
 
+@with_one_vault
 def test_a_provider_pickled_by_any_python_is_no_change(stack: Stack, qoder: Emulator, record: Record) -> None:
     """Python 3.13 pickles with protocol 4, and 3.14 with 5: a state of either shows nothing, and works."""
     for protocol in (4, 5):
@@ -161,7 +209,7 @@ def test_another_python_or_sdk_sees_no_change(stack: Stack, qoder: Emulator, rec
     if not other:
         pytest.skip("QODER_OTHER_VENV names no environment of another Python or Pulumi SDK")
     bring(stack, qoder, record)
-    stack.write(**rotated(record, URL))
+    stack.write(**rotated(record))
     stack.up()
     own = stack.env["PATH"], (stack.folder / "venv").readlink()
     for path, venv in ((f"{other}/bin:{own[0]}", Path(other)), own):
@@ -177,6 +225,7 @@ def test_another_python_or_sdk_sees_no_change(stack: Stack, qoder: Emulator, rec
     assert [] == qoder.vaults
 
 
+@with_one_vault
 @pytest.mark.parametrize(
     ("name", "known", "unknown"), [("on_delete", "delete", "retain"), ("api_revision", "", "2027-01")]
 )

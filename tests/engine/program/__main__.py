@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import plugin_front
 import pulumi
 
-if os.environ["FRONT"] == "plugin":
-    from plugin_front import Credential, Vault
-else:
-    from pulumi_qoder_vault import Credential, Vault
+import pulumi_qoder_vault
+
+FRONTS: dict[str, Any] = {"dynamic": pulumi_qoder_vault, "plugin": plugin_front}
 
 
 def decoded(value: Any) -> Any:
@@ -22,10 +22,11 @@ def decoded(value: Any) -> Any:
     return [decoded(item) for item in value] if isinstance(value, list) else value
 
 
-vaults: dict[str, Vault] = {}
+vaults: dict[str, Any] = {}
 for name, arguments in json.loads(Path("vaults.json").read_text()).items():
     given = arguments.pop("opts", {})
     exports = arguments.pop("exports", ())
+    front = FRONTS[arguments.pop("front", os.environ["FRONT"])]
     if "custom_timeouts" in given:
         given["custom_timeouts"] = pulumi.CustomTimeouts(**given["custom_timeouts"])
     if "alias_name" in given:
@@ -37,14 +38,14 @@ for name, arguments in json.loads(Path("vaults.json").read_text()).items():
     if "in_vault" in arguments:
         arguments["vault_id"] = vaults[arguments.pop("in_vault")].id
     if "vault_id" in arguments:
-        made = Credential(name, options, **decoded(arguments))
+        made = front.Credential(name, options, **decoded(arguments))
         for output in ("id", "credential_id", "rotations", "status"):
             pulumi.export(f"{name}.{output}", getattr(made, output))
         continue
     if "get" in arguments:
-        vault = Vault.get(name, arguments["get"], options)
+        vault = front.Vault.get(name, arguments["get"], options)
     else:
-        vault = Vault(name, options, **decoded(arguments))
+        vault = front.Vault(name, options, **decoded(arguments))
     vaults[name] = vault
     for output in (
         "id",
