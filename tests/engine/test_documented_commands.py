@@ -10,65 +10,88 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from engine.stacks import REPOSITORY, Stack
+import pulumi_cli
+from documents import DOCUMENTS, PAGES, REPOSITORY, blocks, commands, shown
+from engine.stacks import Stack
 from pulumi_qoder_vault.emulator import Emulator
 
 EXAMPLES = REPOSITORY / "examples"
-MANUAL = sorted(REPOSITORY.glob("docs/**/*.md"))
-DOCUMENTS = [*sorted(REPOSITORY.glob("*.md")), *MANUAL, *sorted(EXAMPLES.glob("*/README.md"))]
-BLOCK = re.compile(r"^```(sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = "the-access-token-of-the-documents"
 
-# Commands that are not run here, each with the reason, or with the test that does what it does.
+VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+WHEEL = f"pulumi_qoder_vault-{VERSION}-py3-none-any.whl"
+
+# Why commands are not run here, or which test does what they do.
 NOT_RUN = {
-    r"python3 -m venv venv && venv/bin/python -m pip install .*": "it downloads for a minute; a stack of the tests has "
-    "its environment in venv, in which CI installs the built wheel",
-    r"pulumi install": "likewise",
-    r"python3 -m pip wheel .*": "likewise",
-    r"venv/bin/python -m pulumi_qoder_vault.emulator --port 8787 &": "the port may be taken: the stack is given that "
-    "of the test's emulator; tests/unit/emulator/test_main.py runs the command on a free port",
-    r"pulumi package (get-schema|add) .*": "a language host built from Go modules cannot generate an SDK; "
-    "test_languages.py makes the same one with Pulumi's own generator",
-    r"npm install|go mod tidy": "test_languages.py shares one installation among all runs",
-    r"export QODER_PAT=pt-…": "a placeholder; the tests export the emulator's API token",
-    r"git add .*": "a stack of the tests is in no repository",
-    r"make (demo|test|check|docs)( .*)?": "CI runs them; test_examples.py runs the demo",
-    r"make reference": "tests/unit/test_documents.py compares what it would write",
-    r"make (faults|bench)( .*)?": "many minutes; test_table.py runs a sample of the table, and a bench is not a test",
-    r"make kills": "many minutes; test_kills.py runs a sample of them",
-    r"pulumi import qoder:index:.*": "test_plugin.py imports both, with ids that exist",
-    r"curl -s .*": "it asks the live service, and nobody here can",
-    r"jq -r .*": "likewise",
-    r"(sha256sum|gh attestation|pypi-attestations|pypi:|--|git checkout v).*": "of a release that is published;"
-    " tests/unit/test_release.py builds one, and checks it",
-    r"(pip install build|python tools/release).*": "likewise",
-    r"make (hooks|lowest|release-check|plugin-archive)( .*)?": "CI runs them",
-    r"qoder-emulator .*": "tests/unit/emulator/test_main.py runs it on a free port",
-    r"export QODER_BASE_URL=.*": "likewise: its address is of that one",
+    "it downloads for a minute; a stack has the environment of the tests in venv; CI installs the built wheel there": (
+        "python3 -m venv venv && venv/bin/python -m pip install ../pulumi-qoder-vault",
+        "python3 -m pip wheel --no-deps --wheel-dir . ../pulumi-qoder-vault",
+        "pulumi install",
+    ),
+    "the port may be taken: tests/unit/emulator/test_main.py runs it on a free port, and test_documents.py has its "
+    "arguments; the stack is given the address of the test's emulator": (
+        "venv/bin/python -m pulumi_qoder_vault.emulator --port 8787 &",
+        "qoder-emulator --port 8787 --revision 2026-07",
+        "export QODER_BASE_URL=http://127.0.0.1:8787/api/v1/cloud QODER_PAT=pt-emulator-0000000000",
+    ),
+    "a language host built from Go modules cannot generate an SDK; test_languages.py makes the same one with Pulumi's "
+    "own generator": (
+        'pulumi package get-schema "$(command -v pulumi-resource-qoder)" > qoder.json',
+        "pulumi package add ./qoder.json",
+    ),
+    "test_languages.py shares one installation among all runs": ("npm install", "go mod tidy"),
+    "a placeholder; the tests export the emulator's API token": ("export QODER_PAT=pt-…",),
+    "a stack of the tests is in no repository": (f"git add Pulumi.prod.yaml requirements.txt {WHEEL}",),
+    "CI runs it": ("make test", "make check", "make lowest", "make docs", "make release-check"),
+    "CI runs the hooks themselves; this one changes the clone": ("make hooks",),
+    "test_examples.py runs tools/demo.py": ("make demo",),
+    "tests/unit/test_documents.py compares what it would write": ("make reference",),
+    "the workflow Release runs tools/plugin_archive.py on each system": ("make plugin-archive",),
+    "many minutes; test_table.py runs a sample of the table, test_kills.py one of the kills; a bench is not a test": (
+        "make faults",
+        "make kills",
+        "make bench",
+    ),
+    "test_plugin.py imports both, with ids that exist": (
+        "pulumi import qoder:index:Vault github-tools vault_01a20be9dd3170009caad719d230b892",
+        "pulumi import qoder:index:Credential docs "
+        "vault_01a20be9dd3170009caad719d230b892/vcred_01a20be9dd317001bb75f4135c06e1da",
+    ),
+    "it asks the live service, and nobody here can": (
+        'curl -s -H "Authorization: Bearer $QODER_PAT" "https://openapi.qoder.sh/api/v1/cloud/vaults?limit=100" '
+        """| jq -r '.data[] | [.id, .created_at, .display_name, .metadata.pulumi_create_id // ""] | @tsv'""",
+    ),
+    "of a release that is published; tests/unit/test_release.py builds one, and checks it": (
+        "sha256sum --check --ignore-missing SHA256SUMS",
+        "gh attestation verify FILE --repo OWNER/pulumi-qoder-vault "
+        "--signer-workflow OWNER/pulumi-qoder-vault/.github/workflows/release.yml",
+        f"pypi-attestations verify pypi --repository https://github.com/OWNER/pulumi-qoder-vault pypi:{WHEEL}",
+        f"gh attestation verify {WHEEL} --repo OWNER/pulumi-qoder-vault --predicate-type https://cyclonedx.org/bom",
+        f"git checkout v{VERSION}",
+        f"pip install build hatchling==$(unzip -p {WHEEL} '*/WHEEL' | sed -n 's/^Generator: hatchling //p')",
+        "python tools/release.py build rebuilt && sha256sum rebuilt/*",
+    ),
 }
+IS_NOT_RUN = {command for group in NOT_RUN.values() for command in group}
 # The commands of these projects need an SDK that is generated first; test_languages.py runs the programs.
 WITH_AN_SDK = {"quickstart-typescript", "quickstart-go", "quickstart-python-sdk"}
 
 
-def commands(document: Path) -> list[str]:
-    """What a reader types, line by line, without comments."""
-    lines = []
-    for language, body in BLOCK.findall(document.read_text()):
-        shown = body.replace("|\n", "\n").splitlines()
-        if language == "console":
-            shown = [line.removeprefix("$ ") for line in shown if line.startswith("$ ")]
-        lines += [re.sub(r"\s+#.*", "", line).strip() for line in shown]
-    return [line for line in lines if line]
+def lacking(output: Sequence[str], printed: str) -> list[str]:
+    """Which lines of a document were not printed, in this order; ids differ, and so may the blanks of columns."""
 
+    def plain(line: str) -> str:
+        return " ".join(re.sub(r"\b(vault|vcred)_[0-9a-f]+", r"\1_…", line).split())
 
-def reason(command: str) -> str | None:
-    return next((why for pattern, why in NOT_RUN.items() if re.fullmatch(pattern, command)), None)
+    lines = iter([plain(line) for line in printed.splitlines()])
+    return [line for line in output if plain(line) not in lines]
 
 
 @pytest.fixture
@@ -82,6 +105,8 @@ class Terminal:
 
     def __init__(self, folder: Path, project: Path, qoder: Emulator, *parts: str) -> None:
         self.ran: list[str] = []
+        # The oldest CLI words a preview otherwise; what is shown is what a newer one prints.
+        self._is_oldest = ".".join(map(str, pulumi_cli.OLDEST)) in pulumi_cli.version_of(Path("pulumi"))
         self._first = Stack(folder, qoder, project=project / parts[0] if parts else project)
         self._first.run("stack", "rm", "dev", "--yes")  # the document makes it
         for part in parts[1:]:
@@ -96,8 +121,8 @@ class Terminal:
     def env(self) -> dict[str, str]:
         return self._first.env
 
-    def type(self, command: str) -> str:
-        """Run a line as it stands; give what it printed."""
+    def type(self, command: str, output: Sequence[str] = ()) -> str:
+        """Run a line as it stands; give what it printed, which is what the document shows."""
         self.ran.append(command)
         if command.startswith("cd "):
             self._at = (self._at / command[3:]).resolve()
@@ -115,6 +140,7 @@ class Terminal:
         )
         assert 0 == done.returncode, f"{command}\n{done.stdout}{done.stderr}"
         assert TOKEN not in done.stdout + done.stderr
+        assert self._is_oldest or [] == lacking(output, done.stdout), done.stdout
         return done.stdout + done.stderr
 
     def empty(self) -> None:
@@ -132,9 +158,9 @@ class Terminal:
         assert qoder.api_token in text
 
     def follow(self, document: Path) -> None:
-        for command in commands(document):
-            if reason(command) is None:
-                self.type(command)
+        for command, output in shown(document):
+            if command not in IS_NOT_RUN:
+                self.type(command, output)
 
 
 def test_the_quick_start_of_the_readme(tmp_path: Path, qoder: Emulator) -> None:
@@ -143,18 +169,23 @@ def test_the_quick_start_of_the_readme(tmp_path: Path, qoder: Emulator) -> None:
     reader.empty()
     for name in ("QODER_BASE_URL", "QODER_PAT"):
         del reader.env[name]
-    shown = commands(REPOSITORY / "README.md")
-    for command in shown[shown.index("cp -R ../pulumi-qoder-vault/examples/quickstart/. .") :]:
+    steps = shown(REPOSITORY / "README.md")
+    before_it_was_created = []
+    for command, output in steps[steps.index(("cp -R ../pulumi-qoder-vault/examples/quickstart/. .", [])) :]:
         if "pulumi_qoder_vault.emulator" in command:
             reader.point_at(qoder)
-        if reason(command) is None:
-            reader.type(command)
+        if "    + 2 to create" in output:
+            before_it_was_created.append((command, output))
+        elif command not in IS_NOT_RUN:
+            reader.type(command, output)
 
     assert {"pulumi stack init emulator && pulumi up", "pulumi preview --diff"} <= set(reader.ran)
     (credential,) = qoder.vaults[0].credentials
     assert TOKEN == credential.access_token, "the rotation that it shows"
     reader.type("pulumi destroy")
     assert [] == qoder.vaults
+    (step,) = before_it_was_created
+    reader.type(*step)
 
 
 def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emulator) -> None:
@@ -162,7 +193,7 @@ def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emula
     reader = Terminal(tmp_path, EXAMPLES / "quickstart", qoder)
     reader.follow(EXAMPLES / "quickstart" / "README.md")
     assert TOKEN == qoder.vaults[0].credentials[0].access_token
-    for page in MANUAL:
+    for page in PAGES:
         reader.follow(page)
     assert [qoder.vaults[0].id] == reader.type(r"pulumi stack export | grep -oE 'vault_[0-9a-f]+' | sort -u").split()
 
@@ -197,11 +228,39 @@ credentials = [{"mcp_server_url": "https://example.com/mcp", "access_token": con
 """
 
 
+BEFORE_A_CREDENTIAL = """\
+import pulumi
+
+config = pulumi.Config()
+
+
+class platform:
+    require_output = staticmethod(config.require)
+
+
+"""
+
+
+def test_the_program_with_a_standalone_credential(tmp_path: Path, qoder: Emulator) -> None:
+    """It runs as it stands; another stack's output is a value of the configuration here."""
+    (program,) = blocks("python", REPOSITORY / "docs" / "credentials.md")
+    project = tmp_path / "program"
+    shutil.copytree(EXAMPLES / "quickstart", project)
+    (project / "__main__.py").write_text(BEFORE_A_CREDENTIAL + program)
+    stack = Stack(tmp_path / "stack", qoder, project=project)
+    stack.run("config", "set", "vault_id", qoder.add_vault("platform").id)
+    stack.run("config", "set", "--secret", "docsToken", TOKEN)
+
+    stack.up()
+    assert [("https://docs.example/mcp", TOKEN)] == [
+        (item.mcp_server_url, item.access_token) for item in qoder.vaults[0].credentials
+    ]
+
+
 @pytest.mark.parametrize("number", range(2))
 def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: int) -> None:
     """Each puts its vault into the account that it names, and takes it away again; the stack's account sees nothing."""
-    text = (REPOSITORY / "docs" / "two-accounts.md").read_text()
-    program = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[number]
+    program = blocks("python", REPOSITORY / "docs" / "two-accounts.md")[number]
     project = tmp_path / "program"
     shutil.copytree(EXAMPLES / "quickstart", project)
     (project / "__main__.py").write_text(BEFORE_A_PART + program)
@@ -219,9 +278,8 @@ def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: 
 
 def test_the_test_that_the_manual_shows(tmp_path: Path) -> None:
     """It runs as it stands, in a folder with the quickstart."""
-    text = (REPOSITORY / "docs" / "testing.md").read_text()
-    shown = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (program,) = [code for code in shown if "subprocess.run" in code]
+    python = blocks("python", REPOSITORY / "docs" / "testing.md")
+    (program,) = [code for code in python if "subprocess.run" in code]
     stack = Stack(tmp_path, None, project=EXAMPLES / "quickstart")
     stack.run("config", "set", "--secret", "githubToken", TOKEN)
     command = [sys.executable, "-c", program]
@@ -231,10 +289,10 @@ def test_the_test_that_the_manual_shows(tmp_path: Path) -> None:
 
 def test_the_warning_about_path_and_what_silences_it(tmp_path: Path, qoder: Emulator) -> None:
     """The manual has the engine's text, and the lines that go into `Pulumi.yaml`."""
-    text = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
+    page = REPOSITORY / "docs" / "troubleshooting.md"
     warning = "warning: using pulumi-resource-qoder from $PATH at "
-    (lines,) = re.findall(r"^```yaml\n(plugins:.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert warning in text
+    (lines,) = [code for code in blocks("yaml", page) if code.startswith("plugins:")]
+    assert warning in page.read_text()
     stack = Stack(tmp_path, qoder, project=EXAMPLES / "quickstart-yaml")
     stack.run("config", "set", "--secret", "githubToken", TOKEN)
     assert warning in stack.preview().text
@@ -247,15 +305,14 @@ def test_the_warning_about_path_and_what_silences_it(tmp_path: Path, qoder: Emul
 @pytest.mark.parametrize("name", sorted(WITH_AN_SDK))
 def test_what_an_example_with_an_sdk_shows_is_known(name: str) -> None:
     """But for the SDK it is the quickstart's."""
-    own = {command for command in commands(EXAMPLES / name / "README.md") if reason(command) is None}
-    assert own == {command for command in commands(EXAMPLES / "quickstart-yaml" / "README.md") if not reason(command)}
+    own = set(commands(EXAMPLES / name / "README.md")) - IS_NOT_RUN
+    assert own == set(commands(EXAMPLES / "quickstart-yaml" / "README.md")) - IS_NOT_RUN
 
 
 def test_no_document_is_left_out_and_no_reason_is_stale() -> None:
     """Every example is followed above; every reason is one for a command that is shown."""
     followed = {"quickstart", "consumer", "quickstart-yaml", "pipeline", "shared-vault"} | WITH_AN_SDK
     assert followed == {path.parent.name for path in EXAMPLES.glob("*/README.md")}
-    shown = [command for document in DOCUMENTS for command in commands(document)]
-    assert [] == [pattern for pattern in NOT_RUN if not any(re.fullmatch(pattern, command) for command in shown)]
+    assert set() == IS_NOT_RUN - {command for document in DOCUMENTS for command in commands(document)}
     for document in set(REPOSITORY.glob("*.md")) - {REPOSITORY / "README.md"}:
-        assert [] == [command for command in commands(document) if reason(command) is None]
+        assert set() == set(commands(document)) - IS_NOT_RUN

@@ -5,33 +5,24 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 import yaml
 
 import build_site
 import reference
+from documents import DOCUMENTS, LANGUAGES, REPOSITORY, blocks, commands, languages
 from pulumi_qoder_vault import Credential, CredentialArgs, Vault, settings
 from pulumi_qoder_vault.api.request_log import RequestLog
 
-REPOSITORY = Path(__file__).parent.parent.parent
 README = (REPOSITORY / "README.md").read_text()
-PAGES = sorted(REPOSITORY.glob("docs/**/*.md"))
-DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *PAGES, *REPOSITORY.glob("examples/*/*.md")])
-BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
-
-
-def blocks(language: str, *documents: Path) -> list[str]:
-    """What stands in blocks of a language, without the indentation that a list gives them."""
-    texts = [document.read_text() for document in documents or DOCUMENTS]
-    return [dedent(body) for text in texts for _, name, body in BLOCK.findall(text) if name == language]
 
 
 def page(name: str) -> Path:
@@ -50,15 +41,14 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 170
     quick_start = README.split("\n## ")[1]
     assert quick_start.startswith("Quick start, without an account")
-    assert 4 == len(BLOCK.findall(quick_start)[0][2].splitlines())
+    assert 4 == len(blocks("sh", REPOSITORY / "README.md")[1].splitlines())
 
 
 def test_the_two_commands_stand_before_everything_else() -> None:
     """A reader finds them right after the first paragraph; make knows both."""
-    first = BLOCK.search(README)
-    assert first is not None
-    assert first.start() < README.index("\n## ")
-    targets = re.findall(r"^make (\w+)", first[3], re.MULTILINE)
+    first = blocks("sh", REPOSITORY / "README.md")[0]
+    assert README.index(first) < README.index("\n## ")
+    targets = re.findall(r"^make (\w+)", first, re.MULTILINE)
     assert ["demo", "test"] == targets
     makefile = (REPOSITORY / "Makefile").read_text()
     assert targets == [target for target in targets if f"\n{target}:" in makefile]
@@ -77,10 +67,12 @@ def test_yaml_that_is_shown_is_yaml(text: str) -> None:
 
 
 @each_document
-def test_commands_are_where_the_tests_find_them(document: Path) -> None:
-    """`tests/engine/test_documented_commands.py` looks into blocks that are not indented."""
-    found = [language for indent, language, _ in BLOCK.findall(document.read_text()) if indent]
-    assert [] == [language for language in found if language in ("sh", "console", "bash", "shell")]
+def test_blocks_are_where_the_tests_find_them(document: Path) -> None:
+    """Each is whole and of a known language: commands stand in `sh` or `console`, and are run or named in
+    `tests/engine/test_documented_commands.py`."""
+    found = languages(document)
+    assert set() == set(found) - LANGUAGES
+    assert 2 * len(found) == len(re.findall(r"^\s*```", document.read_text(), re.MULTILINE))
 
 
 def test_the_reference_is_what_the_code_has() -> None:
@@ -185,15 +177,19 @@ def test_documents_name_no_machine(document: Path) -> None:
     assert [] == re.findall(r"/(?:home|root|work|Users|tmp|var|mnt)/\S*", document.read_text())
 
 
-def test_the_emulator_knows_the_flags_that_are_shown() -> None:
-    """Flags in the documents' commands are in `--help`."""
-    shown = "\n".join(document.read_text() for document in DOCUMENTS)
-    commands = re.findall(r"^(?:qoder-emulator|\S*python -m pulumi_qoder_vault\.emulator) (.*)", shown, re.MULTILINE)
-    assert commands
-    run = [sys.executable, "-m", "pulumi_qoder_vault.emulator", "--help"]
-    known = subprocess.run(run, check=True, capture_output=True, text=True).stdout
-    for flag in re.findall(r"--[\w-]+", " ".join(commands)):
-        assert flag in known
+EMULATOR = re.compile(r"(?:qoder-emulator|\S*python -m pulumi_qoder_vault\.emulator)(?: (.*?))?(?: &)?")
+
+
+def test_the_emulator_takes_the_arguments_that_are_shown() -> None:
+    """Flags and values: each command gets as far as an address that no machine has."""
+    found = [
+        match[1] or "" for document in DOCUMENTS for line in commands(document) if (match := EMULATOR.fullmatch(line))
+    ]
+    assert found
+    for arguments in found:
+        command = [sys.executable, "-m", "pulumi_qoder_vault.emulator", *shlex.split(arguments), "--host=192.0.2.1"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stderr.startswith("cannot listen on 192.0.2.1"), done.stderr
 
 
 def test_the_licence_is_whole() -> None:
