@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from documents import REPOSITORY, blocks
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.emulator import Commit, Effect, Ending, Fault
 from pulumi_qoder_vault.lifecycle import recovery
@@ -20,6 +21,7 @@ from pulumi_qoder_vault.lifecycle.model import (
     PartialState,
     RecordedVault,
 )
+from pulumi_qoder_vault.settings import DEFAULT_BASE_URL
 from unit.lifecycle.records import desired_vault
 from unit.lifecycle.world import (
     JSON,
@@ -398,14 +400,15 @@ REFUSAL = {"type": "error", "error": {"type": "invalid_request_error", "message"
 
 
 def test_a_create_that_stays_in_work_is_said_to_be_unknown(founding: World) -> None:
-    """Each further sending meets the first one, and no look finds its vault: the first loss is what is said."""
+    """Each further sending meets the first one, and no look finds its vault: the manual shows what is said."""
     founding.qoder.fail_next("POST", "/vaults", Fault.DROP_BEFORE_COMMIT)
     founding.qoder.fail_next("POST", "/vaults", Fault.CONFLICT, times=len(recovery.PAUSES_S))
 
     line = line_of(founding.create, desired_vault(ONE))
 
     assert line.startswith("POST /vaults: the connection to ")
-    assert "; the outcome is unknown: a vault named 'my-mcp-vault' may exist at " in line
+    (shown,) = blocks("text", REPOSITORY / "docs" / "recovery.md")
+    assert line.endswith(shown.strip().replace("…", ";").replace(DEFAULT_BASE_URL, founding.qoder.base_url))
 
 
 def test_the_last_look_may_find_the_vault(current: World) -> None:
