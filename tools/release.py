@@ -41,7 +41,7 @@ HEADING = re.compile(r"^## (?P<version>\S+) \((?P<date>[^)]*)\)$", re.MULTILINE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 TEXTS = {".md", ".txt", ".yaml", ".yml", ".json"}
 THIS_VERSION = re.compile(
-    r"(?:resource qoder |pulumi-resource-qoder-|pulumi_qoder_vault-|git checkout )v?(\d+\.\d+\.\d+)"
+    r"(?:resource qoder |qoder@|pulumi-resource-qoder-|pulumi_qoder_vault-|git checkout )v?(\d+\.\d+\.\d+)"
 )
 OF_THE_BUILD = {"PKG-INFO", ".gitignore"}  # hatchling adds them to an sdist
 

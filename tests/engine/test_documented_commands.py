@@ -105,6 +105,7 @@ class Terminal:
 
     def __init__(self, folder: Path, project: Path, qoder: Emulator, *parts: str) -> None:
         self.ran: list[str] = []
+        self._qoder = qoder
         # The oldest CLI words a preview otherwise; what is shown is what a newer one prints.
         self._is_oldest = ".".join(map(str, pulumi_cli.OLDEST)) in pulumi_cli.version_of(Path("pulumi"))
         self._first = Stack(folder, qoder, project=project / parts[0] if parts else project)
@@ -149,16 +150,19 @@ class Terminal:
             if file.name != "venv":
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
 
-    def point_at(self, qoder: Emulator) -> None:
-        """Give the emulator's stack the port of this one."""
+    def point_at_the_emulator(self) -> None:
+        """Give the emulator's stack the port of the test's emulator."""
         configuration = self._at / "Pulumi.emulator.yaml"
         text = configuration.read_text()
-        assert f"http://127.0.0.1:8787{urlsplit(qoder.base_url).path}" in text
-        configuration.write_text(text.replace("127.0.0.1:8787", urlsplit(qoder.base_url).netloc))
-        assert qoder.api_token in text
+        there = urlsplit(self._qoder.base_url)
+        assert f"http://127.0.0.1:8787{there.path}" in text
+        configuration.write_text(text.replace("127.0.0.1:8787", there.netloc))
+        assert self._qoder.api_token in text
 
-    def follow(self, document: Path) -> None:
-        for command, output in shown(document):
+    def follow(self, steps: Sequence[tuple[str, list[str]]]) -> None:
+        for command, output in steps:
+            if command.endswith("--port 8787 &"):
+                self.point_at_the_emulator()
             if command not in IS_NOT_RUN:
                 self.type(command, output)
 
@@ -170,36 +174,30 @@ def test_the_quick_start_of_the_readme(tmp_path: Path, qoder: Emulator) -> None:
     for name in ("QODER_BASE_URL", "QODER_PAT"):
         del reader.env[name]
     steps = shown(REPOSITORY / "README.md")
-    before_it_was_created = []
-    for command, output in steps[steps.index(("cp -R ../pulumi-qoder-vault/examples/quickstart/. .", [])) :]:
-        if "pulumi_qoder_vault.emulator" in command:
-            reader.point_at(qoder)
-        if "    + 2 to create" in output:
-            before_it_was_created.append((command, output))
-        elif command not in IS_NOT_RUN:
-            reader.type(command, output)
+    (before_it_was_created,) = [step for step in steps if "    + 2 to create" in step[1]]
+    steps.remove(before_it_was_created)
+    reader.follow(steps[steps.index(("cp -R ../pulumi-qoder-vault/examples/quickstart/. .", [])) :])
 
     assert {"pulumi stack init emulator && pulumi up", "pulumi preview --diff"} <= set(reader.ran)
     (credential,) = qoder.vaults[0].credentials
     assert TOKEN == credential.access_token, "the rotation that it shows"
     reader.type("pulumi destroy")
     assert [] == qoder.vaults
-    (step,) = before_it_was_created
-    reader.type(*step)
+    reader.type(*before_it_was_created)
 
 
 def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emulator) -> None:
     """The example, what the manual says of a stack like it, and another stack that reads it."""
     reader = Terminal(tmp_path, EXAMPLES / "quickstart", qoder)
-    reader.follow(EXAMPLES / "quickstart" / "README.md")
+    reader.follow(shown(EXAMPLES / "quickstart" / "README.md"))
     assert TOKEN == qoder.vaults[0].credentials[0].access_token
     for page in PAGES:
-        reader.follow(page)
+        reader.follow(shown(page))
     assert [qoder.vaults[0].id] == reader.type(r"pulumi stack export | grep -oE 'vault_[0-9a-f]+' | sort -u").split()
 
     consumer = Terminal(tmp_path / "consumer", EXAMPLES / "consumer", qoder)
     consumer.env["PULUMI_BACKEND_URL"] = reader.env["PULUMI_BACKEND_URL"]
-    consumer.follow(EXAMPLES / "consumer" / "README.md")
+    consumer.follow(shown(EXAMPLES / "consumer" / "README.md"))
     assert qoder.vaults[0].id in consumer.type("pulumi stack output")
 
 
@@ -207,14 +205,14 @@ def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emula
 def test_an_example(tmp_path: Path, qoder: Emulator, name: str) -> None:
     """Word for word."""
     reader = Terminal(tmp_path, EXAMPLES / name, qoder)
-    reader.follow(EXAMPLES / name / "README.md")
+    reader.follow(shown(EXAMPLES / name / "README.md"))
     assert reader.ran
 
 
 def test_the_shared_vault(tmp_path: Path, qoder: Emulator) -> None:
     """Two stacks in two folders, and what the document says of taking them down."""
     reader = Terminal(tmp_path, EXAMPLES / "shared-vault", qoder, "platform", "team")
-    reader.follow(EXAMPLES / "shared-vault" / "README.md")
+    reader.follow(shown(EXAMPLES / "shared-vault" / "README.md"))
     assert 2 == len(qoder.vaults[0].credentials)
 
 
