@@ -40,6 +40,9 @@ METADATA = ("pulumi-qoder-vault", "pulumi")  # the plugin says their versions
 EXCLUDED = ("debugpy", "tkinter", "readline", "curses", "sqlite3", "setuptools", "pkg_resources")
 OF_THE_BUILD = {"altgraph", "pip", "pyinstaller-hooks-contrib", "pefile", "pywin32-ctypes", "macholib", *EXCLUDED}
 LICENCE = re.compile(r"(^|/)(licen[cs]e|copying|notice)[^/]*$", re.IGNORECASE)
+LIBRARY = re.compile(r"\.(so|dylib|dll)(\.[\d.]+)?$", re.IGNORECASE)
+# What the licences of Python and of OpenSSL are for; that of Python for Windows names Microsoft's libraries, too.
+OF_PYTHON = re.compile(r"(lib)?python|lib(ssl|crypto)|vcruntime|msvcp|ucrtbase|api-ms-win-", re.IGNORECASE)
 STARTS_WITHIN_S = 60
 # Run by the environment of the build: asks the plugin at a port for its version.
 ASK = """
@@ -63,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         python = environment(Path(scratch, "venv"))
         frozen = freeze(python, Path(scratch))
         version = said_version(python, frozen)
-        add_licences(frozen, python)
+        if without := add_licences(frozen, python):
+            sys.exit(f"no text of a licence was found for {', '.join(without)}")
         archive = given.folder / f"{PROGRAM}-v{version}-{given.os}-{given.arch}.tar.gz"
         pack(frozen, archive)
     print(archive)
@@ -109,20 +113,24 @@ def said_version(python: Path, frozen: Path) -> str:
     return version
 
 
-def add_licences(frozen: Path, python: Path) -> None:
-    """Put the licences of the packages, of Python, and of the libraries of the system beside the executable."""
+def add_licences(frozen: Path, python: Path) -> list[str]:
+    """Put the licences of the packages, of Python, and of the system's libraries beside the executable.
+
+    What has no text is returned. On a Linux without dpkg the libraries are only named: nothing says whose they are.
+    """
     folder = frozen / "licences"
     lines = [
         "What this archive contains, with the licence that each part declares. The texts stand in this folder.",
         "",
     ]
+    without = []
     found = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     for part in sorted(distributions(path=[found]), key=lambda part: part.name.lower()):
         if part.name.lower() in OF_THE_BUILD:
             continue
         texts = list(texts_of(part))
         if not texts:
-            lines.append(f"{part.name} {part.version}: {declared(part)}; its wheel has no text")
+            without.append(part.name)
             continue
         lines.append(f"{part.name} {part.version}: {declared(part)}")
         for number, text in enumerate(texts):
@@ -131,10 +139,18 @@ def add_licences(frozen: Path, python: Path) -> None:
     lines.append(f"Python {platform.python_version()}: PSF-2.0, with the software that it incorporates")
     if any(re.match(r"lib(ssl|crypto)", file.name) for file in (frozen / "_internal").iterdir()):
         lines.append("OpenSSL: Apache-2.0; the text is that of pulumi-qoder-vault")
-    for package, text in sorted(system_packages(frozen)):
+    known, unknown = licences_of_libraries(frozen)
+    for package, text in sorted(known.items()):
         copy(text, folder / "system" / f"{package}.txt")
         lines.append(f"{package}, a library of the system it was built on: see system/{package}.txt")
+    if platform.system() == "Linux" and shutil.which("dpkg") is None:
+        lines += [
+            f"{library}, a library of the system it was built on, with a licence of its own" for library in unknown
+        ]
+    else:
+        without += unknown
     (folder / "README.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return without
 
 
 def texts_of(part: Distribution) -> Iterator[Path]:
@@ -160,18 +176,26 @@ def licence_of_python() -> Path:
     sys.exit("this Python has no LICENSE.txt: build with one that has it, such as that of python.org or setup-python")
 
 
-def system_packages(frozen: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the packages of Debian or Ubuntu whose libraries were copied, and their licences; none elsewhere."""
+def licences_of_libraries(frozen: Path) -> tuple[dict[str, Path], list[str]]:
+    """Return the licences of the libraries that were copied, by package of Debian or Ubuntu, and libraries without."""
+    known: dict[str, Path] = {}
+    unknown = []
+    # Elsewhere than on Linux, Python brings what it needs, and its licence speaks of it.
+    brought = set() if platform.system() == "Linux" else {file.name for file in Path(sys.base_prefix).rglob("*")}
+    for library in sorted(file.name for file in (frozen / "_internal").iterdir() if LIBRARY.search(file.name)):
+        found = [Path("/usr/share/doc", package, "copyright") for package in packages_with(library)]
+        known |= {text.parent.name: text for text in found if text.is_file()}
+        if not any(text.is_file() for text in found) and not OF_PYTHON.match(library) and library not in brought:
+            unknown.append(library)
+    return known, unknown
+
+
+def packages_with(library: str) -> list[str]:
+    """Return the packages of Debian or Ubuntu that have a library; none elsewhere."""
     if shutil.which("dpkg") is None:
-        return
-    packages = set()
-    for library in (frozen / "_internal").glob("*.so*"):
-        done = subprocess.run(["dpkg", "-S", f"*/{library.name}"], capture_output=True, text=True, check=False)
-        packages |= {line.partition(":")[0] for line in done.stdout.splitlines()}
-    for package in packages:
-        text = Path("/usr/share/doc", package, "copyright")
-        if text.is_file():
-            yield package, text
+        return []
+    done = subprocess.run(["dpkg", "-S", f"*/{library}"], capture_output=True, text=True, check=False)
+    return sorted({line.partition(":")[0] for line in done.stdout.splitlines()})
 
 
 def pack(frozen: Path, archive: Path) -> None:
