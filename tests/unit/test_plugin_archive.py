@@ -33,9 +33,12 @@ def frozen(folder: Path, script: str) -> Path:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows runs no script as an executable")
-@pytest.mark.parametrize("script", ["print('Traceback')", "raise SystemExit(1)"])
-def test_an_executable_that_does_not_serve_is_refused(tool: Any, tmp_path: Path, script: str) -> None:
-    """No archive is made of one that prints no port."""
+@pytest.mark.parametrize("script", ["print('Traceback')", "raise SystemExit(1)", "import time; time.sleep(100)"])
+def test_an_executable_that_does_not_serve_is_refused(
+    tool: Any, tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No archive is made of one that prints no port, or is silent for too long."""
+    monkeypatch.setattr(tool, "STARTS_WITHIN_S", 2)
     with pytest.raises(SystemExit, match="and no port"):
         tool.said_version(Path(sys.executable), frozen(tmp_path / "frozen", script))
 
