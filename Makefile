@@ -56,7 +56,7 @@ hooks: $(READY) ## Let git run the checks of .pre-commit-config.yaml at each com
 reference: $(READY) ## Write the tables of docs/reference.md from those of the code; ARGS=--check compares
 	@"$(BIN)/python" tools/reference.py $(ARGS)
 
-docs: $(READY) ## Build the site of the manual into site/; a link that leads nowhere fails
+docs: $(READY) ## Build the site of the manual into site/; a link to no page or heading fails
 	@"$(BIN)/python" -m pip install --quiet $(EDITABLE) '.[docs]'
 	@"$(BIN)/python" tools/build_site.py site
 

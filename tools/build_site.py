@@ -1,4 +1,4 @@
-"""Build the site of the manual, strictly: `build_site.py <directory>`. A link or a heading that is not there fails.
+"""Build the site of the manual, strictly: `build_site.py <directory>`. A page or a heading that is not there fails.
 
 The pages are where the repository has them: README, `docs/`, the examples, CONTRIBUTING and its neighbours. They are
 copied, with docs/site.yml, into a temporary directory, and Zensical builds them there: so all links between them hold
@@ -15,7 +15,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIGURATION = REPOSITORY / "docs" / "site.yml"
-PATTERNS = ("*.md", "docs/**/*.md", "examples/*/*.md", "LICENSE", "llms.txt")
+PATTERNS = ("*.md", "docs/**/*.md", "examples/*/*.md", "LICENSE", "llms.txt", "pyproject.toml")
 
 
 def pages() -> list[Path]:

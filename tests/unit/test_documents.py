@@ -160,13 +160,14 @@ def test_every_file_of_the_package_has_a_place_in_the_tree() -> None:
 
 @each_document
 def test_links_lead_somewhere(document: Path) -> None:
-    """Files that are linked exist, and so do headings."""
+    """Files that are linked exist and are on the site, and so are headings."""
     for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
         if target.startswith("https://"):
             continue
         path, _, anchor = target.partition("#")
         linked = (document.parent / path) if path else document
         assert linked.is_file(), target
+        assert linked.resolve().relative_to(REPOSITORY) in build_site.pages(), target
         headings = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
         assert not anchor or anchor in [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings]
 
