@@ -53,8 +53,8 @@ check: $(READY) ## Check style, types and the workflows; changes nothing
 hooks: $(READY) ## Let git run the checks of .pre-commit-config.yaml at each commit in this clone
 	"$(BIN)/pre-commit" install
 
-reference: $(READY) ## Write the tables of docs/reference.md from those of the code; ARGS=--check compares
-	@"$(BIN)/python" tools/reference.py $(ARGS)
+reference: $(READY) ## Write the tables of docs/reference.md from those of the code
+	@"$(BIN)/python" tools/reference.py
 
 docs: $(READY) ## Build the site of the manual into site/; a link to no page or heading fails
 	@"$(BIN)/python" -m pip install --quiet $(EDITABLE) '.[docs]'
@@ -71,7 +71,7 @@ bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minut
 
 # Everything of a release that needs no network. TAG=v0.1.0 also holds a tag against it.
 release-check: $(READY) ## Check a release: versions, sdist, wheel, metadata, and an upgrade from the recorded states
-	"$(BIN)/python" tools/release.py check $(if $(TAG),--tag "$$TAG")
+	"$(BIN)/python" tools/release.py check $(if $(TAG),--tag "$$TAG") $(ARGS)
 	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) tests/upgrade
 
 record: $(READY) ## Record the states that this version writes, for the tests of later ones, into tests/upgrade

@@ -1,9 +1,10 @@
 """Build a release, and find what is wrong with one. `make release-check` runs all that needs no network.
 
-    release.py check [--tag v0.1.0]    all checks; each problem is a line, and with any the exit status is 1
+    release.py check [--tag v0.1.0] [--keep FOLDER]    all checks; each problem is a line, and with any the exit status
+                                       is 1. FOLDER gets the sdist and the wheel that were checked
     release.py build FOLDER            the sdist, and the wheel that is built from the sdist
     release.py sbom FILE WHEEL         CycloneDX: the wheel with what an installation brings along
-    release.py notes                   the newest section of CHANGELOG.md
+    release.py notes URL               the newest section of CHANGELOG.md; URL is what its links are relative to
 
 A build takes the files that git tracks, as they are in this folder, and the time of the last commit: nothing else of
 a machine gets into it. The tools are those of the group `release` in pyproject.toml. Knows nothing of the provider.
@@ -50,12 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("check").add_argument("--tag", help="what is to be released, such as v0.1.0")
+    check_parser = commands.add_parser("check")
+    check_parser.add_argument("--tag", help="what is to be released, such as v0.1.0")
+    check_parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the sdist and the wheel are left")
     commands.add_parser("build").add_argument("folder", type=Path)
     sbom_parser = commands.add_parser("sbom")
     sbom_parser.add_argument("file", type=Path)
     sbom_parser.add_argument("wheel", type=Path)
-    commands.add_parser("notes")
+    commands.add_parser("notes").add_argument("url")
     given = parser.parse_args(arguments)
     if given.command == "build":
         for built in build(ROOT, given.folder.resolve()):
@@ -63,23 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif given.command == "sbom":
         write_sbom(given.file.resolve(), given.wheel.resolve())
     elif given.command == "notes":
-        print(notes(ROOT))
+        print(linked(notes(ROOT), given.url))
     else:
-        problems = list(check(ROOT, given.tag))
+        problems = list(check(ROOT, given.tag, given.keep))
         print(*problems or ["release: nothing is wrong"], sep="\n")
         return int(bool(problems))
     return 0
 
 
-def check(root: Path, tag: str | None = None) -> Iterator[str]:
-    """Yield what is wrong with a release of this folder."""
+def check(root: Path, tag: str | None = None, keep: Path | None = None) -> Iterator[str]:
+    """Yield what is wrong with a release of this folder, and leave what was built in `keep`."""
     yield from versions(root)
     yield from changelog(root, tag)
     yield from floors(root)
     if tag is not None:
         yield from unpublished(root)
     with tempfile.TemporaryDirectory() as scratch:
-        first = build(root, Path(scratch, "first"))
+        first = build(root, keep.resolve() if keep else Path(scratch, "first"))
         yield from differences(first, build(root, Path(scratch, "second-folder")))
         sdist, wheel = first
         yield from sdist_contents(sdist, tracked(root))
@@ -241,6 +244,11 @@ def notes(root: Path) -> str:
     """Return the newest section of CHANGELOG.md, without its heading."""
     parts = HEADING.split(read(root, "CHANGELOG.md"))
     return parts[3].strip() if len(parts) > 1 else ""
+
+
+def linked(text: str, url: str) -> str:
+    """Return a text whose links to files of the repository are whole."""
+    return re.sub(r"\]\((?!\w+:)", f"]({url}/", text)
 
 
 def write_sbom(file: Path, wheel: Path) -> None:

@@ -79,10 +79,12 @@ def change(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_nothing_is_wrong_here(clean: Path) -> None:
-    """What the other tests break is whole before."""
-    done = run(clean, "check")
+def test_nothing_is_wrong_here(clean: Path, tmp_path: Path) -> None:
+    """What the other tests break is whole before; what was checked is kept to be released."""
+    done = run(clean, "check", "--keep", str(tmp_path / "kept"))
     assert (0, "release: nothing is wrong\n", "") == (done.returncode, done.stdout, done.stderr)
+    names = [f"pulumi_qoder_vault-{VERSION}-py3-none-any.whl", f"pulumi_qoder_vault-{VERSION}.tar.gz"]
+    assert names == sorted(path.name for path in (tmp_path / "kept").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -195,14 +197,15 @@ def test_a_tag_is_held_against_the_release(release: Any, copy: Path) -> None:
 
 
 def test_the_notes_are_the_newest_section(release: Any, copy: Path) -> None:
-    """Without its heading, and without what is older; an empty one is a problem."""
+    """Without its heading, and without what is older; its links are whole. An empty one is a problem."""
     change(
         copy / "CHANGELOG.md",
         f"## {VERSION} (unreleased)",
-        f"## 99.0.0 (unreleased)\n\n* New.\n\n## {VERSION} (2026-01-01)",
+        f"## 99.0.0 (unreleased)\n\n* [New](docs/why.md#new), [here](https://b.example).\n\n## {VERSION} (2026-01-01)",
     )
-    assert "* New.\n" == run(copy, "notes").stdout
-    change(copy / "CHANGELOG.md", "* New.", "")
+    said = run(copy, "notes", "https://a.example/blob/1").stdout
+    assert "* [New](https://a.example/blob/1/docs/why.md#new), [here](https://b.example).\n" == said
+    change(copy / "CHANGELOG.md", "* [New](docs/why.md#new), [here](https://b.example).", "")
     assert "CHANGELOG.md: the section of 99.0.0 is empty" in list(release.changelog(copy))
 
 
@@ -277,7 +280,12 @@ INFO = f"pulumi_qoder_vault-{VERSION}.dist-info"
     ids=["tests", "another file", "a lost file", "no licence"],
 )
 def test_a_wheel_that_is_not_the_package_is_found(
-    release: Any, built: tuple[Path, Path], tmp_path: Path, edit: Callable[[dict[str, bytes]], None], problem: str
+    release: Any,
+    clean: Path,
+    built: tuple[Path, Path],
+    tmp_path: Path,
+    edit: Callable[[dict[str, bytes]], None],
+    problem: str,
 ) -> None:
     """It holds the package, whole, and nothing beside it."""
 
@@ -285,10 +293,16 @@ def test_a_wheel_that_is_not_the_package_is_found(
         edit(files)
         files[f"{INFO}/RECORD"] = "".join(f"{name},,\n" for name in files).encode()
 
-    package = REPOSITORY / "pulumi_qoder_vault"
+    package = clean / "pulumi_qoder_vault"
     assert [] == list(release.wheel_contents(built[1], package))
     said = list(release.wheel_contents(rewritten(built[1], tmp_path, recorded), package))
     assert problem in " ".join(said)
+
+
+def test_the_wheel_has_no_plugin_to_download(built: tuple[Path, Path]) -> None:
+    """Without `pulumi-plugin.json` Pulumi's Python host would look for one."""
+    with zipfile.ZipFile(built[1]) as archive:
+        assert b'{"resource": false}' == archive.read("pulumi_qoder_vault/pulumi-plugin.json").strip()
 
 
 def test_a_wheel_of_another_version_is_found(release: Any, built: tuple[Path, Path], tmp_path: Path) -> None:
