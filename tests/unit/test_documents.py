@@ -54,6 +54,16 @@ def test_the_two_commands_stand_before_everything_else() -> None:
     assert targets == [target for target in targets if f"\n{target}:" in makefile]
 
 
+def test_the_hooks_run_what_make_check_runs() -> None:
+    """So says CONTRIBUTING of `make hooks`; a hook is given the files of a commit."""
+    recipe = (REPOSITORY / "Makefile").read_text().split("\ncheck:")[1].split("\n\n")[0]
+    hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    entries = [hook["entry"].removeprefix(".venv/bin/").removesuffix(" --force-exclude") for hook in hooks]
+    commands_of_check = [line.replace('"', "") for line in re.findall(r'^\t"\$\(BIN\)/(.*)$', recipe, re.MULTILINE)]
+    assert commands_of_check
+    assert [] == [line for line in commands_of_check if not line.startswith(tuple(entries))]
+
+
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_that_is_shown_is_python(code: str) -> None:
     """Nothing that is copied is a syntax error."""
