@@ -48,7 +48,7 @@ check: $(READY) ## Check style, types and the workflows; changes nothing
 	"$(BIN)/mypy" --platform win32 pulumi_qoder_vault
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
-	"$(BIN)/zizmor" --offline --quiet --persona pedantic .github
+	"$(BIN)/zizmor" --offline --quiet --persona pedantic .github examples/pipeline/github-actions.yml
 
 hooks: $(READY) ## Let git run the checks of .pre-commit-config.yaml at each commit in this clone
 	"$(BIN)/pre-commit" install
