@@ -37,6 +37,7 @@ NOT_RUN = {
     "of the test's emulator; tests/unit/emulator/test_main.py runs the command on a free port",
     r"pulumi package (get-schema|add) .*": "a language host built from Go modules cannot generate an SDK; "
     "test_languages.py makes the same one with Pulumi's own generator",
+    r"pulumi plugin install resource qoder .*": "test_plugin_archive.py runs it, with an archive",
     r"npm install|go mod tidy": "test_languages.py shares one installation among all runs",
     r"export QODER_PAT=pt-…": "a placeholder; the tests export the emulator's API token",
     r"git add .*": "a stack of the tests is in no repository",
@@ -51,7 +52,7 @@ NOT_RUN = {
     r"(sha256sum|gh attestation|pypi-attestations|pypi:|--|git checkout v).*": "of a release that is published;"
     " tests/unit/test_release.py builds one, and checks it",
     r"(pip install build|python tools/release).*": "likewise",
-    r"make (hooks|lowest|release-check|plugin-archive)( .*)?": "CI runs them",
+    r"make (hooks|lowest|release-check|plugin-archive|test-archive)( .*)?": "CI runs them",
     r"qoder-emulator .*": "tests/unit/emulator/test_main.py runs it on a free port",
     r"export QODER_BASE_URL=.*": "likewise: its address is of that one",
 }
