@@ -9,7 +9,7 @@ from textwrap import dedent
 REPOSITORY = Path(__file__).parent.parent
 PAGES = sorted(REPOSITORY.glob("docs/**/*.md"))
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *PAGES, *REPOSITORY.glob("examples/*/*.md")])
-LANGUAGES = {"console", "python", "sh", "text", "yaml"}
+LANGUAGES = {"console", "json", "python", "sh", "text", "yaml"}
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 

@@ -6,6 +6,7 @@ The clone that the commands name is `../pulumi-qoder-vault`: for the tests it is
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,12 +16,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 import pulumi_cli
 from documents import DOCUMENTS, PAGES, REPOSITORY, blocks, commands, shown
 from engine.stacks import Stack
-from pulumi_qoder_vault.emulator import Emulator
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 EXAMPLES = REPOSITORY / "examples"
 TOKEN = "the-access-token-of-the-documents"
@@ -53,7 +55,10 @@ NOT_RUN = {
     "CI runs the hooks themselves; this one changes the clone": ("make hooks",),
     "test_examples.py runs tools/demo.py": ("make demo",),
     "tests/unit/test_documents.py compares what it would write": ("make reference",),
-    "the workflow Release runs tools/plugin_archive.py on each system": ("make plugin-archive",),
+    "the workflow Release runs tools/plugin_archive.py on each system, and these tests": (
+        "make plugin-archive",
+        "make test-archive",
+    ),
     "many minutes; test_table.py runs a sample of the table, test_kills.py one of the kills; a bench is not a test": (
         "make faults",
         "make kills",
@@ -64,9 +69,16 @@ NOT_RUN = {
         "pulumi import qoder:index:Credential docs "
         "vault_01a20be9dd3170009caad719d230b892/vcred_01a20be9dd317001bb75f4135c06e1da",
     ),
-    "it asks the live service, and nobody here can": (
-        'curl -s -H "Authorization: Bearer $QODER_PAT" "https://openapi.qoder.sh/api/v1/cloud/vaults?limit=100" '
-        """| jq -r '.data[] | [.id, .created_at, .display_name, .metadata.pulumi_create_id // ""] | @tsv'""",
+    "it asks the live service; a test below asks the emulator with it": (
+        """printf 'header = "Authorization: Bearer %s"\\n' "$QODER_PAT" | """
+        'curl -s -K - "https://openapi.qoder.sh/api/v1/cloud/vaults?limit=100" | '
+        """jq -r '.data[] | [.id, .created_at, .display_name, .metadata.pulumi_create_id // ""] | @tsv'""",
+    ),
+    "test_plugin_archive.py does it, with an archive from a file and from a server": (
+        f"pulumi plugin install resource qoder {VERSION} "
+        f"--file ../pulumi-qoder-vault/dist/pulumi-resource-qoder-v{VERSION}-linux-amd64.tar.gz",
+        f"pulumi package add qoder@{VERSION}",
+        f"pulumi package add qoder@{VERSION} --server https://plugins.example.com/qoder",
     ),
     "of a release that is published; tests/unit/test_release.py builds one, and checks it": (
         "sha256sum --check --ignore-missing SHA256SUMS",
@@ -272,6 +284,34 @@ def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: 
     stack.refresh("--expect-no-changes", TEAM_A_PAT=other.api_tokens[0])
     stack.destroy(TEAM_A_PAT=other.api_tokens[0])
     assert [] == other.vaults
+
+
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the command of the manual needs both")
+@pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
+def test_the_list_of_vaults_with_which_orphans_are_found(revision: RevisionName) -> None:
+    """It shows id, time, name and the ownership mark, if there is one; the API token is in no process' arguments."""
+    (command,) = [line for line in commands(REPOSITORY / "docs" / "recovery.md") if "curl" in line]
+    assert '-H "' not in command
+    with Emulator(revision) as qoder:
+        body = {"display_name": "tools"}
+        credential = {
+            "mcp_server_url": "https://example.com/mcp",
+            "protocol": "sse",
+            "type": "static_bearer",
+            "access_token": TOKEN,
+        }
+        more = {"metadata": {"pulumi_create_id": "mark"}} if revision == "2026-07" else {"credentials": [credential]}
+        made = httpx.post(
+            f"{qoder.base_url}/vaults", json=body | more, headers={"Authorization": f"Bearer {qoder.api_token}"}
+        )
+        made.raise_for_status()
+        asked = command.replace("https://openapi.qoder.sh/api/v1/cloud", qoder.base_url)
+        env = os.environ | {"QODER_PAT": qoder.api_token}
+        bash = ["bash", "-euo", "pipefail", "-c", asked]
+        done = subprocess.run(bash, env=env, capture_output=True, text=True, check=True)
+        (vault,) = qoder.vaults
+    id_, _, name, mark = done.stdout.rstrip("\n").split("\t")
+    assert (vault.id, "tools", "mark" if revision == "2026-07" else "") == (id_, name, mark)
 
 
 def test_the_test_that_the_manual_shows(tmp_path: Path) -> None:

@@ -121,6 +121,12 @@ def test_nothing_is_wrong_here(clean: Path, tmp_path: Path) -> None:
             f"examples/pipeline/README.md: pulumi_qoder_vault-0.0.9, and pyproject.toml says {VERSION}",
         ),
         (
+            "docs/plugin.md",
+            "\npulumi package add qoder@0.1.0 --server",
+            "\npulumi package add qoder@0.0.9 --server",
+            f"docs/plugin.md: qoder@0.0.9, and pyproject.toml says {VERSION}",
+        ),
+        (
             "CHANGELOG.md",
             f"## {VERSION} (unreleased)",
             f"## {VERSION} (unreleased)\n\n## 0.0.1 (2026-01-01)\n\n* First.",
