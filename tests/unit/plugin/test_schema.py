@@ -229,7 +229,7 @@ def test_every_property_is_described() -> None:
 
 def test_every_secret_is_marked() -> None:
     """Wherever it stands; and nothing else is."""
-    secret = camel(SECRET_NAMES) | {"apiToken"}
+    secret = camel(SECRET_NAMES) | {"apiToken", "serviceAccountKey"}
 
     for path, item in every_property(SCHEMA):
         assert (path.rpartition(".")[2] in secret) == bool(item.get("secret")), path
