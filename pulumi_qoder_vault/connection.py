@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .api.rate import Clock
     from .api.retry import Transport
     from .lifecycle.capabilities import QoderInUse
+    from .lifecycle.model import Credential
 
 
 class Connections:
@@ -128,9 +129,19 @@ class Qoder:
 
         transport, _ = CONNECTIONS.to(self.settings)
         secrets = {secret for item in inputs for secret in secrets_in(item)}
-        transport.hold_back(secrets, {text for item in inputs for text in texts_in(item)})
+        self._hold_back(*inputs)
         deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
         return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell, warn=self.warn)
+
+    def holding_back(self, credential: Credential) -> Credential:
+        """Return a credential whose secrets were read later, once no text of Qoder's can show them."""
+        self._hold_back(credential.properties)
+        return credential
+
+    def _hold_back(self, *inputs: Inputs) -> None:
+        transport, _ = CONNECTIONS.to(self.settings)
+        secrets = {secret for item in inputs for secret in secrets_in(item)}
+        transport.hold_back(secrets, {text for item in inputs for text in texts_in(item)})
 
     @property
     def in_use(self) -> QoderInUse:

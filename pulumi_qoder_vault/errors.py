@@ -60,6 +60,10 @@ class NewerState(QoderError):
         )
 
 
+class NotRead(QoderError):
+    """A secret that is to be sent could not be read where its reference says; nothing of its resource was sent."""
+
+
 class NotSent(QoderError):
     """The request was not handled: no connection, no API token, or no time left before it was sent."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE, TYPES
 from ..lifecycle.equivalence import ID, instant_s
-from ..lifecycle.fields import Field, Fields
+from ..lifecycle.fields import Field, Fields, sent_part
 from ..lifecycle.model import (
     ACTIVE,
     ARCHIVED,
@@ -34,7 +34,8 @@ class Unreadable(Exception):
 
 def _flat_credential(credential: Credential) -> Json:
     """Return the founding page's form, in its order."""
-    fields, given = TYPES[credential.type].fields, credential.properties
+    fields = TYPES[credential.type].fields
+    given = sent_part(credential.properties, fields)
     plain = {name: given[name] for name, row in fields.items() if name in given and not row.is_secret}
     secrets = {name: given[name] for name, row in fields.items() if name in given and row.is_secret}
     return {**plain, "type": credential.type, **_revealed(secrets)}
@@ -42,7 +43,8 @@ def _flat_credential(credential: Credential) -> Json:
 
 def _nested_credential(credential: Credential) -> Json:
     """Return the current form: the type, the secret, and the rest in the order of the table."""
-    type_, given = TYPES[credential.type], credential.properties
+    type_ = TYPES[credential.type]
+    given = sent_part(credential.properties, type_.fields)
     rows = sorted(type_.fields.items(), key=lambda item: item[0] != type_.secret_field)
     sent = {row.auth_name or name: given[name] for name, row in rows if name in given and row.is_in_auth}
     body = {"auth": {"type": credential.type, **_revealed(sent)}}
@@ -54,11 +56,13 @@ def update_body(before: Credential, after: Credential, *, is_sure: bool = True) 
 
     After an update whose outcome is unknown (``is_sure`` is False), every mutable field is sent, changed or not.
     """
-    patch = _patch(TYPES[after.type].fields, before.properties, after.properties, is_sure=is_sure)
+    fields = TYPES[after.type].fields
+    had, wanted = sent_part(before.properties, fields), sent_part(after.properties, fields)
+    patch = _patch(fields, had, wanted, is_sure=is_sure)
     body: dict[str, Any] = {"auth": {"type": after.type, **patch}}
-    wanted, had = after.metadata or {}, before.metadata or {}
-    if wanted != had:
-        body["metadata"] = {**dict.fromkeys(had.keys() - wanted.keys()), **wanted}
+    pairs, former = after.metadata or {}, before.metadata or {}
+    if pairs != former:
+        body["metadata"] = {**dict.fromkeys(former.keys() - pairs.keys()), **pairs}
     return body
 
 
@@ -67,7 +71,7 @@ def _patch(fields: Fields, before: Json, after: Json, *, is_sure: bool) -> dict[
     patch: dict[str, Any] = {}
     for name, row in fields.items():
         old, new, sent_as = before.get(name), after.get(name), row.auth_name or name
-        if not row.is_in_auth or not row.has_mutable_part:
+        if row.is_local or not row.is_in_auth or not row.has_mutable_part:
             continue
         if not row.is_mutable:
             parts = _patch(row.fields, old or {}, new, is_sure=is_sure) if new else {}
@@ -204,7 +208,8 @@ def _shown(fields: Fields, shown: Json) -> dict[str, Any]:
     return {
         name: value
         for name, row in fields.items()
-        if not row.is_secret and (value := _shown_value(row, shown.get(row.auth_name or name))) is not None
+        if not (row.is_secret or row.is_local)
+        and (value := _shown_value(row, shown.get(row.auth_name or name))) is not None
     }
 
 

@@ -59,7 +59,9 @@ def _property(row: Field, description: str) -> Property:
         "boolean": {"type": "boolean"},
         "hosts": {"type": "array", "items": {"type": "string"}},
         "map": _STRINGS,
+        "arguments": {"type": "array", "items": {"type": "string"}},
         "object": {"$ref": f"#/types/qoder:index:{row.object_name}"},
+        "reference": {"$ref": f"#/types/qoder:index:{row.object_name}"},
         "credentials": {"type": "array", "items": {"$ref": "#/types/qoder:index:VaultCredential"}},
     }
     shape = shapes.get(row.kind, {"type": "string"}) | {"description": description}
@@ -73,6 +75,7 @@ def _properties(fields: Fields, replaced: str) -> Properties:
     return {
         _name(name): _property(row, f"{row.description}{_limits(row)}{_change(row, replaced)}")
         for name, row in fields.items()
+        if row.kind != "verifier"
     }
 
 
@@ -92,7 +95,7 @@ def _change(row: Field, replaced: str) -> str:
 
 def _plain(fields: Fields) -> Properties:
     """Return properties that say nothing of a change: what they stand in says it."""
-    return {_name(name): _property(row, row.description) for name, row in fields.items()}
+    return {_name(name): _property(row, row.description) for name, row in fields.items() if row.kind != "verifier"}
 
 
 def _required(fields: Fields) -> list[str]:
@@ -164,6 +167,11 @@ _VAULT_OUTPUTS: Properties = {
         **_COUNTS,
         "description": "By `mcpServerUrl`, how often the access token has changed in this vault; never secret.",
     },
+    "rotatedAt": {
+        **_STRINGS,
+        "description": "By `mcpServerUrl`, when Qoder last took the access token: RFC 3339, UTC. What an import, or an "
+        "older version, found is not in it. Never secret.",
+    },
     "otherCredentials": {
         **_STRINGS,
         "description": "The active credentials in the vault that this resource did not create, as last observed: the "
@@ -188,6 +196,7 @@ _CREDENTIAL_OUTPUTS: Properties = {
         "resource, which is `vault_…/vcred_…`, follows at the next refresh."
     ),
     "rotations": {"type": "integer", "description": "How often its secrets have changed; never secret."},
+    "rotatedAt": _text("When Qoder last took its secrets: RFC 3339, UTC. Absent after an import."),
     "status": _STATUS,
     **_PLACE,
     "apiRevision": _REVISION,
@@ -234,7 +243,9 @@ RESOURCES: Mapping[str, Any] = {
         "inputProperties": _VAULT_INPUTS,
         "requiredInputs": _required(vault.ARGUMENTS),
         "properties": _VAULT_OUTPUTS,
-        "required": sorted(set(_VAULT_OUTPUTS) - _may_be_absent(vault.ARGUMENTS) - {"otherCredentials", "workspaceId"}),
+        "required": sorted(
+            set(_VAULT_OUTPUTS) - _may_be_absent(vault.ARGUMENTS) - {"otherCredentials", "rotatedAt", "workspaceId"}
+        ),
         "aliases": [{"type": DYNAMIC_VAULT}],
     },
     CREDENTIAL: {
