@@ -200,7 +200,7 @@ def check_reference(
     if not isinstance(value, Referenced):
         yield from _check_form(path, value, known)
     elif value.fault:
-        yield Problem(path, f"{value.reference}: {value.fault}")
+        yield Problem(path, f"{value.reference} {value.fault}")
     elif value.secret is not None:
         for problem in _check_value(path, value.secret, secret, given, known):
             yield Problem(path, f"{value.reference}: its value {problem.reason}")

@@ -98,7 +98,8 @@ class Referenced:
 
     Attributes:
         secret: None where nothing was read.
-        fault: why it could not be read, in words that may be shown; empty where it could, or need not.
+        fault: why it could not be read, in words that follow its name and may be shown; empty where it could, or need
+            not.
     """
 
     reference: Reference
