@@ -19,7 +19,7 @@ from . import allowed_values
 from .fields import Field, Fields, Judge
 from .inputs import Inputs, SecretUrl, Unfit, Unknown, as_map, is_empty_secret, is_given
 from .model import MARK_KEY
-from .references import JUDGES, Referenced, from_name
+from .references import JUDGES, Referenced, from_name, secret_name
 
 _SHORT_NAMES = {"token": "access_token", "url": "mcp_server_url", "name": "display_name"}
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
@@ -124,7 +124,7 @@ def check_fields(
     yield from problems
     for name, row in rows.items():
         at, value = f"{path}.{name}" if path else name, given.get(name)
-        if row.is_secret and given.get(from_name(name)) is not None:
+        if row.is_secret and is_given(given.get(from_name(name))):
             if value is not None:
                 yield Problem(at, f"is there twice, by value and by {from_name(name)}: remove one of the two")
         elif _is_missing(value, row, blank_is_missing=blank_is_missing):
@@ -135,7 +135,7 @@ def check_fields(
         elif isinstance(value, Unknown):
             continue
         elif row.kind == "reference":
-            yield from check_reference(at, value, rows[name.removesuffix("_from")], given, known)
+            yield from check_reference(at, value, rows[secret_name(name)], given, known)
         elif row.kind == "object":
             yield from _check_object(at, value, row, as_map(recorded.get(name)), as_map(held.get(name)), known)
         elif row.kind == "map":
