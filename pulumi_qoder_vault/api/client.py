@@ -65,7 +65,7 @@ class Client:
     ) -> None:
         self._transport = transport
         self._secrets = tuple(secrets)
-        token = transport.settings.api_token
+        token = transport.settings.credential
         # A shorter one may stand in any id by chance.
         self._telling = [item for item in (*secrets, token) if item and len(item.reveal()) >= SHORTEST_PART]
         self._deadline_s = deadline_s
@@ -96,8 +96,11 @@ class Client:
 
     @property
     def account(self) -> Secret:
-        """Which account asks: 16 hex digits that its API token gives, and that give nothing of it away."""
-        token = self._transport.settings.api_token
+        """Which account asks: 16 hex digits that its API token, or its service-account key, gives.
+
+        They give nothing of it away.
+        """
+        token = self._transport.settings.credential
         digest = hmac.digest(b"pulumi-qoder-vault account", (token.reveal() if token else "").encode(), "sha256")
         return Secret(digest.hex()[:16])
 
