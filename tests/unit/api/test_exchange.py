@@ -37,6 +37,7 @@ ACCOUNT: dict[str, Any] = {
     "service_account_key_source": SOURCE,
 }
 ADVICE = "the service-account key is from QODER_SA_KEY; set QODER_SA_KEY to a valid one"
+VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
 VAULTS = response("200 OK", b'{"data": [], "has_more": false}')
 Connect = Callable[..., Transport]
 
@@ -271,6 +272,24 @@ def test_a_429_may_ask_for_a_longer_pause(
     assert [pytest.approx(waits_s)] == fake_time.slept_s
 
 
+def test_only_a_429_may_ask_for_a_pause(account_at: Connect, emulated: Callable[..., Emulator], fake_time: Any) -> None:
+    """As the official client has it."""
+    qoder = emulated()
+    qoder.fail_next("POST", EXCHANGE_PATH, Fault.UNAVAILABLE_RETRY_AFTER, retry_after=9)
+    account_at(qoder).send(GET)
+
+    assert [5.0] == fake_time.slept_s
+
+
+def test_an_exchange_takes_no_slot(account_at: Connect, emulated: Callable[..., Emulator], fake_time: Any) -> None:
+    """Under the rate limit: a request that waits for a token does not keep others waiting."""
+    qoder = emulated()
+    qoder.fail_next("POST", EXCHANGE_PATH, Fault.ERROR_BEFORE_COMMIT)
+    account_at(qoder, max_reads_per_second=0.2).send(GET)
+
+    assert [5.0] == fake_time.slept_s, "for the exchange, and not for a slot"
+
+
 def test_a_pause_longer_than_the_time_that_is_left(
     account_at: Connect, emulated: Callable[..., Emulator], fake_time: Any
 ) -> None:
@@ -466,6 +485,17 @@ def test_an_exchanged_token_never_passes_the_gate(account_at: Connect, service: 
     transport.hold_back([], [text])
 
     assert "*** *** ***" == transport.gate.one_line(text, limit=400)
+
+
+def test_a_state_never_holds_a_token(account_at: Connect, service: Callable[..., Service]) -> None:
+    """Also where a program has the same text in plain: what a vault shows is stored."""
+    vault = {"id": VAULT_ID, "type": "vault", "display_name": TOKEN, "metadata": {"key": KEY}, "archived_at": None}
+    times = {"created_at": "2026-10-01T00:00:00Z", "updated_at": "2026-10-01T00:00:00Z"}
+    transport = account_at(service(granted(), response("200 OK", json.dumps(vault | times).encode())))
+    transport.hold_back([], [TOKEN, KEY])
+    shown = Client(transport).get_vault(VAULT_ID)
+
+    assert ("***", {"key": "***"}) == (shown.display_name, shown.metadata)
 
 
 def test_what_the_api_echoes_is_hidden(account_at: Connect, service: Callable[..., Service]) -> None:
