@@ -351,6 +351,21 @@ class Client:
             raise
         self._memory.deleted_ids.add(credential_id)
 
+    def validate_credential(self, vault_id: str, credential_id: str) -> revisions.Validation:
+        """Let Qoder try an OAuth credential, which may refresh its access token. One write.
+
+        Raises:
+            BadRequest: it is of another type.
+            NotFound: there is none, or this Qoder does not validate.
+            Conflict: it is archived.
+
+        Source: Qoder, Vault Credentials (read 2026-08). The official client, qca-sdk 0.11.0, sends ``{}``.
+        """
+        request = Request("POST", f"{_credential_path(vault_id, credential_id)}/mcp_oauth_validate", body={})
+        seen = self._ask(request, lambda response: revisions.read_validation(response, credential_id))
+        (word,) = self.fit_to_show([seen.refresh_status or ""], limit=40)
+        return seen._replace(refresh_status=word or None)
+
     def _get(self, path: str, id_: str, read: Callable[[JsonValue], Observed]) -> Observed:
         request = Request("GET", path, is_repeatable=True)
         return self._about(request, id_, self._ask(request, read))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 import qca as client_errors
+from qca.common import service_account
 from qca.common.service_account import ServiceAccountCredential
 
 from pulumi_qoder_vault.api.exchange import authentication_of
 from pulumi_qoder_vault.api.rate import Clock
-from pulumi_qoder_vault.authentication import CHINA, GLOBAL, Authentication, Caller, NoToken, exchange_origin
+from pulumi_qoder_vault.authentication import Caller, NoToken, exchange_origin
 from pulumi_qoder_vault.emulator import Emulator, Fault
 from pulumi_qoder_vault.secret import Secret
 from pulumi_qoder_vault.settings import Settings, load
@@ -31,10 +32,11 @@ class Rerouted(httpx.HTTPTransport):
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
+        self.asked: list[str] = []
         self._there = httpx.URL(base_url)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        assert (GLOBAL, PATH) == (f"{request.url.scheme}://{request.url.host}", request.url.path)
+        self.asked.append(str(request.url))
         request.url = request.url.copy_with(scheme="http", host=self._there.host, port=self._there.port)
         request.headers["Host"] = request.url.netloc.decode()
         return super().handle_request(request)
@@ -46,18 +48,21 @@ def closing() -> Iterator[ExitStack]:
         yield stack
 
 
-def official(closing: ExitStack, base_url: str, key: str = KEY) -> ServiceAccountCredential:
+def official(closing: ExitStack, base_url: str, _time: object = None) -> Callable[[], str]:
+    """What hands out the tokens of Qoder's client."""
     http = closing.enter_context(httpx.Client(transport=Rerouted(base_url)))
     return closing.enter_context(
-        ServiceAccountCredential(sa_key=key, region="global", scopes=["qca.access"], http_client=http)
-    )
+        ServiceAccountCredential(sa_key=KEY, region="global", scopes=["qca.access"], http_client=http)
+    ).get_token
 
 
-def ours(closing: ExitStack, base_url: str, key: str = KEY) -> Authentication:
-    settings = Settings(None, base_url, service_account_key=Secret(key))
-    made = authentication_of(settings, "pulumi-qoder-vault/0", Clock(), None)
+def ours(closing: ExitStack, base_url: str, time: Time | None = None) -> Callable[[], str]:
+    """What hands out ours."""
+    settings = Settings(None, base_url, service_account_key=Secret(KEY))
+    clock = Clock(time.monotonic, time.time) if time else Clock()
+    made = authentication_of(settings, "pulumi-qoder-vault/0", clock, None)
     closing.callback(made.close)
-    return made
+    return lambda: made.bearer(CALLER).reveal()
 
 
 def test_the_requests_are_the_same_byte_for_byte(closing: ExitStack) -> None:
@@ -68,8 +73,8 @@ def test_the_requests_are_the_same_byte_for_byte(closing: ExitStack) -> None:
     closing.callback(server.stop)
     base_url = server.base_url
 
-    assert "sat-1" == official(closing, base_url).get_token()
-    assert "sat-1" == ours(closing, base_url).bearer(CALLER).reveal()
+    assert "sat-1" == official(closing, base_url)()
+    assert "sat-1" == ours(closing, base_url)()
     theirs, mine = (re.sub(rb"(?m)^User-Agent: .*\r\n", b"", request) for request in server.requests)
     assert theirs == mine
     assert f"Authorization: Bearer {KEY}\r\n".encode() in mine
@@ -81,7 +86,7 @@ def test_both_take_what_the_emulator_grants(closing: ExitStack, options: dict[st
     qoder = closing.enter_context(Emulator("2026-07", service_account_keys=[KEY], **options))
     client, account = official(closing, qoder.base_url), ours(closing, qoder.base_url)
     for _ in range(2):
-        for token in (client.get_token(), account.bearer(CALLER).reveal()):
+        for token in (client(), account()):
             answer = httpx.get(f"{qoder.base_url}/vaults", headers={"Authorization": f"Bearer {token}"})
             assert 200 == answer.status_code
 
@@ -93,12 +98,25 @@ def test_both_refuse_a_revoked_key(closing: ExitStack) -> None:
     """The client names the status; ours too, and where it was asked."""
     qoder = closing.enter_context(Emulator("2026-07"))
     with pytest.raises(client_errors.AuthenticationError):
-        official(closing, qoder.base_url).get_token()
+        official(closing, qoder.base_url)()
     with pytest.raises(NoToken) as caught:
-        ours(closing, qoder.base_url).bearer(CALLER)
+        ours(closing, qoder.base_url)()
 
     assert not caught.value.is_transient
     assert "(401 authentication_error, " in caught.value.line
+
+
+class Time:
+    """Time that a test moves: the official client's module `time`, and our clock."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def time(self) -> float:
+        return self.now_s
 
 
 @pytest.mark.parametrize(
@@ -120,31 +138,44 @@ def test_both_refuse_a_revoked_key(closing: ExitStack) -> None:
     ],
     ids=lambda fault: fault.name,
 )
-def test_both_agree_on_what_may_pass(closing: ExitStack, fault: Fault) -> None:
-    """What the client takes for transient, so that an old token serves meanwhile, is what ours does."""
-    qoder = closing.enter_context(Emulator("2026-07", service_account_keys=[KEY]))
-    qoder.fail_next("POST", PATH, fault, times=None)
-    client = official(closing, qoder.base_url)
-    with pytest.raises(client_errors.APIError):
-        client.get_token()
-    with pytest.raises(NoToken) as caught:
-        ours(closing, qoder.base_url).bearer(CALLER)
+def test_both_keep_or_give_up_the_old_token(closing: ExitStack, monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
+    """At the same moments: when it is renewed, which failures it outlives, for how long, and when it is asked again."""
+    time = Time()
+    monkeypatch.setattr(service_account, "time", time)
+    lives: list[list[str]] = []
+    for connect in (official, ours):
+        time.now_s = 1000.0
+        qoder = closing.enter_context(Emulator("2026-07", service_account_keys=[KEY]))
+        account = connect(closing, qoder.base_url, time)
+        first = account()
+        life = []
+        for passed_s in (3539.9, 3540.1, 3545.0, 3545.2, 3593.0, 3594.9, 3595.1, 3598.1, 3600.3):
+            time.now_s = 1000.0 + passed_s
+            if passed_s > 3540:
+                qoder.fail_next("POST", PATH, fault, times=None)
+            try:
+                life.append("old" if account() == first else "new")
+            except (client_errors.APIError, NoToken):
+                life.append("none")
+            life[-1] += f" {len(qoder.requests)}"
+        lives.append(life)
 
-    assert client._transient == caught.value.is_transient
-    assert 2 == len(qoder.requests)
+    theirs, mine = lives
+    assert theirs == mine
+    assert ("old 1", "none") == (mine[0], mine[-1].split()[0])
 
 
 @pytest.mark.parametrize(
-    ("region", "base_url", "origin"),
-    [
-        ("global", "https://api.qoder.com/api/v1/cloud", GLOBAL),
-        ("cn", "https://api.qoder.com.cn/api/v1/cloud", CHINA),
-    ],
+    ("region", "base_url"),
+    [("global", "https://api.qoder.com/api/v1/cloud"), ("cn", "https://api.qoder.com.cn/api/v1/cloud")],
 )
-def test_both_take_a_region_s_key_to_the_same_host(region: Any, base_url: str, origin: str) -> None:
+def test_both_take_a_region_s_key_to_the_same_host(closing: ExitStack, region: Any, base_url: str) -> None:
     """A program of the client says the region beside the base URL; here it is that of the base URL."""
-    client = ServiceAccountCredential(sa_key=KEY, region=region, scopes=["qca.access"])
+    qoder = closing.enter_context(Emulator("2026-07", service_account_keys=[KEY]))
+    there = Rerouted(qoder.base_url)
+    http = closing.enter_context(httpx.Client(transport=there))
+    client = ServiceAccountCredential(sa_key=KEY, region=region, scopes=["qca.access"], http_client=http)
     client.validate_region(str(httpx.URL(base_url).host))
+    client.get_token()
 
-    assert f"{origin}{PATH}" == client._url == f"{exchange_origin(load({'qoder:baseUrl': base_url}, {}))}{PATH}"
-    client.close()
+    assert [f"{exchange_origin(load({'qoder:baseUrl': base_url}, {}))}{PATH}"] == there.asked
