@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from pulumi_qoder_vault import errors
+from pulumi_qoder_vault.api import watchdog
 from pulumi_qoder_vault.api.client import Client
 from pulumi_qoder_vault.api.request import Request
 from pulumi_qoder_vault.api.request_log import RequestLog
@@ -396,6 +398,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         f"{REFUSED} (400 bad_scope, request_id r-1, host HOST): {ADVICE}",
     ),
     "403": (response("403 Forbidden", b'{"error": {"code": 7}}'), f"{REFUSED} (403, host HOST): {ADVICE}"),
+    "a list as error": (response("400 Bad Request", b"[1]"), f"{REFUSED} (400, host HOST): {ADVICE}"),
     "an error that is a list": (response("403 Forbidden", b'{"error": []}'), f"{REFUSED} (403, host HOST): {ADVICE}"),
     "an echo": (
         response("401 Unauthorized", json.dumps({"error": {"code": KEY}, "request_id": f"Bearer {KEY}"}).encode()),
@@ -458,6 +461,27 @@ def test_an_exchange_ends_with_the_time_of_the_request(
     assert f"POST {EXCHANGE_PATH}: {expected} (host {qoder.host})" in line
     assert took_s < 3.0
     transport.send(GET)
+    assert ["exchange", "exchange", "GET /vaults"] == qoder.asked
+
+
+def test_what_is_taken_back_after_a_run_still_gets_a_token(
+    account_at: Connect, service: Callable[..., Service], fake_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exchange ends soon after the run that waits for it; a recovery then makes one of its own, without a pause."""
+    monkeypatch.setattr(watchdog, "GRACE_S", 0.1)
+    is_over = threading.Event()
+
+    def cancelled(_: socket.socket) -> None:
+        fake_time.end_in(0.0)
+        is_over.wait(5)
+
+    qoder = service([cancelled, granted()])
+    transport = account_at(qoder)
+    line = str(failure_of(transport, GET))
+    is_over.set()
+    assert f"POST {EXCHANGE_PATH}: the response was not complete when this run was cancelled" in line
+
+    transport.send(replace(GET, is_recovery=True, deadline_s=fake_time.moment_s + 30.0))
     assert ["exchange", "exchange", "GET /vaults"] == qoder.asked
 
 
