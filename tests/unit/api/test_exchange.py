@@ -475,7 +475,11 @@ def test_what_is_taken_back_after_a_run_still_gets_a_token(
         fake_time.end_in(0.0)
         is_over.wait(5)
 
-    qoder = service([cancelled, granted()])
+    def slow(connection: socket.socket) -> None:
+        time.sleep(0.6)  # longer than an attempt has that no recovery waits for
+        connection.sendall(granted())
+
+    qoder = service([cancelled, slow])
     transport = account_at(qoder)
     line = str(failure_of(transport, GET))
     is_over.set()
