@@ -7,7 +7,7 @@ from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -19,7 +19,7 @@ from ..lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.vault import check as vault
 from ..settings import SETTINGS, Setting
-from .functions import ARGUMENTS, GET_CREDENTIALS, GET_VAULT, LIST_VAULTS
+from .functions import ARGUMENTS, GET_CREDENTIALS, GET_VAULT, LIST_VAULTS, VALIDATE_CREDENTIAL
 
 VAULT = "qoder:index:Vault"
 CREDENTIAL = "qoder:index:Credential"
@@ -259,15 +259,25 @@ RESOURCES: Mapping[str, Any] = {
 }
 
 
-def _function(token: str, description: str, result: str, outputs: Properties) -> Property:
-    """Return a function, whose outputs are all there; it reads Qoder in a preview, too."""
+def _function(
+    token: str, description: str, result: str, outputs: Properties, may_be_absent: Collection[str] = ()
+) -> Property:
+    """Return a function; it asks Qoder in a preview, too.
+
+    Args:
+        token: of the function.
+        description: what it does.
+        result: what its outputs are together.
+        outputs: each of them.
+        may_be_absent: those that are not always there.
+    """
     arguments = ARGUMENTS[token]
     inputs: Property = {"type": "object", "properties": _plain(arguments)}
     required = _required(arguments)
     return {
         "description": f"{description} Needs the API token in a preview, too.",
         "inputs": inputs | ({"required": required} if required else {}),
-        "outputs": _object(result, outputs, outputs),
+        "outputs": _object(result, outputs, set(outputs) - set(may_be_absent)),
     }
 
 
@@ -294,6 +304,21 @@ FUNCTIONS: Mapping[str, Any] = {
         "List the active credentials of a vault.",
         "Credentials.",
         {"credentials": _list_of("CredentialSummary", "The oldest first.")},
+    ),
+    VALIDATE_CREDENTIAL: _function(
+        VALIDATE_CREDENTIAL,
+        "Let Qoder try an `mcp_oauth` credential at its MCP server, which may refresh its access token. For API "
+        "revision `2026-07`.",
+        "What Qoder found. What another server answered is not shown.",
+        {
+            "status": _text("`valid`, `invalid` or `unknown`."),
+            "refreshStatus": _text("What became of a refresh, in Qoder's word, such as `no_refresh_token`."),
+            "httpStatus": {
+                "type": "integer",
+                "description": "The HTTP status with which the token endpoint answered, or else the MCP server.",
+            },
+        },
+        may_be_absent=("refreshStatus", "httpStatus"),
     ),
 }
 
