@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import metadata
 from typing import Any
 
 from ..lifecycle.allowed_values import MAX_METADATA_KEY, MAX_METADATA_VALUE
@@ -325,8 +325,24 @@ FUNCTIONS: Mapping[str, Any] = {
 CONFIGURATION: Properties = {setting.key: _configuration(setting) for setting in SETTINGS}
 
 
+def _archives(project_urls: Iterable[str]) -> str | None:
+    """Return where the engine finds a release's archives: at the GitHub repository that the package names, if it does.
+
+    With it a generated SDK lets the engine install a missing plugin by itself. It asks for the asset
+    `pulumi-resource-qoder-v<version>-<os>-<arch>.tar.gz` of the release `v<version>` (pulumi/sdk,
+    go/common/workspace/plugins.go, v3.274.1).
+    """
+    for entry in project_urls:
+        found = re.fullmatch(r"Repository, https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", entry)
+        if found:
+            return f"github://api.github.com/{found[1]}"
+    return None
+
+
 def schema() -> dict[str, Any]:
     """Return the whole schema, ready to be written as JSON."""
+    about = metadata("pulumi-qoder-vault")
+    archives = _archives(about.get_all("Project-URL") or ())
     # Without the defaults from the environment, which the plugin reads itself: the SDK of an explicit provider would
     # write them, the API token too, into the state.
     arguments = {
@@ -336,10 +352,11 @@ def schema() -> dict[str, Any]:
     return {
         "name": "qoder",
         "displayName": "Qoder",
-        "version": version("pulumi-qoder-vault"),
+        "version": about["Version"],
         "description": "Qoder vaults and credentials: what agents take to MCP servers, declared and rotated as code.",
         "keywords": ["pulumi", "qoder", "mcp", "vault", "category/infrastructure", "kind/native"],
         "license": "Apache-2.0",
+        **({"pluginDownloadURL": archives} if archives else {}),
         "config": {"variables": CONFIGURATION},
         "provider": {
             "description": "How the plugin reaches Qoder.",
