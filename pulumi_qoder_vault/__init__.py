@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         OAuthRefreshArgs,
         TokenEndpointAuthArgs,
     )
+    from .dynamic_provider import SecretReferenceArgs
 
 __all__ = [
     "Credential",
@@ -19,12 +20,13 @@ __all__ = [
     "InjectionLocationArgs",
     "NetworkingArgs",
     "OAuthRefreshArgs",
+    "SecretReferenceArgs",
     "TokenEndpointAuthArgs",
     "Vault",
 ]
 
-_OF_VAULT = ("CredentialArgs", "Vault")
-_HOMES = {name: "dynamic" if name in _OF_VAULT else "dynamic_credential" for name in __all__}
+_OTHERS = {"CredentialArgs": "dynamic", "Vault": "dynamic", "SecretReferenceArgs": "dynamic_provider"}
+_HOMES = {name: _OTHERS.get(name, "dynamic_credential") for name in __all__}
 
 
 def __getattr__(name: str) -> object:

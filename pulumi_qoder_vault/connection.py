@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 
 from .errors import NotSent
 from .lifecycle.inputs import Inputs
-from .secret import secrets_in, texts_in
+from .secret import Secret, secrets_in, texts_in
 from .settings import Settings, log_path
 
 if TYPE_CHECKING:
     from .api.client import Client
     from .api.rate import Clock
     from .api.retry import Transport
+    from .authentication import Authentication
     from .lifecycle.capabilities import QoderInUse
+    from .lifecycle.model import Credential
 
 
 class Connections:
@@ -35,6 +37,7 @@ class Connections:
         self._clock = clock
         self._lock = threading.Lock()
         self._made: dict[Settings, tuple[Transport, QoderInUse]] = {}
+        self._accounts: dict[tuple[Secret, str], Authentication] = {}
         self._over = threading.Event()
         self._said: set[object] = set()
 
@@ -48,9 +51,11 @@ class Connections:
     def _connect(self, settings: Settings) -> tuple[Transport, QoderInUse]:
         from importlib.metadata import version
 
+        from .api.exchange import authentication_of
         from .api.rate import Clock
         from .api.request_log import RequestLog
         from .api.retry import Transport
+        from .authentication import exchange_origin
         from .lifecycle.capabilities import QoderInUse
 
         names = ("pulumi-qoder-vault", "pulumi")
@@ -58,7 +63,14 @@ class Connections:
         clock = replace(self._clock or Clock(sleep=self._over.wait), is_over=self._over.is_set)
         path = log_path(os.environ)
         log = RequestLog(path) if path else None
-        return Transport(settings, user_agent, clock, log=log), QoderInUse(settings.revision)
+        authentication = None
+        if settings.service_account_key is not None:  # one token, whatever else differs
+            account = settings.service_account_key, exchange_origin(settings)
+            if account not in self._accounts:
+                self._accounts[account] = authentication_of(settings, user_agent, clock, log)
+            authentication = self._accounts[account]
+        transport = Transport(settings, user_agent, clock, log=log, authentication=authentication)
+        return transport, QoderInUse(settings.revision)
 
     def __len__(self) -> int:
         return len(self._made)
@@ -128,9 +140,19 @@ class Qoder:
 
         transport, _ = CONNECTIONS.to(self.settings)
         secrets = {secret for item in inputs for secret in secrets_in(item)}
-        transport.hold_back(secrets, {text for item in inputs for text in texts_in(item)})
+        self._hold_back(*inputs)
         deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
         return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell, warn=self.warn)
+
+    def holding_back(self, credential: Credential) -> Credential:
+        """Return a credential whose secrets were read later, once no text of Qoder's can show them."""
+        self._hold_back(credential.properties)
+        return credential
+
+    def _hold_back(self, *inputs: Inputs) -> None:
+        transport, _ = CONNECTIONS.to(self.settings)
+        secrets = {secret for item in inputs for secret in secrets_in(item)}
+        transport.hold_back(secrets, {text for item in inputs for text in texts_in(item)})
 
     @property
     def in_use(self) -> QoderInUse:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 import pulumi
 from pulumi.dynamic import ReadResult, Resource
 
-from .dynamic_provider import QoderProvider, one_clean_line, read_result, received, refuse_options, warn_of_options
+from .dynamic_provider import (
+    QoderProvider,
+    SecretReferenceArgs,
+    one_clean_line,
+    read_result,
+    received,
+    refuse_options,
+    warn_of_options,
+)
 from .pulumi_values import PROVIDER_KEY, to_plain
 
 if TYPE_CHECKING:
@@ -33,13 +41,17 @@ class CredentialArgs(TypedDict, total=False):
     Keys:
         mcp_server_url: the URL of the MCP server, as agents name it; not secret. One credential for each URL.
         access_token: what that server takes as a bearer token; secret, whatever the program says.
+        access_token_from: in place of ``access_token``: where the provider reads it. Pulumi has the reference only.
         protocol: ``"streamable_http"`` (the default) or ``"sse"``.
+        rotation_trigger: any text; a change of it sends the access token again. To add or to remove it does not.
         type: ``"static_bearer"``.
     """
 
     mcp_server_url: Required[pulumi.Input[str]]
-    access_token: Required[pulumi.Input[str]]
+    access_token: pulumi.Input[str]
+    access_token_from: pulumi.Input[SecretReferenceArgs]
     protocol: pulumi.Input[Protocol]
+    rotation_trigger: pulumi.Input[str]
     type: pulumi.Input[Literal["static_bearer"]]
 
 
@@ -64,6 +76,8 @@ class Vault(Resource, module="qoder", name="Vault"):
     """Credential ids by ``mcp_server_url``; never secret."""
     rotations: pulumi.Output[Mapping[str, int]]
     """By ``mcp_server_url``, how often the access token has changed in this vault; never secret."""
+    rotated_at: pulumi.Output[Mapping[str, str] | None]
+    """By ``mcp_server_url``, when Qoder last took the access token, if that is known: RFC 3339, UTC; never secret."""
     other_credentials: pulumi.Output[Mapping[str, str] | None]
     """By credential id, the URL or variable name of what others have in the vault, when this resource last looked."""
     status: pulumi.Output[str]
@@ -114,6 +128,7 @@ class Vault(Resource, module="qoder", name="Vault"):
             "force_destroy",
             "credential_ids",
             "rotations",
+            "rotated_at",
             "other_credentials",
             "status",
             "base_url",

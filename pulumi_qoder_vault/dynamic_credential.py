@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 import pulumi
 from pulumi.dynamic import Resource
 
-from .dynamic_provider import QoderProvider, refuse_options, warn_of_options
+from .dynamic_provider import QoderProvider, SecretReferenceArgs, refuse_options, warn_of_options
 from .pulumi_values import PROVIDER_KEY, to_plain
 
 if TYPE_CHECKING:
@@ -33,10 +33,12 @@ class TokenEndpointAuthArgs(TypedDict, total=False):
     Keys:
         type: ``"none"``, ``"client_secret_basic"`` or ``"client_secret_post"``. Required.
         client_secret: the client's secret; required unless the type is ``"none"``. Secret, whatever the program says.
+        client_secret_from: in place of ``client_secret``: where the provider reads it.
     """
 
     type: Required[pulumi.Input[TokenEndpointAuthType]]
     client_secret: pulumi.Input[str]
+    client_secret_from: pulumi.Input[SecretReferenceArgs]
 
 
 class OAuthRefreshArgs(TypedDict, total=False):
@@ -44,7 +46,8 @@ class OAuthRefreshArgs(TypedDict, total=False):
 
     Keys:
         client_id: the OAuth client. Required.
-        refresh_token: the refresh token. Required; secret, whatever the program says.
+        refresh_token: the refresh token. Secret, whatever the program says. This or the next one is required.
+        refresh_token_from: in place of ``refresh_token``: where the provider reads it.
         token_endpoint: the URL that gives access tokens. Required.
         token_endpoint_auth: how the client authenticates there. Required.
         resource: the resource that is asked for.
@@ -52,7 +55,8 @@ class OAuthRefreshArgs(TypedDict, total=False):
     """
 
     client_id: Required[pulumi.Input[str]]
-    refresh_token: Required[pulumi.Input[str]]
+    refresh_token: pulumi.Input[str]
+    refresh_token_from: pulumi.Input[SecretReferenceArgs]
     token_endpoint: Required[pulumi.Input[str]]
     token_endpoint_auth: Required[pulumi.Input[TokenEndpointAuthArgs]]
     resource: pulumi.Input[str]
@@ -98,7 +102,9 @@ class Credential(Resource, module="qoder", name="Credential"):
     mcp_server_url: pulumi.Output[str | None]
     """The URL of the MCP server; not secret. None for an ``environment_variable``."""
     access_token: pulumi.Output[str | None]
-    """What that server takes as a bearer token; secret. None for an ``environment_variable``."""
+    """What that server takes as a bearer token; secret. None where it is by reference, or of another type."""
+    access_token_from: pulumi.Output[Mapping[str, Any] | None]
+    """Where the provider reads it; None where it is by value."""
     protocol: pulumi.Output[str | None]
     """``"streamable_http"`` or ``"sse"``, of a ``static_bearer``."""
     expires_at: pulumi.Output[str | None]
@@ -108,7 +114,9 @@ class Credential(Resource, module="qoder", name="Credential"):
     secret_name: pulumi.Output[str | None]
     """The name of an ``environment_variable``."""
     secret_value: pulumi.Output[str | None]
-    """The value of an ``environment_variable``; secret."""
+    """The value of an ``environment_variable``; secret. None where it is by reference."""
+    secret_value_from: pulumi.Output[Mapping[str, Any] | None]
+    """Where the provider reads it; None where it is by value."""
     networking: pulumi.Output[Mapping[str, Any] | None]
     """Where an ``environment_variable`` may be sent to; None for anywhere."""
     injection_location: pulumi.Output[Mapping[str, Any] | None]
@@ -119,6 +127,10 @@ class Credential(Resource, module="qoder", name="Credential"):
     """``vcred_…``. On API revision ``2026-05`` a rotation makes another credential, and this follows."""
     rotations: pulumi.Output[int]
     """How often its secrets have changed; never secret."""
+    rotation_trigger: pulumi.Output[str | None]
+    """What was asked for."""
+    rotated_at: pulumi.Output[str | None]
+    """When Qoder last took its secrets: RFC 3339, UTC; None where that is not known. Never secret."""
     status: pulumi.Output[str]
     """``"active"`` or ``"archived"``."""
     base_url: pulumi.Output[str]
@@ -137,13 +149,16 @@ class Credential(Resource, module="qoder", name="Credential"):
         type: pulumi.Input[TypeName] | None = None,  # noqa: A002 the API's own name for it
         mcp_server_url: pulumi.Input[str] | None = None,
         access_token: pulumi.Input[str] | None = None,
+        access_token_from: pulumi.Input[SecretReferenceArgs] | None = None,
         protocol: pulumi.Input[Protocol] | None = None,
         expires_at: pulumi.Input[str] | None = None,
         refresh: pulumi.Input[OAuthRefreshArgs] | None = None,
         secret_name: pulumi.Input[str] | None = None,
         secret_value: pulumi.Input[str] | None = None,
+        secret_value_from: pulumi.Input[SecretReferenceArgs] | None = None,
         networking: pulumi.Input[NetworkingArgs] | None = None,
         injection_location: pulumi.Input[InjectionLocationArgs] | None = None,
+        rotation_trigger: pulumi.Input[str] | None = None,
         metadata: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
     ) -> None:
         """Declare a credential.
@@ -156,13 +171,16 @@ class Credential(Resource, module="qoder", name="Credential"):
                 API revision ``2026-07``.
             mcp_server_url: the URL of the MCP server, as agents name it. Required unless an ``environment_variable``.
             access_token: what that server takes as a bearer token. Required unless an ``environment_variable``.
+            access_token_from: in place of ``access_token``: where the provider reads it.
             protocol: ``"streamable_http"`` (the default) or ``"sse"``; of a ``static_bearer``.
             expires_at: when the access token of an ``mcp_oauth`` expires: RFC 3339.
             refresh: how Qoder gets new access tokens for an ``mcp_oauth``.
             secret_name: the name of an ``environment_variable``. Required for one.
             secret_value: its value. Required for one; secret, whatever the program says.
+            secret_value_from: in place of ``secret_value``: where the provider reads it.
             networking: where an ``environment_variable`` may be sent to; anywhere if absent.
             injection_location: where in a request an ``environment_variable`` may stand.
+            rotation_trigger: any text; a change of it sends the secrets again. To add or to remove it does not.
             metadata: at most 16 pairs; keys to 64 characters, values to 512. API revision ``2026-07`` only.
 
         Raises:
@@ -179,17 +197,20 @@ class Credential(Resource, module="qoder", name="Credential"):
             "type": type,
             "mcp_server_url": mcp_server_url,
             "access_token": access_token,
+            "access_token_from": access_token_from,
             "protocol": protocol,
             "expires_at": expires_at,
             "refresh": refresh,
             "secret_name": secret_name,
             "secret_value": secret_value,
+            "secret_value_from": secret_value_from,
             "networking": networking,
             "injection_location": injection_location,
+            "rotation_trigger": rotation_trigger,
             "metadata": metadata,
         }
         # Outputs are attributes only if they are named here.
-        computed = ("credential_id", "rotations", "status", "base_url", "workspace_id", "api_revision")
+        computed = ("credential_id", "rotations", "rotated_at", "status", "base_url", "workspace_id", "api_revision")
         super(Resource, self).__init__(  # Resource.__init__ would pickle the provider anew: see PICKLED_PROVIDER
             CREDENTIAL_TYPE,
             resource_name,

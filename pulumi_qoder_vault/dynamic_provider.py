@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypedDict, TypeVar
 
 import pulumi
 from pulumi.dynamic import (
@@ -35,6 +35,7 @@ from .lifecycle.other_credentials import Deletion
 from .pulumi_values import PROVIDER_KEY, PulumiProperties, from_program, from_pulumi, to_pulumi
 from .resources.calls import Calls
 from .resources.ignored_paths import POSITION_IGNORED, is_position
+from .resources.references import as_read
 from .resources.resource import Found, check_all
 from .resources.states import recorded_inputs
 from .setting_sources import Owner
@@ -49,6 +50,22 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S", bound="QoderProvider")
+
+
+class SecretReferenceArgs(TypedDict, total=False):
+    """Where the provider reads a secret; a plain dict with the same keys is the same thing.
+
+    Keys: exactly one of
+        env: the name of an environment variable of ``pulumi``.
+        file: a path, relative to the project's folder (that of ``main``, if it is set). One line break at its end is
+            removed.
+        command: a program and its arguments, run there without a shell, for at most 30 s. Of what it prints, one line
+            break at the end is removed.
+    """
+
+    env: pulumi.Input[str]
+    file: pulumi.Input[str]
+    command: pulumi.Input[Sequence[pulumi.Input[str]]]
 
 
 def one_clean_line(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
@@ -98,17 +115,18 @@ class QoderProvider(ResourceProvider):
     @one_clean_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find what is wrong with the inputs; fill in defaults, and count rotations. No request, no API token."""
-        inputs, recorded = from_program(PulumiProperties(news)), recorded_inputs(received(_olds))
+        given, recorded = from_program(PulumiProperties(news)), recorded_inputs(received(_olds))
         try:
-            replaced = self._calls.note_check(running_urn(), recorded)
-            problems = check_all(self.resource, inputs, recorded, replaced, self._settings())
+            replaced, settings = self._calls.note_check(running_urn(), recorded), self._settings()
+            inputs = as_read(given, settings)
+            problems = check_all(self.resource, inputs, recorded, replaced, settings)
         except SettingsError as failure:
-            return CheckResult(dict(to_pulumi(inputs)), [CheckFailure("", str(failure))])
+            return CheckResult(dict(to_pulumi(given)), [CheckFailure("", str(failure))])
         for problem in problems:
             if problem.is_warning:
                 warn(str(problem))
         found = [str(problem) for problem in problems if not problem.is_warning]
-        completed = inputs if found else self.resource.complete(inputs, recorded)
+        completed = given if found else self.resource.complete(inputs, recorded)
         return CheckResult(dict(to_pulumi(completed)), [CheckFailure("", problem) for problem in found])
 
     @one_clean_line

@@ -28,7 +28,9 @@ PulumiProperties = NewType("PulumiProperties", Mapping[str, Any])
 """A property map as Pulumi has it, in the names of the core: with its marks of secrets, and of what is unknown."""
 
 PROVIDER_KEY = "__provider"
-MAPS_OF_DATA = frozenset({"metadata", "rotations", "credential_ids", "other_credentials"})  # their keys are data
+MAPS_OF_DATA = frozenset(
+    {"metadata", "rotations", "rotated_at", "credential_ids", "other_credentials"}
+)  # their keys are data
 
 # Pulumi's own marks: pulumi/sdk, go/common/resource/plugin (signatures); the values are in every state.
 _SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from .errors import SettingsError
@@ -24,9 +24,15 @@ from .setting_sources import STACK, Owner, Source
 DEFAULT_BASE_URL = "https://openapi.qoder.sh/api/v1/cloud"  # Qoder, Create Vault (read 2026-05-18)
 REVISIONS = ("auto", *Revision)
 
+API_TOKEN = "API token"  # noqa: S105 what errors call it
+SERVICE_ACCOUNT_KEY = "service-account key"
+CREDENTIALS = ("apiToken", "serviceAccountKey")  # each stands for the other: a run uses one of them
+
 # A URL of the API that is none of its base: `…/vaults`, `…/vaults/vault_x/credentials`, `…/api/v1/cloud/sessions`. A
 # proxy may have the word in its own path: `https://proxy.example/vaults/api/v1/cloud`.
 _ENDPOINT = re.compile(r"/vaults(/+(vault_[^/]*(/.*)?|search))?/*$|/api/v1/cloud/+[^/]", re.ASCII | re.IGNORECASE)
+
+ReadReferences = Literal["always", "when-sent"]
 
 _NOT_IN_BASE_URL = frozenset(" \\?#")
 
@@ -50,6 +56,8 @@ class Settings:
         max_writes_per_second: 0 lifts the limit.
         max_reads_per_second: 0 lifts the limit.
         timeout_s: bound of one API call with all its attempts and waits.
+        service_account_key: what is exchanged for a short-lived token; None where an API token is used, or neither.
+        read_references: ``always``, or ``when-sent``: when a reference to an access token is read.
         api_token_source: where the API token came from, or could come from; so are the others.
         next_api_token: the environment variable that is used once that source has none; empty if there is none.
     """
@@ -61,10 +69,28 @@ class Settings:
     max_writes_per_second: float = 20.0
     max_reads_per_second: float = 50.0
     timeout_s: float = 120.0
+    service_account_key: Secret | None = None
+    read_references: ReadReferences = "always"
     api_token_source: Source = Source("qoder:apiToken")
+    service_account_key_source: Source = Source("qoder:serviceAccountKey")
     base_url_source: Source = Source("qoder:baseUrl")
     workspace_id_source: Source = Source("qoder:workspaceId")
     next_api_token: str = ""
+
+    @property
+    def credential(self) -> Secret | None:
+        """What the account is known by: the service-account key where there is one, else the API token."""
+        return self.service_account_key or self.api_token
+
+    @property
+    def credential_source(self) -> Source:
+        """Where that came from, or could come from."""
+        return self.service_account_key_source if self.service_account_key else self.api_token_source
+
+    @property
+    def credential_name(self) -> str:
+        """What errors call it."""
+        return SERVICE_ACCOUNT_KEY if self.service_account_key else API_TOKEN
 
     @property
     def host(self) -> str:
@@ -89,11 +115,11 @@ def load(configured: Mapping[str, Any], environment: Mapping[str, str], owner: O
         SettingsError: a value cannot be read, or a key is a misspelt setting; one line with the key and no value.
     """
     _refuse_misspelt(configured)
+    texts = {setting.key: _text_of(setting, configured, environment, owner) for setting in SETTINGS}
+    _choose_credential(texts)
     found: dict[str, Any] = {}
-    sources: dict[str, Source] = {}
     for setting in SETTINGS:
-        source, text = _text_of(setting, configured, environment, owner)
-        sources[setting.key] = source
+        source, text = texts[setting.key]
         if text:
             try:
                 found[setting.attribute] = setting.parse(source.variable or source.key, text)
@@ -102,10 +128,11 @@ def load(configured: Mapping[str, Any], environment: Mapping[str, str], owner: O
                 raise
     settings = Settings(
         **found,
-        api_token_source=sources["apiToken"],
-        base_url_source=sources["baseUrl"],
-        workspace_id_source=sources["workspaceId"],
-        next_api_token=_next(sources["apiToken"].variable, environment),
+        api_token_source=texts["apiToken"][0],
+        service_account_key_source=texts["serviceAccountKey"][0],
+        base_url_source=texts["baseUrl"][0],
+        workspace_id_source=texts["workspaceId"][0],
+        next_api_token=_next(texts["apiToken"][0].variable, environment),
     )
     _refuse_exposed(settings)
     return settings
@@ -122,6 +149,26 @@ def _text_of(
         if text := environment.get(variable, "").strip():
             return Source(name, variable, owner), text
     return Source(name, "", owner), ""
+
+
+def _choose_credential(texts: dict[str, tuple[Source, str]]) -> None:
+    """Keep the API token or the service-account key: that of the first level which has either one.
+
+    Raises:
+        SettingsError: one level has both.
+    """
+    given = {key: texts[key][0] for key in CREDENTIALS if texts[key][1]}
+    if len(given) < len(CREDENTIALS):
+        return
+    from_environment = [key for key, source in given.items() if source.variable]
+    if len(from_environment) != 1:
+        names = " and ".join(source.variable or source.key for source in given.values())
+        raise SettingsError(
+            f"{names}: are both set, and only one of them can be used; remove the one that is not meant",
+            is_configured=not from_environment,
+        )
+    source, _ = texts[from_environment[0]]
+    texts[from_environment[0]] = Source(source.key, "", source.owner), ""
 
 
 def load_base_url(configured: Mapping[str, Any], environment: Mapping[str, str]) -> str:
@@ -144,13 +191,16 @@ def _refuse_misspelt(configured: Mapping[str, Any]) -> None:
 
 
 def _refuse_exposed(settings: Settings) -> None:
-    """Refuse an API token in what is stored and shown in plain text."""
-    token = settings.api_token.reveal() if settings.api_token else ""
+    """Refuse an API token, or a service-account key, in what is stored and shown in plain text."""
+    if settings.credential is None:
+        return
+    secret = settings.credential.reveal()
     shown = {settings.base_url_source: settings.base_url, settings.workspace_id_source: settings.workspace_id or ""}
     for source, text in shown.items():
-        if len(token) >= SHORTEST_PART and token in text:
+        if len(secret) >= SHORTEST_PART and secret in text:
             raise SettingsError(
-                f"{source.variable or source.key}: holds the API token, which belongs in qoder:apiToken",
+                f"{source.variable or source.key}: holds the {settings.credential_name}, which belongs in "
+                f"{settings.credential_source.key}",
                 is_configured=not source.variable,
             )
 
@@ -186,10 +236,15 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
-def _api_token(key: str, value: str) -> Secret:
-    if (reason := allowed_values.access_token(value)) is not None:
-        raise SettingsError(f"{key}: the API token {reason}")
-    return Secret(value)
+def _credential(name: str) -> Callable[[str, str], Secret]:
+    """Return what reads a secret that is sent in ``Authorization: Bearer``."""
+
+    def read(key: str, value: str) -> Secret:
+        if (reason := allowed_values.access_token(value)) is not None:
+            raise SettingsError(f"{key}: the {name} {reason}")
+        return Secret(value)
+
+    return read
 
 
 def _base_url(key: str, value: str) -> str:
@@ -234,6 +289,12 @@ def _is_loopback(host: str) -> bool:
 def _revision(key: str, value: str) -> str:
     if value not in REVISIONS:
         raise SettingsError(f"{key}: must be one of {', '.join(REVISIONS)}")
+    return value
+
+
+def _read_references(key: str, value: str) -> str:
+    if value not in get_args(ReadReferences):
+        raise SettingsError(f"{key}: must be one of {', '.join(get_args(ReadReferences))}")
     return value
 
 
@@ -294,8 +355,17 @@ SETTINGS = (
         "apiToken",
         "api_token",
         ("QODER_ACCESS_TOKEN", "QODER_PAT"),  # the order of the official client, qca-sdk 0.11.0
-        _api_token,
+        _credential(API_TOKEN),
         "The API token, the one for Qoder itself. One from the environment is in no state.",
+        is_secret=True,
+    ),
+    Setting(
+        "serviceAccountKey",
+        "service_account_key",
+        ("QODER_SA_KEY",),  # qca-sdk 0.11.0, qca/common/service_account.py
+        _credential(SERVICE_ACCOUNT_KEY),
+        "The key of a service account, in place of an API token: it is exchanged for tokens that live an hour. One "
+        "from the environment is in no state.",
         is_secret=True,
     ),
     Setting(
@@ -341,6 +411,14 @@ SETTINGS = (
         ("QODER_TIMEOUT",),
         _duration,
         f"One call with all its attempts and waits: `90`, `90s`, `1m30s`; `{DEFAULTS.timeout_s / 60:g}m` if absent.",
+    ),
+    Setting(
+        "readReferences",
+        "read_references",
+        ("QODER_READ_REFERENCES",),
+        _read_references,
+        "When a reference to an access token is read: `always`, also in a preview, or `when-sent`, by the request that "
+        f"sends it; `{DEFAULTS.read_references}` if absent.",
     ),
 )
 

@@ -15,6 +15,7 @@ from pulumi_qoder_vault.lifecycle.credential import check as credential
 from pulumi_qoder_vault.lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
 from pulumi_qoder_vault.lifecycle.credential_types import CredentialType
 from pulumi_qoder_vault.lifecycle.fields import Fields
+from pulumi_qoder_vault.lifecycle.references import from_name
 from pulumi_qoder_vault.lifecycle.vault import check as vault
 from pulumi_qoder_vault.plugin import names
 from pulumi_qoder_vault.plugin.schema import CREDENTIAL, FUNCTIONS, RESOURCES, TYPES, VAULT
@@ -76,7 +77,9 @@ def _properties(properties: Properties, fields: Fields | None = None) -> Iterato
         row = (fields or {}).get(names.snake(name))
         notes = [described["description"]]
         if row is not None and row.is_required and "Required for" not in notes[0]:
-            notes.insert(0, "Required, except after an import." if row.is_secret else "Required.")
+            reference = f"`{names.camel(from_name(names.snake(name)))}`"
+            secret = f"This or {reference} is required, except after an import."
+            notes.insert(0, secret if row.is_secret else "Required.")
         if "default" in described:
             default = str(described["default"])
             notes.append(f"Default: `{default.lower() if described['type'] == 'boolean' else default}`.")
@@ -100,8 +103,8 @@ def _credential_types() -> Iterator[str]:
 
 
 def _cells(type_: CredentialType) -> Iterator[str]:
-    yield ", ".join(f"`{name}`" for name in type_.fields)
-    yield ", ".join(f"`{path}`" for path, row in _paths(type_.fields) if row.is_secret)
+    yield ", ".join(f"`{name}`" for name, row in type_.fields.items() if row.kind != "verifier")
+    yield ", ".join(f"`{path}`" for path, row in _paths(type_.fields) if row.is_secret and row.kind != "verifier")
     yield ", ".join(
         f"`{path}`{' as a whole' if row.has_mutable_part else ''}"
         for path, row in _paths(type_.fields)
@@ -147,6 +150,7 @@ def _functions() -> Iterator[str]:
         yield from _function(token)
 
 
+_BEARER = CREDENTIAL_TYPES["static_bearer"].fields
 _REFRESH = CREDENTIAL_TYPES["mcp_oauth"].fields["refresh"].fields
 _VARIABLE = CREDENTIAL_TYPES["environment_variable"].fields
 
@@ -154,6 +158,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "settings": _settings,
     "vault-arguments": lambda: _properties(RESOURCES[VAULT]["inputProperties"], vault.ARGUMENTS),
     "vault-credential": _object("VaultCredential", vault.CREDENTIAL_FIELDS),
+    "secret-reference": _object("SecretReference", _BEARER["access_token_from"].fields),
     "vault-outputs": lambda: _outputs(VAULT),
     "credential-arguments": lambda: _properties(RESOURCES[CREDENTIAL]["inputProperties"], credential.ARGUMENTS),
     "credential-types": _credential_types,

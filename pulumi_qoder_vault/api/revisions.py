@@ -6,11 +6,11 @@ Sources: Qoder, Create Vault (read 2026-05-18); Vaults and Vault Credentials (re
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE, TYPES
 from ..lifecycle.equivalence import ID, instant_s
-from ..lifecycle.fields import Field, Fields
+from ..lifecycle.fields import Field, Fields, sent_part
 from ..lifecycle.model import (
     ACTIVE,
     ARCHIVED,
@@ -28,13 +28,33 @@ Json = Mapping[str, Any]
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
+VALIDATIONS = ("valid", "invalid", "unknown")
+_WORD = re.compile(r"[a-z_]{1,40}")
+
+
+class Validation(NamedTuple):
+    """What Qoder found when it tried an OAuth credential.
+
+    Attributes:
+        status: ``valid``, ``invalid`` or ``unknown``.
+        refresh_status: what became of a refresh, in one word; None where that is not said.
+        http_status: which HTTP status the token endpoint answered with, or else the MCP server; None where that is not
+            said.
+    """
+
+    status: str
+    refresh_status: str | None
+    http_status: int | None
+
+
 class Unreadable(Exception):
     """A response has neither revision's shape; says what is missing, never what it holds."""
 
 
 def _flat_credential(credential: Credential) -> Json:
     """Return the founding page's form, in its order."""
-    fields, given = TYPES[credential.type].fields, credential.properties
+    fields = TYPES[credential.type].fields
+    given = sent_part(credential.properties, fields)
     plain = {name: given[name] for name, row in fields.items() if name in given and not row.is_secret}
     secrets = {name: given[name] for name, row in fields.items() if name in given and row.is_secret}
     return {**plain, "type": credential.type, **_revealed(secrets)}
@@ -42,7 +62,8 @@ def _flat_credential(credential: Credential) -> Json:
 
 def _nested_credential(credential: Credential) -> Json:
     """Return the current form: the type, the secret, and the rest in the order of the table."""
-    type_, given = TYPES[credential.type], credential.properties
+    type_ = TYPES[credential.type]
+    given = sent_part(credential.properties, type_.fields)
     rows = sorted(type_.fields.items(), key=lambda item: item[0] != type_.secret_field)
     sent = {row.auth_name or name: given[name] for name, row in rows if name in given and row.is_in_auth}
     body = {"auth": {"type": credential.type, **_revealed(sent)}}
@@ -54,11 +75,13 @@ def update_body(before: Credential, after: Credential, *, is_sure: bool = True) 
 
     After an update whose outcome is unknown (``is_sure`` is False), every mutable field is sent, changed or not.
     """
-    patch = _patch(TYPES[after.type].fields, before.properties, after.properties, is_sure=is_sure)
+    fields = TYPES[after.type].fields
+    had, wanted = sent_part(before.properties, fields), sent_part(after.properties, fields)
+    patch = _patch(fields, had, wanted, is_sure=is_sure)
     body: dict[str, Any] = {"auth": {"type": after.type, **patch}}
-    wanted, had = after.metadata or {}, before.metadata or {}
-    if wanted != had:
-        body["metadata"] = {**dict.fromkeys(had.keys() - wanted.keys()), **wanted}
+    pairs, former = after.metadata or {}, before.metadata or {}
+    if pairs != former:
+        body["metadata"] = {**dict.fromkeys(former.keys() - pairs.keys()), **pairs}
     return body
 
 
@@ -67,7 +90,7 @@ def _patch(fields: Fields, before: Json, after: Json, *, is_sure: bool) -> dict[
     patch: dict[str, Any] = {}
     for name, row in fields.items():
         old, new, sent_as = before.get(name), after.get(name), row.auth_name or name
-        if not row.is_in_auth or not row.has_mutable_part:
+        if row.is_local or not row.is_in_auth or not row.has_mutable_part:
             continue
         if not row.is_mutable:
             parts = _patch(row.fields, old or {}, new, is_sure=is_sure) if new else {}
@@ -199,12 +222,43 @@ def read_archived(response: object, id_: str) -> bool:
     return _is_archived(item)
 
 
+def read_validation(response: object, credential_id: str) -> Validation:
+    """Read what became of a validation. What another server answered is left out, but for its HTTP status.
+
+    Source: qca-sdk 0.11.0, qca/managed/types/credential_validation.py. UNVERIFIED: which words there are for a refresh.
+
+    Raises:
+        Unreadable: it is no object, about another credential, or says nothing.
+    """
+    validation = _object(response, "validation")
+    if validation.get("credential_id") not in (None, credential_id):
+        raise Unreadable("it is about another credential")
+    if not isinstance(validation.get("status"), str):
+        raise Unreadable("the validation has no status")
+    refresh = _part(validation, "refresh")
+    word = refresh.get("status")
+    answers = [_part(part, "http_response").get("status_code") for part in (refresh, _part(validation, "mcp_probe"))]
+    codes = [code for code in answers if isinstance(code, int) and not isinstance(code, bool) and 100 <= code <= 599]
+    return Validation(
+        _word(validation["status"], VALIDATIONS) or "unknown",
+        word if isinstance(word, str) and _WORD.fullmatch(word) else None,
+        next(iter(codes), None),
+    )
+
+
+def _part(item: Json, name: str) -> Json:
+    """Return an object within another one; an empty one where there is none."""
+    value = item.get(name)
+    return value if isinstance(value, dict) else {}
+
+
 def _shown(fields: Fields, shown: Json) -> dict[str, Any]:
     """Read the fields that are no secret, each of its own kind; any other value is as if it were not there."""
     return {
         name: value
         for name, row in fields.items()
-        if not row.is_secret and (value := _shown_value(row, shown.get(row.auth_name or name))) is not None
+        if not (row.is_secret or row.is_local)
+        and (value := _shown_value(row, shown.get(row.auth_name or name))) is not None
     }
 
 

@@ -145,7 +145,7 @@ def find_credentials(
     again, shown = api.recovering(), list(listed)
     if _shows_credentials(again, recorded, shown, in_use) is not False:
         absent -= _shown(again, recorded, absent, found)
-    for pause_s in PAUSES_OF_YOUNG_S if absent else ():  # nobody knows how old a credential is
+    for pause_s in _pauses_of_credentials_s(api, recorded, absent):
         _wait(again, recorded, pause_s, A_CREDENTIAL)
         if _shows_credentials(again, recorded, shown, in_use):
             absent -= _shown(again, recorded, absent, found)
@@ -229,6 +229,14 @@ def pauses_s(api: VaultsApi, recorded: CredentialSet) -> tuple[float, ...]:
     made_s = instant_s(created_at)
     is_young = made_s is None or api.server_now_s() - made_s < YOUNG_S
     return PAUSES_OF_YOUNG_S if is_young else PAUSES_S
+
+
+def _pauses_of_credentials_s(api: VaultsApi, recorded: CredentialSet, ids: Collection[str]) -> tuple[float, ...]:
+    """Return the pauses between questions about credentials: of an unknown age, one counts as young."""
+    times = recorded.rotated_at or {}
+    made_s = [instant_s(times.get(key, "")) for key, id_ in recorded.credential_ids.items() if id_ in ids]
+    is_old = len(made_s) == len(ids) and all(time_s and api.server_now_s() - time_s >= YOUNG_S for time_s in made_s)
+    return () if not ids else PAUSES_S if is_old else PAUSES_OF_YOUNG_S
 
 
 def _wait(api: VaultsApi, recorded: CredentialSet, pause_s: float, what: str = "vault") -> None:

@@ -40,6 +40,7 @@ _MASK = re.compile(
     r"\*{2,}|\u2022+|[\[<({](?:secret|redacted|sensitive|sensitive value|masked|hidden|unknown|computed)[\])>}]",
     re.IGNORECASE,
 )
+_LIKE_A_TOKEN = re.compile(r"(?=.{16})(?:(?=.*\d)|(?=.*[a-z])(?=.*[A-Z])(?!.*_)).*", re.ASCII)
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 # What programs write for a value that is not there.
@@ -144,6 +145,11 @@ def _moment(value: str) -> datetime | None:
         return datetime.fromisoformat(value) if _TIME.fullmatch(value) else None
     except ValueError:
         return None
+
+
+def looks_like_a_token(value: str) -> bool:
+    """Return True if a name may be an access token in the place of one: then it is not shown."""
+    return _LIKE_A_TOKEN.fullmatch(value) is not None
 
 
 def is_output_in_text(value: str) -> bool:

@@ -7,7 +7,7 @@ in `recovery`. Knows neither HTTP nor Pulumi.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, NoReturn, TypeVar
 
@@ -22,12 +22,14 @@ from .absence import (
     list_credentials,
 )
 from .capabilities import Capabilities, QoderInUse
-from .credential_types import TYPES
+from .credential_types import TYPES, fields_of
 from .drift import as_seen, not_shown
-from .equivalence import is_same_url
+from .equivalence import is_same_url, rfc3339
+from .inputs import secrets_by_path
 from .model import ACTIVE, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Revision
 from .plan import Op, Step, plan, still_ours
 from .recovery import CredentialCreation, is_about, is_definite, send_again_if_lost
+from .references import is_triggered, is_verifier, recognised, sends_whole, without_secrets
 from .removal import remove_credential
 from .vaults_api import VaultsApi
 
@@ -78,6 +80,7 @@ def update(
         VaultNotFound: the vault is not to be found.
         PartialState: some of the steps were carried out, and a later one failed.
     """
+    recorded, desired = _recognised(recorded, desired)
     revision = in_use.for_vault(recorded.api_revision)
     as_recorded = _as_observed(recorded, revision)
     if not plan(recorded, desired, as_recorded, in_use.can(revision)) and recorded.unfinished is None:
@@ -85,9 +88,15 @@ def update(
     observed, revision = observe(api, recorded, in_use)
     # It is at this place, too: from now on only its word counts.
     recorded = note(replace(recorded, place=api.place, seen_with=api.account), observed)
+    steps = plan(recorded, desired, observed, in_use.can(revision))
+    unread = {step.credential.key for step in steps if step.credential and _needs_secret(step, recorded)}
+    if unread:  # before anything is sent
+        read = tuple(desired.read(item) if item.key in unread else item for item in desired.credentials)
+        recorded, desired = _recognised(recorded, replace(desired, credentials=read))
+        steps = plan(recorded, desired, observed, in_use.can(revision))
     changes = CredentialChanges(api, recorded, desired, observed, revision, in_use, takes_back=True)
     try:
-        changes.apply(plan(recorded, desired, observed, in_use.can(revision)))
+        changes.apply(steps)
     except QoderError as failure:
         failure.args = (f"{failure}{_why_refused(api, recorded, failure)}",)
         if changes.done or recorded.unfinished is not None:
@@ -111,7 +120,34 @@ def _why_refused(api: VaultsApi, recorded: CredentialSet, failure: QoderError) -
 
 def settled(recorded: S, desired: DesiredSet) -> S:
     """Return what is recorded once all that was asked for is there: order, protocols and rotations included."""
-    return replace(recorded, credentials=desired.credentials, rotations=desired.rotations)
+    counts = {key: max(count, recorded.rotations.get(key, 0)) for key, count in desired.rotations.items()}
+    return replace(recorded, credentials=desired.credentials, rotations=counts)
+
+
+def _recognised(recorded: S, desired: DesiredSet) -> tuple[S, DesiredSet]:
+    """Let what is recorded, and what is desired, tell each other what they know of secrets by reference."""
+    wanted = {item.key: item for item in desired.credentials}
+    had = {item.key: item for item in recorded.credentials}
+    for key in wanted.keys() & had.keys():
+        if wanted[key].type == had[key].type:
+            fields = fields_of(had[key].type)
+            before, after = recognised(fields, key, had[key].properties, wanted[key].properties)
+            had[key], wanted[key] = replace(had[key], properties=before), replace(wanted[key], properties=after)
+    credentials = tuple(wanted[item.key] for item in desired.credentials)
+    return replace(recorded, credentials=tuple(had.values())), replace(desired, credentials=credentials)
+
+
+def _needs_secret(step: Step, recorded: CredentialSet) -> bool:
+    """Return True if a step sends secrets, of which some may be by reference."""
+    if step.op is Op.CREATE:
+        return True
+    before = next((item for item in recorded.credentials if item.key == _credential_of(step).key), None)
+    if step.op is Op.DELETE or before is None:
+        return False
+    after = _credential_of(step)
+    return is_triggered(before.properties, after.properties) or sends_whole(
+        fields_of(after.type), before.properties, after.properties
+    )
 
 
 def _as_observed(recorded: CredentialSet, revision: Revision) -> list[ObservedCredential]:
@@ -155,6 +191,7 @@ class CredentialChanges(Generic[S]):
         self._api = api
         self._set = recorded
         self._counts = desired.rotations
+        self._read = desired.read
         self._revision = revision
         self._in_use = in_use
         self._takes_back = takes_back
@@ -163,6 +200,7 @@ class CredentialChanges(Generic[S]):
         self._ids = still_ours(recorded, observed)
         self._credentials = {item.key: item for item in recorded.credentials}
         self._rotations = dict(recorded.rotations)
+        self._rotated_at = dict(recorded.rotated_at or {})
         self._leftovers = {id_ for id_ in recorded.unfinished or () if id_ in active}
         self._went_first: dict[str, Step] = {}
         self._not_put_back = ""
@@ -193,8 +231,15 @@ class CredentialChanges(Generic[S]):
             credentials=tuple(existing.values()),
             credential_ids={key: self._ids[key] for key in existing},
             rotations={key: self._rotations.get(key, 0) for key in existing},
+            rotated_at=self._times(existing),
             unfinished=tuple(sorted(self._leftovers)),
         )
+
+    def _times(self, existing: Collection[str]) -> Mapping[str, str] | None:
+        """Return when Qoder last took the secrets of what exists; None where nobody has noted it."""
+        if self._set.rotated_at is None and not self._rotated_at:
+            return None
+        return {key: time for key, time in self._rotated_at.items() if key in existing}
 
     def summary(self) -> str:
         """Return what was done, for an error."""
@@ -202,7 +247,8 @@ class CredentialChanges(Generic[S]):
         return f"{done}{self._not_put_back}vault {self._set.vault_id} stays, and the next pulumi up goes on from there"
 
     def _create(self, step: Step, pending: list[Step]) -> None:
-        credential = _credential_of(step)
+        credential = self._read(_credential_of(step))
+        step = replace(step, credential=credential)
         key = credential.key
         if credential.secret is None:  # imported
             raise QoderError(_secret_missing(credential, self._ids.get(key)))
@@ -212,7 +258,7 @@ class CredentialChanges(Generic[S]):
         previous = self._ids.get(key)
         if previous is not None:
             self._leftovers.add(previous)
-        self._take(credential, made.id)
+        self._take(credential, made.id, sent=True)
         self.made[key] = made
         self.done.append(f"made {made.id} for {key}")
 
@@ -341,8 +387,13 @@ class CredentialChanges(Generic[S]):
             pending[:0] = _in_place_of(credential, before, credential_id)
             return
         is_sure = before.secret is not None or self._set.unfinished is None
+        had = before
+        if is_triggered(before.properties, credential.properties):
+            if credential.secret is None:
+                raise QoderError(_secret_missing(credential, credential_id))
+            had = replace(before, properties=without_secrets(fields_of(before.type), before.properties))
         try:
-            seen = self._send_update(credential_id, before, credential, is_sure=is_sure)
+            seen = self._send_update(credential_id, had, credential, is_sure=is_sure)
         except QoderError as failure:
             if failure.may_be_done:
                 self._note_lost_update(before, credential_id)
@@ -354,7 +405,9 @@ class CredentialChanges(Generic[S]):
             self._lacks_update = True
             pending[:0] = _in_place_of(credential, before, credential_id)
             return
-        self._take(credential.with_secret(credential.secret or before.secret), credential_id)
+        is_known = credential.secret is not None or credential.is_by_reference
+        kept = credential if is_known else credential.with_secret(before.secret)
+        self._take(kept, credential_id, sent=not is_sure or _renews(had, credential))
         self.done.append(f"rotated {credential_id} for {key}")
         if field := not_shown(credential, seen, before):
             self._credentials[key] = as_seen(self._credentials[key], seen)
@@ -416,11 +469,16 @@ class CredentialChanges(Generic[S]):
     def _forget(self, credential_id: str) -> None:
         self._ids = {key: id_ for key, id_ in self._ids.items() if id_ != credential_id}
 
-    def _take(self, credential: Credential, credential_id: str) -> None:
-        key = credential.key
+    def _take(self, credential: Credential, credential_id: str, *, sent: bool) -> None:
+        key, count = credential.key, self._counts.get(credential.key, 0)
+        before = self._credentials.get(key)
+        if sent and before is not None and before.is_by_reference and before.secret is None:
+            count = max(count, self._rotations.get(key, 0) + 1)  # a check that read nothing could not count it
         self._ids[key] = credential_id
         self._credentials[key] = credential
-        self._rotations[key] = self._counts.get(key, 0)
+        self._rotations[key] = count
+        if sent:
+            self._rotated_at[key] = rfc3339(self._api.server_now_s())
 
     def _put_back(self, api: VaultsApi, deleted: Step, failure: QoderError) -> bool:
         """Make the credential again that went first for its successor, which then was not taken. True if it is back."""
@@ -428,7 +486,8 @@ class CredentialChanges(Generic[S]):
         secret, creation = former.secret, self._creation(former)
         try:
             if secret is None:
-                raise QoderError("it is not known")
+                known = "Pulumi never has one that is by reference" if former.is_by_reference else "it is not known"
+                raise QoderError(known)
             try:
                 made = creation.send(api)
             except QoderError as lost:
@@ -441,6 +500,7 @@ class CredentialChanges(Generic[S]):
         self._not_put_back = ""
         self._ids[former.key] = made.id
         self._credentials[former.key] = former.with_secret(secret)
+        self._rotated_at[former.key] = rfc3339(api.server_now_s())
         self.done.append(f"put the former access token for {former.key} back, as {made.id}")
         return True
 
@@ -482,6 +542,13 @@ def _already_there(conflict: Conflict, credential_id: str, key: str) -> str:
         "Qoder; if it is of this stack under another resource name, add an alias, or remove the other resource in an "
         "up of its own; if it is being replaced, set deleteBeforeReplace: true"
     )
+
+
+def _renews(before: Credential, after: Credential) -> bool:
+    """Return True if an update sends a secret."""
+    had = dict(secrets_by_path(before.properties))
+    given = secrets_by_path(after.properties)
+    return any(had.get(path) != secret for path, secret in given if not is_verifier(path[-1]))
 
 
 def _in_place_of(credential: Credential, before: Credential, credential_id: str) -> list[Step]:

@@ -12,11 +12,12 @@ update (qca-sdk 0.11.0), and on no page: they make another credential.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from . import allowed_values
 from .fields import Field, Fields, secret_names
+from .references import TRIGGER, with_references
 
 TypeName = Literal["static_bearer", "mcp_oauth", "environment_variable"]
 Protocol = Literal["sse", "streamable_http"]
@@ -111,7 +112,7 @@ _REFRESH: Fields = {
     ),
 }
 
-TYPES: Mapping[str, CredentialType] = {
+_OF_QODER: Mapping[str, CredentialType] = {
     "static_bearer": CredentialType(
         key_field="mcp_server_url",
         secret_field="access_token",  # noqa: S106 the name of a field
@@ -193,6 +194,19 @@ TYPES: Mapping[str, CredentialType] = {
             ),
         },
     ),
+}
+
+# Beside the fields of Qoder, each type has what is the provider's own: a reference to each secret, and the trigger.
+_TRIGGER = Field(
+    description="Any text. A change of it is a rotation: the secrets are sent again. To add or to remove it is none.",
+    judge=allowed_values.text,
+    is_mutable=True,
+    is_clearable=True,
+    is_local=True,
+)
+TYPES: Mapping[str, CredentialType] = {
+    name: replace(type_, fields={**with_references(type_.fields), TRIGGER: _TRIGGER})
+    for name, type_ in _OF_QODER.items()
 }
 
 # The fields of all types together. Where two types have one, its kind is the same, and so is whether it is a secret.

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .fields import Fields
+from .fields import Field, Fields
 from .inputs import Inputs, Unknown
+from .references import from_name, verifier_name
 
 # Where a change stands: names of properties, keys of maps, and indices of lists.
 ChangePath = tuple[str | int, ...]
@@ -61,8 +62,10 @@ def compare_fields(
     field by field. What is taken away changes in place only if it is clearable.
     """
     for name, row in fields.items():
-        at, old, new = (*path, name), before.get(name), after.get(name)
-        if is_same_value(old, new) or (new is None and row.is_secret):  # a secret that is not given is left alone
+        at, old, new = (*path, _shown_as(name, row, after)), before.get(name), after.get(name)
+        if is_same_value(old, new, is_ordered=row.kind == "arguments") or (
+            new is None and row.is_secret
+        ):  # a secret that is not given is left alone
             continue
         is_mutable = is_whole or row.is_mutable
         if row.kind == "map":
@@ -74,6 +77,11 @@ def compare_fields(
             yield at, Change.UPDATE, row.has_mutable_part
         else:
             yield at, Change.between(old, new), is_whole or (is_mutable and (new is not None or row.is_clearable))
+
+
+def _shown_as(name: str, row: Field, after: Inputs) -> str:
+    """Return the property in which a change shows: of a secret by reference, that is its verifier."""
+    return verifier_name(name) if row.is_secret and from_name(name) in after else name
 
 
 def compare_maps(path: ChangePath, before: Inputs, after: Inputs | Unknown) -> Iterator[tuple[ChangePath, Change]]:
@@ -89,8 +97,10 @@ def compare_maps(path: ChangePath, before: Inputs, after: Inputs | Unknown) -> I
             yield (*path, key), Change.DELETE
 
 
-def is_same_value(one: object, other: object) -> bool:
+def is_same_value(one: object, other: object, *, is_ordered: bool = False) -> bool:
     """Return True for equal values; hosts in another order are the same hosts."""
+    if is_ordered:
+        return one == other
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(item in other for item in one)
     return one == other

@@ -70,7 +70,7 @@ def not_shown(sent: Credential, seen: ObservedCredential, before: Credential | N
 def _not_shown(fields: Fields, before: Inputs, sent: Inputs, seen: Inputs) -> Iterator[str]:
     for name, row in fields.items():
         had, wanted, shown = before.get(name), sent.get(name), seen.get(name)
-        if row.is_secret or wanted == had:
+        if row.is_secret or row.is_local or wanted == had:
             continue
         if wanted is None:
             if shown is not None and row.is_clearable:

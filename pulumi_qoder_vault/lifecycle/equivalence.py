@@ -60,6 +60,11 @@ def instant_s(time: str) -> float | None:
     return None
 
 
+def rfc3339(instant_s: float) -> str:
+    """Return seconds since the epoch as an RFC 3339 time, UTC."""
+    return datetime.fromtimestamp(instant_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def holds(shown: Mapping[str, str], asked: Mapping[str, str]) -> bool:
     """Return True if a map of strings shows all that was asked for; a service may add pairs, and trim blanks."""
     pairs = {_normal_name(key): value for key, value in shown.items()}

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from . import allowed_values
 
-Kind = Literal["string", "url", "boolean", "hosts", "object", "map", "credentials"]
+Kind = Literal[
+    "string", "url", "boolean", "hosts", "object", "map", "credentials", "reference", "arguments", "verifier"
+]
 Judge = Callable[[str], str | None]
 Fields = Mapping[str, "Field"]
 
@@ -23,7 +25,7 @@ class Field:
     Attributes:
         description: one or more sentences for the schema: what it is, whatever the resource.
         kind: of value. ``url`` is a string, ``hosts`` a list of host names, ``map`` a map of strings, ``credentials``
-            a list of maps.
+            a list of maps; ``reference``, ``arguments`` and ``verifier`` are those of `references`.
         judge: says what is wrong with a text, or returns None; see `allowed_values`.
         caution: says what is dubious about a text that is allowed.
         choices: the only values, if there are any.
@@ -40,6 +42,7 @@ class Field:
         is_renewed: True if Qoder changes it by itself: a refresh leaves the recorded value.
         auth_name: what the object ``auth`` of `2026-07` calls it; empty for its own name.
         is_in_auth: False if that object has no such field: it is recorded, and a change of it is no request.
+        is_local: True if Qoder never sees it, on any revision.
         object_name: the schema's name of an ``object``.
         fields: those of an ``object``. One that is not mutable itself is updated field by field.
     """
@@ -62,6 +65,7 @@ class Field:
     is_renewed: bool = False
     auth_name: str = ""
     is_in_auth: bool = True
+    is_local: bool = False
     object_name: str = ""
     fields: Fields = field(default_factory=dict)
 
@@ -83,3 +87,12 @@ def with_defaults(given: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
     """Return a map with the default of each field that is missing and has one."""
     defaults = {name: row.default for name, row in fields.items() if row.default is not None}
     return defaults | {name: value for name, value in given.items() if value is not None}
+
+
+def sent_part(given: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """Return a map without what Qoder never sees, at any depth."""
+    return {
+        name: sent_part(value, fields[name].fields) if isinstance(value, Mapping) and name in fields else value
+        for name, value in given.items()
+        if name not in fields or not fields[name].is_local
+    }

@@ -5,7 +5,7 @@ Data only. What a vault and a `Credential` resource share is a `CredentialSet`: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -16,6 +16,7 @@ from .credential_types import DEFAULT_TYPE, TYPES
 from .equivalence import instant_s
 from .fields import with_defaults
 from .inputs import only_given
+from .references import from_name, verifier_name
 
 OnDelete = Literal["delete", "archive"]
 Status = Literal["active", "archived"]
@@ -73,8 +74,15 @@ class Credential:
     def with_secret(self, secret: Secret | None) -> Credential:
         """Return the same credential with another secret; None for one that is not known."""
         name = TYPES[self.type].secret_field
-        rest = {key: value for key, value in self.properties.items() if key != name}
-        return replace(self, properties=rest if secret is None else {**rest, name: secret})
+        if secret is not None:
+            return replace(self, properties={**self.properties, name: secret})
+        left = {key: value for key, value in self.properties.items() if key not in (name, verifier_name(name))}
+        return replace(self, properties=left)
+
+    @property
+    def is_by_reference(self) -> bool:
+        """True if Pulumi does not hold its secret."""
+        return from_name(TYPES[self.type].secret_field) in self.properties
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +163,12 @@ class DesiredSet:
 
     Attributes:
         rotations: by key, how often its secrets have changed in this vault.
+        read: returns a credential with those of its secrets that are by reference.
     """
 
     credentials: tuple[Credential, ...]
     rotations: Mapping[str, int] = field(default_factory=dict)
+    read: Callable[[Credential], Credential] = field(default=lambda credential: credential, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +196,7 @@ class CredentialSet:
         status: of the resource.
         credentials: those that exist, each with the secrets that Qoder has of it, where they are known.
         credential_ids: by key; so are rotations.
+        rotated_at: by key, when Qoder last took its secrets: RFC 3339, UTC; None in an older state.
         api_revision: of the last response.
         unfinished: None, but after work that stopped in the middle: then the ids of credentials of ours that are still
             to be deleted, mostly none. A refresh makes the inputs say what exists, so that the next ``up`` goes on.
@@ -201,6 +212,7 @@ class CredentialSet:
     api_revision: Revision
     unfinished: tuple[str, ...] | None = None
     seen_with: Secret | None = None
+    rotated_at: Mapping[str, str] | None = None
 
     @property
     def our_ids(self) -> frozenset[str]:

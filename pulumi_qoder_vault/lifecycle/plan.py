@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .capabilities import Capabilities
-from .credential_types import DEFAULT_TYPE, fields_of
+from .credential_types import DEFAULT_TYPE, TYPES, fields_of
 from .equivalence import is_same_url
+from .fields import sent_part
 from .inputs import UNKNOWN, Inputs, Unknown
 from .model import Credential, CredentialSet, DesiredSet, ObservedCredential
+from .references import comparable, is_triggered
 
 
 class Op(Enum):
@@ -104,9 +106,13 @@ def _changed(before: Credential, after: Credential) -> set[str]:
     if before.type != after.type:
         return {"type"}
     fields = fields_of(after.type)
-    names = {*before.properties, *after.properties}
-    left_alone = {name for name in names if fields[name].is_secret and name not in after.properties}
-    changed = {name for name in names - left_alone if before.properties.get(name) != after.properties.get(name)}
+    sides = comparable(fields, after.key, before.properties, after.properties)
+    old, new = (sent_part(side, fields) for side in sides)
+    names = {*old, *new}
+    left_alone = {name for name in names if fields[name].is_secret and name not in new}
+    changed = {name for name in names - left_alone if old.get(name) != new.get(name)}
+    if is_triggered(before.properties, after.properties):
+        changed.add(TYPES[after.type].secret_field)
     return changed | ({"metadata"} if (before.metadata or {}) != (after.metadata or {}) else set())
 
 
@@ -127,6 +133,32 @@ def preview_ids(recorded: CredentialSet, desired: Sequence[Inputs | Unknown], ca
         keeps = after.key in before and keeps_id(before[after.key], after, can)
         ids[after.key] = recorded.credential_ids[after.key] if keeps else UNKNOWN
     return ids
+
+
+def preview_times(
+    recorded: CredentialSet, desired: Sequence[Inputs | Unknown], can: Capabilities
+) -> Inputs | Unknown | None:
+    """Return when Qoder last took the secrets of each credential, as a preview knows it: what is sent has another time.
+
+    None where no time is known, and none will be.
+    """
+    before = {item.key: item for item in recorded.credentials if item.key in recorded.credential_ids}
+    known = recorded.rotated_at or {}
+    times: dict[str, str | Unknown] = {}
+    for item in desired:
+        if isinstance(item, Unknown) or isinstance(item["mcp_server_url"], Unknown):
+            return UNKNOWN
+        after = Credential.of({**item, "type": DEFAULT_TYPE})
+        if after.key not in before or sends(before[after.key], after, can):
+            times[after.key] = UNKNOWN
+        elif after.key in known:
+            times[after.key] = known[after.key]
+    return times if times or recorded.rotated_at is not None else None
+
+
+def sends(before: Credential, after: Credential, can: Capabilities) -> bool:
+    """Return True if a change of a credential is a request; what is unknown counts as changed."""
+    return bool(_ops(before, after, can))
 
 
 def keeps_id(before: Credential, after: Credential, can: Capabilities) -> bool:

@@ -19,10 +19,10 @@ from . import allowed_values
 from .fields import Field, Fields, Judge
 from .inputs import Inputs, SecretUrl, Unfit, Unknown, as_map, is_empty_secret, is_given
 from .model import MARK_KEY
+from .references import JUDGES, Referenced, from_name, secret_name
 
 _SHORT_NAMES = {"token": "access_token", "url": "mcp_server_url", "name": "display_name"}
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
-_LIKE_A_TOKEN = re.compile(r"(?=.{16})(?:(?=.*\d)|(?=.*[a-z])(?=.*[A-Z])(?!.*_)).*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """The API token of this run, which is no access token of an MCP server, but for one of Qoder itself.
+    """The API token of this run, or its service-account key: no access token of an MCP server, but of Qoder itself.
 
     Attributes:
         value: None where none is set; a preview needs none.
         host: of the API that it is sent to.
+        name: what a problem calls it.
+        home: the setting that it belongs into.
     """
 
     value: Secret | None = None
     host: str = ""
+    name: str = "API token"
+    home: str = "qoder:apiToken"
 
     @property
     def known(self) -> set[Secret]:
@@ -115,17 +119,27 @@ def check_fields(
         further: keys that are known, and judged elsewhere.
         blank_is_missing: True if an empty text is as good as none, also where there are choices.
     """
-    meant, problems = check_keys(path, given, (*fields, *further), known.secrets)
+    rows = {name: row for name, row in fields.items() if row.kind != "verifier"}
+    # A verifier is no program's. With `ignoreChanges` the engine hands the recorded one back.
+    plain = {
+        name: value for name, value in given.items() if name not in fields or name in rows or value != held.get(name)
+    }
+    meant, problems = check_keys(path, plain, (*rows, *further), known.secrets)
     yield from problems
-    for name, row in fields.items():
+    for name, row in rows.items():
         at, value = f"{path}.{name}" if path else name, given.get(name)
-        if _is_missing(value, row, blank_is_missing=blank_is_missing):
+        if row.is_secret and is_given(given.get(from_name(name))):
+            if value is not None:
+                yield Problem(at, f"is there twice, by value and by {from_name(name)}: remove one of the two")
+        elif _is_missing(value, row, blank_is_missing=blank_is_missing):
             if name not in meant:
                 yield from softened(_check_missing(at, name, row, given, recorded), value, held.get(name))
         elif (reason := _excluded(row, given)) is not None:
             yield Problem(at, reason)
         elif isinstance(value, Unknown):
             continue
+        elif row.kind == "reference":
+            yield from check_reference(at, value, rows[secret_name(name)], given, known)
         elif row.kind == "object":
             yield from _check_object(at, value, row, as_map(recorded.get(name)), as_map(held.get(name)), known)
         elif row.kind == "map":
@@ -154,6 +168,8 @@ def _excluded(row: Field, given: Inputs) -> str | None:
 
 def _check_missing(path: str, name: str, row: Field, given: Inputs, recorded: Inputs) -> Iterator[Problem]:
     needed_for = ""
+    if row.is_local:
+        return
     if row.only_with is not None:
         sibling, values = row.only_with
         needed_for = given[sibling] if given.get(sibling) in values else ""
@@ -176,13 +192,56 @@ def _check_object(
             path, value, row.fields, recorded=recorded, held=held, known=known, blank_is_missing=True
         )
     else:
-        yield Problem(path, f"must be a map with {', '.join(row.fields)}, not {kind_of(value)}")
+        names = [name for name, part in row.fields.items() if part.kind != "verifier"]
+        yield Problem(path, f"must be a map with {', '.join(names)}, not {kind_of(value)}")
+
+
+def check_reference(
+    path: str, value: object, secret: Field, given: Inputs, known: Known | None = None
+) -> Iterator[Problem]:
+    """Find what is wrong with a reference, or with what was read there; none of that is shown."""
+    known = known or Known()
+    if not isinstance(value, Referenced):
+        yield from _check_form(path, value, known)
+    elif value.fault:
+        yield Problem(path, f"{value.reference} {value.fault}")
+    elif value.secret is not None:
+        for problem in _check_value(path, value.secret, secret, given, known):
+            yield Problem(path, f"{value.reference}: its value {problem.reason}")
+
+
+def _check_form(path: str, value: object, known: Known) -> Iterator[Problem]:
+    """Find why a value is no reference; what is unknown passes."""
+    ways = ", ".join(JUDGES)
+    if not isinstance(value, Mapping):
+        yield Problem(path, f"must be a map with one of {ways}, not {kind_of(value)}")
+        return
+    _, problems = check_keys(path, value, JUDGES, known.secrets)
+    yield from problems
+    given = [way for way in JUDGES if value.get(way) is not None]
+    if len(given) != 1 and not problems:
+        yield Problem(path, f"must have exactly one of {ways}; it has {len(given) or 'none'}")
+    for way in given:
+        at, target, judge = f"{path}.{way}", value[way], JUDGES[way]
+        if way != "command":
+            yield from [Problem(at, allowed_values.EMPTY)] if target == "" else check_text(at, target, judge)
+        elif not isinstance(target, list | tuple) or not target or target[0] == "":
+            yield Problem(at, "must be a list of strings: the program, then its arguments")
+        else:
+            yield from (problem for item in target for problem in check_text(at, item, judge))
 
 
 def _check_value(path: str, value: object, row: Field, given: Inputs, known: Known) -> Iterator[Problem]:
     yield from _check_kind(path, value, row)
+    yield from _check_bearer(path, value, row, given, known)
+
+
+def _check_bearer(path: str, value: object, row: Field, given: Inputs, known: Known) -> Iterator[Problem]:
     if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
-        yield Problem(path, "is the API token, which only Qoder may receive: use the access token of this MCP server")
+        yield Problem(
+            path,
+            f"is the {known.api_token.name}, which only Qoder may receive: use the access token of this MCP server",
+        )
 
 
 def _check_kind(path: str, value: object, row: Field) -> Iterator[Problem]:
@@ -303,7 +362,7 @@ def check_keys(
 
 def _may_be_shown(key: str, secrets: Collection[Secret]) -> bool:
     """Return True if a key looks like a name, and neither is nor looks like an access token in the place of one."""
-    looks_like_a_name = _PLAIN_KEY.fullmatch(key) is not None and _LIKE_A_TOKEN.fullmatch(key) is None
+    looks_like_a_name = _PLAIN_KEY.fullmatch(key) is not None and not allowed_values.looks_like_a_token(key)
     return looks_like_a_name and not any(secret.reveal() in key for secret in secrets)
 
 

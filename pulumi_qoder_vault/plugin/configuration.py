@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SettingsError
 from ..lifecycle.inputs import UNKNOWN, Inputs
 from ..setting_sources import STACK, Owner
-from ..settings import KEYS, SETTINGS, Settings, load, load_base_url
+from ..settings import CREDENTIALS, KEYS, SETTINGS, Settings, load, load_base_url
 from . import wire
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ class Configuration:
             return cls(values)
         present = _present(live)
         # A misspelt key that only the last `up` had is gone, and bricks nothing.
-        recorded = {key: value for key, value in values.items() if key in KEYS and key not in present}
+        # So is the API token of the last `up`, where this run has a service-account key; and the other way round.
+        given = {*present, *(CREDENTIALS if any(present.get(key) for key in CREDENTIALS) else ())}
+        recorded = {key: value for key, value in values.items() if key in KEYS and key not in given}
         return cls({**recorded, **present}, Owner(recorded=frozenset(map(_full, recorded))))
 
     @property

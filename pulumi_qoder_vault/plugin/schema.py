@@ -7,7 +7,7 @@ from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import metadata
 from typing import Any
@@ -19,7 +19,7 @@ from ..lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.vault import check as vault
 from ..settings import SETTINGS, Setting
-from .functions import ARGUMENTS, GET_CREDENTIALS, GET_VAULT, LIST_VAULTS
+from .functions import ARGUMENTS, GET_CREDENTIALS, GET_VAULT, LIST_VAULTS, VALIDATE_CREDENTIAL
 
 VAULT = "qoder:index:Vault"
 CREDENTIAL = "qoder:index:Credential"
@@ -59,7 +59,9 @@ def _property(row: Field, description: str) -> Property:
         "boolean": {"type": "boolean"},
         "hosts": {"type": "array", "items": {"type": "string"}},
         "map": _STRINGS,
+        "arguments": {"type": "array", "items": {"type": "string"}},
         "object": {"$ref": f"#/types/qoder:index:{row.object_name}"},
+        "reference": {"$ref": f"#/types/qoder:index:{row.object_name}"},
         "credentials": {"type": "array", "items": {"$ref": "#/types/qoder:index:VaultCredential"}},
     }
     shape = shapes.get(row.kind, {"type": "string"}) | {"description": description}
@@ -73,6 +75,7 @@ def _properties(fields: Fields, replaced: str) -> Properties:
     return {
         _name(name): _property(row, f"{row.description}{_limits(row)}{_change(row, replaced)}")
         for name, row in fields.items()
+        if row.kind != "verifier"
     }
 
 
@@ -92,7 +95,7 @@ def _change(row: Field, replaced: str) -> str:
 
 def _plain(fields: Fields) -> Properties:
     """Return properties that say nothing of a change: what they stand in says it."""
-    return {_name(name): _property(row, row.description) for name, row in fields.items()}
+    return {_name(name): _property(row, row.description) for name, row in fields.items() if row.kind != "verifier"}
 
 
 def _required(fields: Fields) -> list[str]:
@@ -164,6 +167,11 @@ _VAULT_OUTPUTS: Properties = {
         **_COUNTS,
         "description": "By `mcpServerUrl`, how often the access token has changed in this vault; never secret.",
     },
+    "rotatedAt": {
+        **_STRINGS,
+        "description": "By `mcpServerUrl`, when Qoder last took the access token: RFC 3339, UTC. What an import, or an "
+        "older version, found is not in it. Never secret.",
+    },
     "otherCredentials": {
         **_STRINGS,
         "description": "The active credentials in the vault that this resource did not create, as last observed: the "
@@ -188,6 +196,7 @@ _CREDENTIAL_OUTPUTS: Properties = {
         "resource, which is `vault_…/vcred_…`, follows at the next refresh."
     ),
     "rotations": {"type": "integer", "description": "How often its secrets have changed; never secret."},
+    "rotatedAt": _text("When Qoder last took its secrets: RFC 3339, UTC. Absent after an import."),
     "status": _STATUS,
     **_PLACE,
     "apiRevision": _REVISION,
@@ -234,7 +243,9 @@ RESOURCES: Mapping[str, Any] = {
         "inputProperties": _VAULT_INPUTS,
         "requiredInputs": _required(vault.ARGUMENTS),
         "properties": _VAULT_OUTPUTS,
-        "required": sorted(set(_VAULT_OUTPUTS) - _may_be_absent(vault.ARGUMENTS) - {"otherCredentials", "workspaceId"}),
+        "required": sorted(
+            set(_VAULT_OUTPUTS) - _may_be_absent(vault.ARGUMENTS) - {"otherCredentials", "rotatedAt", "workspaceId"}
+        ),
         "aliases": [{"type": DYNAMIC_VAULT}],
     },
     CREDENTIAL: {
@@ -248,15 +259,25 @@ RESOURCES: Mapping[str, Any] = {
 }
 
 
-def _function(token: str, description: str, result: str, outputs: Properties) -> Property:
-    """Return a function, whose outputs are all there; it reads Qoder in a preview, too."""
+def _function(
+    token: str, description: str, result: str, outputs: Properties, may_be_absent: Collection[str] = ()
+) -> Property:
+    """Return a function; it asks Qoder in a preview, too.
+
+    Args:
+        token: of the function.
+        description: what it does.
+        result: what its outputs are together.
+        outputs: each of them.
+        may_be_absent: those that are not always there.
+    """
     arguments = ARGUMENTS[token]
     inputs: Property = {"type": "object", "properties": _plain(arguments)}
     required = _required(arguments)
     return {
         "description": f"{description} Needs the API token in a preview, too.",
         "inputs": inputs | ({"required": required} if required else {}),
-        "outputs": _object(result, outputs, outputs),
+        "outputs": _object(result, outputs, set(outputs) - set(may_be_absent)),
     }
 
 
@@ -283,6 +304,21 @@ FUNCTIONS: Mapping[str, Any] = {
         "List the active credentials of a vault.",
         "Credentials.",
         {"credentials": _list_of("CredentialSummary", "The oldest first.")},
+    ),
+    VALIDATE_CREDENTIAL: _function(
+        VALIDATE_CREDENTIAL,
+        "Let Qoder try an `mcp_oauth` credential at its MCP server, which may refresh its access token. For API "
+        "revision `2026-07`.",
+        "What Qoder found. What another server answered is not shown.",
+        {
+            "status": _text("`valid`, `invalid` or `unknown`."),
+            "refreshStatus": _text("What became of a refresh, in Qoder's word, such as `no_refresh_token`."),
+            "httpStatus": {
+                "type": "integer",
+                "description": "The HTTP status with which the token endpoint answered, or else the MCP server.",
+            },
+        },
+        may_be_absent=("refreshStatus", "httpStatus"),
     ),
 }
 

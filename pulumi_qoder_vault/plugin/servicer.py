@@ -30,9 +30,11 @@ from ..pulumi_values import PROVIDER_KEY
 from ..resources.calls import Calls
 from ..resources.credential import CredentialResource
 from ..resources.ignored_paths import POSITION_IGNORED, is_position
+from ..resources.references import as_read
 from ..resources.resource import Resource, check_all
 from ..resources.states import recorded_inputs
 from ..resources.vault import VaultResource
+from ..secret_reader import READER
 from ..settings import Settings
 from . import names, wire
 from .configuration import SECRET_KEYS, Configuration, received
@@ -81,7 +83,7 @@ def one_clean_line(method: Callable[[Servicer, Q, ServicerContext], R]) -> Calla
             return method(self, request, context)
         except errors.QoderError as failure:
             code, line = next(CODES[kind] for kind in type(failure).__mro__ if kind in CODES), str(failure)
-            if isinstance(failure, errors.NewerState):
+            if isinstance(failure, errors.NewerState | errors.NotRead):
                 line = names.in_text(line)
             if isinstance(failure, PartialState):
                 context.set_trailing_metadata(status_details(line, _partial_state(failure, request)))
@@ -108,7 +110,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @one_clean_line
     def Handshake(self, request: pb.ProviderHandshakeRequest, context: ServicerContext) -> pb.ProviderHandshakeResponse:
-        connection.CONNECTIONS.start_waiting()
+        _begin()
         if request.engine_address:
             self._engine = EngineLog(request.engine_address)
         return pb.ProviderHandshakeResponse(
@@ -117,7 +119,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @one_clean_line
     def Attach(self, request: plugin_pb2.PluginAttach, context: ServicerContext) -> empty_pb2.Empty:
-        connection.CONNECTIONS.start_waiting()
+        _begin()
         self._engine = EngineLog(request.address)
         return empty_pb2.Empty()
 
@@ -185,10 +187,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @one_clean_line
     def Check(self, request: pb.CheckRequest, context: ServicerContext) -> pb.CheckResponse:
         resource = _resource_of(request)
-        inputs, recorded = wire.read_inputs(request.news), recorded_inputs(wire.read_inputs(request.olds))
+        given, recorded = wire.read_inputs(request.news), recorded_inputs(wire.read_inputs(request.olds))
         try:
-            replaced = self._calls.note_check(request.urn, recorded)
-            problems = check_all(resource, inputs, recorded, replaced, self._settings)
+            replaced, settings = self._calls.note_check(request.urn, recorded), self._settings
+            inputs = as_read(given, settings)
+            problems = check_all(resource, inputs, recorded, replaced, settings)
             found = [names.in_text(str(problem)) for problem in problems if not problem.is_warning]
             for problem in problems:
                 if problem.is_warning:
@@ -198,7 +201,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if found:
             # The property stays empty: the engine would print its value.
             failures = [pb.CheckFailure(property="", reason=problem) for problem in found]
-            return pb.CheckResponse(inputs=wire.write(inputs, request.news), failures=failures)
+            return pb.CheckResponse(inputs=wire.write(given, request.news), failures=failures)
         completed = resource.complete(inputs, recorded)
         return pb.CheckResponse(inputs=wire.write(completed, request.news))
 
@@ -301,6 +304,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             warn=lambda line: self._engine.warn(request.urn, names.in_text(line)),
             urn=request.urn,
         )
+
+
+def _begin() -> None:
+    """Begin a run: another engine, or the next command of one, has come to this process."""
+    connection.CONNECTIONS.start_waiting()
+    READER.forget()
 
 
 def _resource_of(request: OfResource) -> Resource:

@@ -11,20 +11,23 @@ from ..connection import Qoder
 from ..errors import NotSent, VaultNotFound
 from ..lifecycle.capabilities import BY_REVISION, writing_for
 from ..lifecycle.credential import check, diff, operations
+from ..lifecycle.credential_types import fields_of
 from ..lifecycle.differences import Difference
 from ..lifecycle.equivalence import ID
 from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown, without_none
-from ..lifecycle.model import Credential, CredentialSet
+from ..lifecycle.model import Credential, CredentialSet, DesiredSet
 from ..lifecycle.other_credentials import Deletion
-from ..lifecycle.plan import keeps_id
+from ..lifecycle.plan import keeps_id, sends
 from ..lifecycle.problems import Problem
+from ..lifecycle.references import stored_part
 from ..settings import Settings
 from . import elsewhere
+from .references import refuse_exposed, revealed
 from .resource import Found, Outputs, State, api_token_of
 from .states import SEEN_WITH, place_and_progress, read_credential, read_place_and_progress, reads_state
 
 # Outputs that are no inputs.
-_COMPUTED = ("credential_id", "base_url", "workspace_id", "api_revision", "unfinished", SEEN_WITH)
+_COMPUTED = ("credential_id", "rotated_at", "base_url", "workspace_id", "api_revision", "unfinished", SEEN_WITH)
 
 
 class CredentialResource:
@@ -45,13 +48,14 @@ class CredentialResource:
         return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
     def create(self, qoder: Qoder, inputs: Inputs) -> State:
-        desired = Credential.of(inputs)
-        made = operations.create(qoder.api(inputs), inputs["vault_id"], desired, qoder.in_use)
-        return self.state_of(made)
+        desired = revealed(Credential.of(inputs), None, "")
+        refuse_exposed(inputs, [desired], qoder.settings)
+        api = qoder.api(inputs, desired.properties)
+        return self.state_of(operations.create(api, inputs["vault_id"], desired, qoder.in_use))
 
     def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
         known = {**inputs, "base_url": settings.base_url, "workspace_id": settings.workspace_id}
-        return known | dict.fromkeys(("credential_id", "api_revision"), UNKNOWN)
+        return known | dict.fromkeys(("credential_id", "rotated_at", "api_revision"), UNKNOWN)
 
     def find(self, qoder: Qoder, id_: str) -> Found | None:
         vault_id, _, credential_id = id_.partition("/")
@@ -78,20 +82,30 @@ class CredentialResource:
         return Found(*state, to_refreshed_inputs(state.outputs) if is_drift else None)
 
     def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
-        recorded, desired = to_recorded(outputs), Credential.of(inputs)
-        api, rotations = qoder.api(outputs, inputs), int(inputs["rotations"])
+        recorded = to_recorded(outputs)
+        credential = revealed(Credential.of(inputs), recorded.credentials[0], "")
+        refuse_exposed(inputs, [credential], qoder.settings)
+        desired = DesiredSet(
+            credentials=(credential,),
+            rotations={credential.key: int(inputs["rotations"])},
+            read=lambda item: qoder.holding_back(revealed(item, None, "")),
+        )
+        api = qoder.api(outputs, inputs, credential.properties)
         with elsewhere.ways_out(qoder, api, recorded.place):
-            return to_outputs(operations.update(api, recorded, desired, rotations, qoder.in_use))
+            return to_outputs(operations.update(api, recorded, desired, qoder.in_use))
 
     def preview_update(self, settings: Settings, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
         recorded = to_recorded(outputs)
         can = BY_REVISION[writing_for(settings.revision, recorded.api_revision)]
         is_known = not isinstance(inputs.get("type"), Unknown)
         keeps = is_known and keeps_id(recorded.credentials[0], Credential.of(inputs), can)
+        is_sent = not is_known or sends(recorded.credentials[0], Credential.of(inputs), can)
+        times = {"rotated_at": UNKNOWN if is_sent else outputs.get("rotated_at")}
         known = {
             name: outputs[name] for name in ("base_url", "workspace_id", "api_revision", SEEN_WITH) if name in outputs
         }
-        return {**inputs, **known, "credential_id": outputs["credential_id"] if keeps else UNKNOWN}
+        id_of_it = {"credential_id": outputs["credential_id"] if keeps else UNKNOWN}
+        return {**inputs, **known, **id_of_it, **without_none(times)}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         api, recorded = qoder.api(outputs), to_recorded(outputs)
@@ -116,6 +130,7 @@ def to_recorded(outputs: Inputs) -> CredentialSet:
         credentials=(credential,),
         credential_ids={credential.key: outputs["credential_id"]},
         rotations={credential.key: int(outputs.get("rotations") or 0)},
+        rotated_at={credential.key: outputs["rotated_at"]} if outputs.get("rotated_at") else None,
         **read_place_and_progress(outputs),
     )
 
@@ -128,9 +143,10 @@ def to_outputs(recorded: CredentialSet) -> Outputs:
             "vault_id": recorded.vault_id,
             "credential_id": recorded.credential_ids[credential.key],
             "type": credential.type,
-            **credential.properties,
+            **stored_part(fields_of(credential.type), credential.properties),
             "metadata": dict(credential.metadata) if credential.metadata else None,
             "rotations": recorded.rotations.get(credential.key, 0),
+            "rotated_at": (recorded.rotated_at or {}).get(credential.key),
             **place_and_progress(recorded),
         }
     )

@@ -13,8 +13,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 from ..errors import MovedBack, NewerState
 from ..lifecycle.capabilities import UNRECORDED
 from ..lifecycle.credential_types import DEFAULT_TYPE, TYPES
-from ..lifecycle.inputs import Inputs
+from ..lifecycle.inputs import Inputs, secrets_by_path
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, CredentialSet, Place, Revision
+from ..lifecycle.references import VERSIONS, is_verifier
 from ..secret import Secret
 
 # Each state of the plugin has one of them. A front hands over the names of the core, and leaves alone what has others.
@@ -64,7 +65,11 @@ def read_credential(state: Inputs, path: str = "") -> Credential:
     for name, row in TYPES[type_].fields.items():
         if row.choices:
             word(state, name, row.choices, row.default or "", path)
-    return Credential.of(state)
+    credential = Credential.of(state)
+    for names, secret in secrets_by_path(credential.properties):
+        if is_verifier(names[-1]) and not secret.reveal().startswith(VERSIONS):
+            raise NewerState(f"{path}{'.'.join(names)}")
+    return credential
 
 
 def read_place_and_progress(state: Inputs) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import get_args
 
@@ -13,11 +14,13 @@ from ..lifecycle.differences import Difference
 from ..lifecycle.inputs import UNKNOWN, Inputs, Unknown
 from ..lifecycle.model import Credential, CredentialSet, DesiredVault, OnDelete, RecordedVault
 from ..lifecycle.other_credentials import Deletion
-from ..lifecycle.plan import preview_ids
+from ..lifecycle.plan import preview_ids, preview_times
 from ..lifecycle.problems import Problem
+from ..lifecycle.references import stored_part
 from ..lifecycle.vault import check, diff, operations
 from ..settings import Settings, force_destroy
 from . import elsewhere
+from .references import refuse_exposed, revealed
 from .resource import Found, Outputs, State, api_token_of
 from .states import (
     place_and_progress,
@@ -50,11 +53,15 @@ class VaultResource:
         return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
     def create(self, qoder: Qoder, inputs: Inputs) -> State:
-        return self.state_of(operations.create(qoder.api(inputs), to_desired(inputs), qoder.in_use))
+        desired = to_desired(inputs, {}, qoder, is_new=True)
+        refuse_exposed(inputs, desired.credentials, qoder.settings)
+        api = qoder.api(inputs, *(item.properties for item in desired.credentials))
+        return self.state_of(operations.create(api, desired, qoder.in_use))
 
     def preview_create(self, settings: Settings, inputs: Inputs) -> Outputs:
         known = {"metadata": {}, **inputs, "base_url": settings.base_url, "workspace_id": settings.workspace_id}
-        return known | dict.fromkeys(("credential_ids", "created_at", "updated_at", "api_revision"), UNKNOWN)
+        made = ("credential_ids", "rotated_at", "created_at", "updated_at", "api_revision")
+        return known | dict.fromkeys(made, UNKNOWN)
 
     def find(self, qoder: Qoder, id_: str) -> Found | None:
         try:
@@ -86,8 +93,10 @@ class VaultResource:
         return Found(id_, found, to_refreshed_inputs(found) if is_drift else None)
 
     def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
-        recorded, desired = to_recorded(id_, outputs), to_desired(inputs)
-        api = qoder.api(outputs, inputs)
+        recorded = to_recorded(id_, outputs)
+        desired = to_desired(inputs, {item.key: item for item in recorded.credentials}, qoder)
+        refuse_exposed(inputs, desired.credentials, qoder.settings)
+        api = qoder.api(outputs, inputs, *(item.properties for item in desired.credentials))
         with elsewhere.ways_out(qoder, api, recorded.place):
             return to_outputs(operations.update(api, recorded, desired, qoder.in_use))
 
@@ -101,7 +110,9 @@ class VaultResource:
         known = {name: value for name, value in to_outputs(recorded).items() if name not in given}
         if diff.touches_credentials(recorded, inputs):
             known["other_credentials"] = UNKNOWN  # the update looks at the vault
-        return known | {"metadata": {}, **inputs, "credential_ids": ids}
+        times = UNKNOWN if is_unknown else preview_times(recorded, credentials or (), can)
+        shown = {"credential_ids": ids} if times is None else {"credential_ids": ids, "rotated_at": times}
+        return known | {"metadata": {}, **inputs, **shown}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         is_forced = force_destroy(os.environ)
@@ -114,11 +125,26 @@ class VaultResource:
         return State(recorded.vault_id, to_outputs(recorded))
 
 
-def to_desired(inputs: Inputs) -> DesiredVault:
-    """Read complete inputs, all of them known."""
+def to_desired(
+    inputs: Inputs, recorded: Mapping[str, Credential], qoder: Qoder, *, is_new: bool = False
+) -> DesiredVault:
+    """Read complete inputs, all of them known, and the secrets that are to be sent.
+
+    Args:
+        inputs: of the vault.
+        recorded: its credentials in the state, by URL.
+        qoder: is told of secrets that are read later.
+        is_new: True if all of them are to be sent.
+
+    Raises:
+        NotRead: a secret cannot be read.
+    """
+    asked = [Credential.of(item) for item in inputs.get("credentials") or ()]
+    paths = {item.key: f"credentials[{index}]." for index, item in enumerate(asked)}
     return DesiredVault(
         display_name=inputs["display_name"],
-        credentials=tuple(Credential.of(item) for item in inputs.get("credentials") or ()),
+        credentials=tuple(revealed(item, recorded.get(item.key), paths[item.key], is_needed=is_new) for item in asked),
+        read=lambda item: qoder.holding_back(revealed(item, None, paths[item.key])),
         metadata=inputs.get("metadata"),
         rotations=read_counts(inputs.get("rotations")),
         on_delete=inputs.get("on_delete") or "delete",
@@ -147,6 +173,7 @@ def to_recorded(id_: str, outputs: Inputs) -> RecordedVault:
         updated_at=outputs.get("updated_at") or "",
         force_destroy=outputs.get("force_destroy") is True,
         other_credentials=outputs.get("other_credentials"),
+        rotated_at=outputs.get("rotated_at"),
         **read_place_and_progress(outputs),
     )
 
@@ -164,6 +191,8 @@ def to_outputs(recorded: RecordedVault) -> Outputs:
         "updated_at": recorded.updated_at,
         **place_and_progress(recorded),
     }
+    if recorded.rotated_at is not None:
+        outputs["rotated_at"] = dict(recorded.rotated_at)
     if recorded.force_destroy:
         outputs["force_destroy"] = True
     if recorded.other_credentials is not None:
@@ -173,10 +202,9 @@ def to_outputs(recorded: RecordedVault) -> Outputs:
 
 def _credential_outputs(credential: Credential) -> Outputs:
     """Return what a vault shows of a credential, which may be of a type that no vault declares."""
-    given = credential.properties
-    shown = {
-        name: given.get(name) for name, row in check.CREDENTIAL_FIELDS.items() if not row.is_secret or name in given
-    }
+    given = stored_part(check.CREDENTIAL_FIELDS, credential.properties)
+    optional = {name for name, row in check.CREDENTIAL_FIELDS.items() if row.is_secret or row.is_local}
+    shown = {name: given.get(name) for name in check.CREDENTIAL_FIELDS if name not in optional or name in given}
     return {**shown, "type": credential.type}
 
 

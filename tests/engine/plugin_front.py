@@ -10,12 +10,12 @@ import pulumi
 
 OUTPUTS = {
     "Vault": (
-        "display_name metadata on_delete credentials credential_ids rotations status base_url workspace_id created_at "
-        "updated_at api_revision force_destroy other_credentials"
+        "display_name metadata on_delete credentials credential_ids rotations rotated_at status base_url workspace_id "
+        "created_at updated_at api_revision force_destroy other_credentials"
     ),
     "Credential": (
-        "vault_id mcp_server_url access_token protocol type credential_id rotations status base_url workspace_id "
-        "api_revision"
+        "vault_id mcp_server_url access_token protocol type credential_id rotations rotated_at status base_url "
+        "workspace_id api_revision"
     ),
 }
 

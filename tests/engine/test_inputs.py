@@ -47,7 +47,7 @@ def one(**fields):
 
 """
 
-A_MAP = "must be a map with mcp_server_url, access_token, protocol, type, not"
+A_MAP = "must be a map with mcp_server_url, access_token, access_token_from, protocol, rotation_trigger, type, not"
 TOKEN_PATH = "credentials[0].access_token:"
 DYNAMIC = {
     "a view of dataclasses": (

@@ -22,12 +22,14 @@ from pulumi_qoder_vault import (
     TokenEndpointAuthArgs,
 )
 from pulumi_qoder_vault.dynamic_credential import CREDENTIAL_TYPE, PICKLED_PROVIDER, CredentialProvider
+from pulumi_qoder_vault.dynamic_provider import SecretReferenceArgs
 from pulumi_qoder_vault.lifecycle.credential import check
 from pulumi_qoder_vault.lifecycle.credential_types import ALL_FIELDS
+from pulumi_qoder_vault.lifecycle.references import is_verifier
 
 URL, TOKEN = "https://example.com/mcp", "mcp-canary-one-1111"
 VAULT_ID = "vault_019e3bb940277f0db05ab74291acf6ef"
-COMPUTED = ("credential_id", "rotations", "status", "base_url", "workspace_id", "api_revision")
+COMPUTED = ("credential_id", "rotations", "rotated_at", "status", "base_url", "workspace_id", "api_revision")
 
 
 def without_secrets(value: Any) -> Any:
@@ -122,16 +124,17 @@ def test_the_constructor_takes_what_the_tables_have() -> None:
     arguments = set(inspect.signature(Credential.__init__).parameters) - {"self", "resource_name", "opts"}
     fields = {**check.ARGUMENTS, **ALL_FIELDS}
 
-    assert set(fields) == arguments
+    assert {name for name in fields if not is_verifier(name)} == arguments
     assert {*arguments, *COMPUTED} == set(Credential.__annotations__)
     for args, nested in (
         (OAuthRefreshArgs, fields["refresh"]),
         (TokenEndpointAuthArgs, fields["refresh"].fields["token_endpoint_auth"]),
         (NetworkingArgs, fields["networking"]),
         (InjectionLocationArgs, fields["injection_location"]),
+        (SecretReferenceArgs, fields["access_token_from"]),
     ):
-        assert set(nested.fields) == set(args.__annotations__)
-        required = {name for name, row in nested.fields.items() if row.is_required}
+        assert {name for name in nested.fields if not is_verifier(name)} == set(args.__annotations__)
+        required = {name for name, row in nested.fields.items() if row.is_required and not row.is_secret}
         assert required == {name for name, kind in args.__annotations__.items() if "Required[" in str(kind)}
 
 

@@ -15,7 +15,7 @@ def test_every_public_name_has_a_home() -> None:
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert [
         "Credential dynamic_credential, CredentialArgs dynamic, InjectionLocationArgs dynamic_credential, "
-        "NetworkingArgs dynamic_credential, OAuthRefreshArgs dynamic_credential, "
+        "NetworkingArgs dynamic_credential, OAuthRefreshArgs dynamic_credential, SecretReferenceArgs dynamic_provider, "
         "TokenEndpointAuthArgs dynamic_credential, Vault dynamic",
         "VaultProvider False",
     ] == done.stdout.splitlines()

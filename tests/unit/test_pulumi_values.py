@@ -27,7 +27,7 @@ from pulumi_qoder_vault.pulumi_values import MOST_ITEMS, PulumiProperties, from_
 CANARY = "canary-91c7-secret"
 URL = "https://example.com/mcp"
 GOOD = {"mcp_server_url": URL, "access_token": CANARY}
-A_MAP = "must be a map with mcp_server_url, access_token, protocol, type, not"
+A_MAP = "must be a map with mcp_server_url, access_token, access_token_from, protocol, rotation_trigger, type, not"
 
 
 @pytest.fixture(autouse=True, scope="module")

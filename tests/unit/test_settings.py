@@ -172,6 +172,8 @@ def test_case_and_punctuation_do_not_make_another_key(key: str) -> None:
         ("time_outs", "timeout"),
         ("maxWritePerSeconds", "maxWritesPerSecond"),
         ("maxReadPerSec0nd", "maxReadsPerSecond"),
+        ("serviceaccountkeys", "serviceAccountKey"),
+        ("readReference", "readReferences"),
     ],
 )
 def test_two_letters_may_differ(written: str, key: str) -> None:
@@ -183,7 +185,7 @@ OWN_KEYS = """
     githubToken docsToken slackToken mcpToken token tokens accessToken authToken
     url urls serverUrl mcpUrl imageUrl databaseUrl apiUrl apiKey apiVersion baseDomain basePath name vaultName
     version pluginDownloadURL region stage revision timeoutSeconds requestTimeout teamId workspaceName maxRequests
-    serviceAccountKey readReferences forceDestroy
+    serviceAccount accountKey references forceDestroy
 """
 
 
@@ -235,6 +237,107 @@ def test_what_is_configured_and_what_is_in_the_environment_are_told_apart() -> N
         assert expected is caught.value.is_configured
 
 
+# An API token, or a service-account key
+
+SA_KEY = "sa-canary-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "expected"),
+    [
+        ({"qoder:serviceAccountKey": SA_KEY}, {}, "qoder:serviceAccountKey"),
+        ({"qoder:serviceAccountKey": SA_KEY}, {"QODER_PAT": "x"}, "qoder:serviceAccountKey"),
+        ({"qoder:serviceAccountKey": SA_KEY}, {"QODER_SA_KEY": "x"}, "qoder:serviceAccountKey"),
+        ({}, {"QODER_SA_KEY": f" {SA_KEY}\n"}, "QODER_SA_KEY"),
+        ({"qoder:apiToken": "  "}, {"QODER_SA_KEY": SA_KEY, "QODER_PAT": " "}, "QODER_SA_KEY"),
+        ({"qoder:apiToken": API_TOKEN}, {"QODER_SA_KEY": "x"}, "qoder:apiToken"),
+        ({"qoder:apiToken": API_TOKEN}, {"QODER_SA_KEY": "*** not even judged"}, "qoder:apiToken"),
+        ({}, {"QODER_ACCESS_TOKEN": API_TOKEN}, "QODER_ACCESS_TOKEN"),
+    ],
+)
+def test_the_first_level_that_has_either_one_wins(
+    configured: dict[str, str], environment: dict[str, str], expected: str
+) -> None:
+    """The stack's configuration, then the environment: another one of a later level is as one that is not set."""
+    settings = load(configured, environment)
+
+    found = settings.credential
+    assert (expected, True) == (str(settings.credential_source), found is not None)
+    assert found is not None
+    assert (SA_KEY if settings.service_account_key else API_TOKEN) == found.reveal()
+    assert 1 == len([item for item in (settings.api_token, settings.service_account_key) if item])
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "names"),
+    [
+        (
+            {"qoder:apiToken": API_TOKEN, "qoder:serviceAccountKey": SA_KEY},
+            {"QODER_PAT": "x"},
+            "qoder:apiToken and qoder:serviceAccountKey",
+        ),
+        ({}, {"QODER_PAT": API_TOKEN, "QODER_SA_KEY": SA_KEY}, "QODER_PAT and QODER_SA_KEY"),
+        (
+            {"qoder:apiToken": ""},
+            {"QODER_ACCESS_TOKEN": API_TOKEN, "QODER_PAT": "x", "QODER_SA_KEY": SA_KEY},
+            "QODER_ACCESS_TOKEN and QODER_SA_KEY",
+        ),
+    ],
+)
+def test_both_at_one_level_are_an_error_that_names_both(
+    configured: dict[str, str], environment: dict[str, str], names: str
+) -> None:
+    """They may belong to two accounts: nobody can say which is meant."""
+    with pytest.raises(errors.SettingsError) as caught:
+        load(configured, environment)
+
+    expected = f"{names}: are both set, and only one of them can be used; remove the one that is not meant"
+    assert expected == str(caught.value)
+    assert (names.startswith("qoder:")) is caught.value.is_configured
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (f"Bearer {SA_KEY}", "is a whole header or begins with its scheme"),
+        (f"'{SA_KEY}'", "is in quotation marks; remove them"),
+        ("$QODER_SA_KEY", "is the name of a variable that was not expanded"),
+        ("***", "is a mask in place of a secret"),
+        (f"{SA_KEY}\nx", "contains a control character"),
+        (f"{SA_KEY}\u00e9", "contains a character that is not ASCII"),
+    ],
+)
+def test_a_service_account_key_is_judged_as_an_api_token(value: str, reason: str) -> None:
+    """In the same words, and without the value."""
+    for name, given in (
+        ("qoder:serviceAccountKey", ({"qoder:serviceAccountKey": value}, {})),
+        ("QODER_SA_KEY", ({}, {"QODER_SA_KEY": value})),
+    ):
+        line = line_of(*given)
+
+        assert line.startswith(f"{name}: the service-account key {reason}")
+        assert "canary" not in line
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "expected"),
+    [
+        ({}, {}, "always"),
+        ({"qoder:readReferences": "when-sent"}, {"QODER_READ_REFERENCES": "always"}, "when-sent"),
+        ({}, {"QODER_READ_REFERENCES": "when-sent"}, "when-sent"),
+    ],
+)
+def test_when_references_are_read(configured: dict[str, str], environment: dict[str, str], expected: str) -> None:
+    """As of every setting: the stack's configuration, then the environment, then the default."""
+    assert expected == load(configured, environment).read_references
+
+
+def test_when_references_are_read_takes_two_words() -> None:
+    """Any other one is an error that names both."""
+    assert "qoder:readReferences: must be one of always, when-sent" == line_of({"qoder:readReferences": "never"})
+
+
 # Where the API token came from
 
 
@@ -244,6 +347,14 @@ def test_the_api_token_stands_nowhere_else() -> None:
         line = line_of({"qoder:apiToken": API_TOKEN, f"qoder:{name}": value})
 
         assert f"qoder:{name}: holds the API token, which belongs in qoder:apiToken" == line
+
+
+def test_nor_does_a_service_account_key() -> None:
+    """It is a secret as well."""
+    line = line_of({"qoder:workspaceId": SA_KEY}, {"QODER_SA_KEY": SA_KEY})
+
+    expected = "holds the service-account key, which belongs in qoder:serviceAccountKey"
+    assert f"qoder:workspaceId: {expected}" == line
 
 
 LAGGING = "refresh and destroy use the one recorded at the last up, unless --run-program is given"

@@ -10,12 +10,13 @@ from typing import Any
 
 from ...secret import secrets_in
 from .. import allowed_values
-from ..credential_types import DEFAULT_TYPE, TYPE_NAMES, TYPES
+from ..credential_types import DEFAULT_TYPE, TYPE_NAMES, TYPES, fields_of
 from ..exposure import Exposed, check_exposure, exposed
 from ..fields import Field, Fields, with_defaults
-from ..inputs import Inputs, Unknown, is_given, only_given, secrets_by_path, texts_by_path
+from ..inputs import UNKNOWN, Inputs, Unknown, is_given, only_given, secrets_by_path, texts_by_path
 from ..model import ACTIVE
 from ..problems import NO_API_TOKEN, ApiToken, Known, Problem, check_fields
+from ..references import completed, is_rotation, read_part
 
 # What every type has, beside the fields of its table. Qoder, Vault Credentials (read 2026-08): 16 pairs.
 ARGUMENTS: Fields = {
@@ -54,7 +55,8 @@ def check(inputs: Inputs, recorded: Inputs, api_token: ApiToken = NO_API_TOKEN) 
 
 
 def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken) -> Iterator[Problem]:
-    known = Known(api_token, {*secrets_in(inputs), *api_token.known})
+    seen = read_part(inputs)
+    known = Known(api_token, {*secrets_in(seen), *api_token.known})
     type_ = inputs.get("type") or DEFAULT_TYPE
     if not isinstance(type_, str) or type_ not in TYPES:  # unknown, or wrong: nobody can say which fields there are
         given = {name: value for name, value in inputs.items() if name in ARGUMENTS}
@@ -67,7 +69,7 @@ def _check(inputs: Inputs, recorded: Inputs, api_token: ApiToken) -> Iterator[Pr
     yield from check_fields(
         "", inputs, fields, recorded=same, held=recorded, known=known, further=COMPUTED, blank_is_missing=True
     )
-    shown = {name: value for name, value in inputs.items() if name in fields}
+    shown = {name: value for name, value in seen.items() if name in fields}
     yield from check_exposure(_exposed(shown, api_token), _exposed(recorded, api_token), api_token)
 
 
@@ -92,10 +94,11 @@ def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
         recorded: the inputs of the last deployment; empty for a new credential.
     """
     given = {name: value if name == "metadata" else only_given(value) for name, value in inputs.items()}
-    completed = with_defaults({name: value for name, value in given.items() if is_given(value)}, ARGUMENTS)
-    if completed["type"] in TYPES:  # it may be unknown
-        completed = with_defaults(completed, TYPES[completed["type"]].fields)
-    before = dict(secrets_by_path(recorded))
-    count = int(recorded.get("rotations") or 0)
-    has_changed = bool(recorded) and any(before.get(path) != secret for path, secret in secrets_by_path(completed))
-    return completed | {"status": ACTIVE, "rotations": count + has_changed}
+    result = with_defaults({name: value for name, value in given.items() if is_given(value)}, ARGUMENTS)
+    fields = fields_of(result["type"])  # all of them where it is unknown
+    if result["type"] in TYPES:
+        result = with_defaults(result, fields)
+    key = next((result[item.key_field] for item in TYPES.values() if item.key_field in result), UNKNOWN)
+    result = completed(fields, key, result, recorded)
+    has_changed = bool(recorded) and is_rotation(fields, key, recorded, result)
+    return result | {"status": ACTIVE, "rotations": int(recorded.get("rotations") or 0) + has_changed}

@@ -9,6 +9,7 @@ from ..credential_types import TYPES, fields_of
 from ..differences import Change, ChangePath, Difference, compare_fields
 from ..inputs import Inputs
 from ..model import ACTIVE, CredentialSet
+from ..references import comparable
 from .check import ARGUMENTS
 
 _KEYS = tuple(dict.fromkeys(item.key_field for item in TYPES.values()))
@@ -27,14 +28,16 @@ def diff(recorded: CredentialSet, outputs: Inputs, desired: Inputs) -> Differenc
     (credential,) = recorded.credentials
     found = list(compare_fields((), _PLACE, outputs, desired))
     # Another vault or type makes another credential: then it does not matter what else differs, but for metadata.
-    found += compare_fields((), _REST if found else {**_REST, **fields_of(credential.type)}, outputs, desired)
+    fields = fields_of(credential.type)
+    sides = comparable(fields, credential.key, outputs, desired)
+    found += compare_fields((), _REST if found else {**_REST, **fields}, *sides)
     details: dict[ChangePath, Change] = {path: change for path, change, _ in found}
     replaces = dict.fromkeys(str(path[0]) for path, _, is_mutable in found if not is_mutable)
     if recorded.status != (desired.get("status") or ACTIVE):
         details["status",] = Change.UPDATE
         replaces["status"] = None
     is_change = bool(details) or recorded.unfinished is not None
-    if is_change and desired.get("rotations") != outputs.get("rotations"):
+    if is_change and int(desired.get("rotations") or 0) > int(outputs.get("rotations") or 0):
         details["rotations",] = Change.UPDATE
     # Where it keeps its URL, or name, the vault has no room for both.
     keeps_key = all(outputs.get(name) == desired.get(name) for name in ("vault_id", *_KEYS))

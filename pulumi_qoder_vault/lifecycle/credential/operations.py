@@ -42,7 +42,8 @@ def create(api: VaultsApi, vault_id: str, desired: Credential, in_use: QoderInUs
         raise VaultNotFound(f"there is no vault {vault_id} at {api.place}", is_absent=True) from None
     if reason := lacking(desired, revision):
         raise QoderError(reason)
-    changes = CredentialChanges(api, empty, _desired(desired, 0), observed, revision, in_use)
+    alone = DesiredSet(credentials=(desired,), rotations={desired.key: 0})
+    changes = CredentialChanges(api, empty, alone, observed, revision, in_use)
     changes.apply([Step(Op.CREATE, desired)])
     made = replace(changes.recorded(), unfinished=None, api_revision=revision)
     if field := not_shown(desired, changes.made[desired.key]):
@@ -112,24 +113,23 @@ def read(api: VaultsApi, recorded: CredentialSet, in_use: QoderInUse) -> tuple[C
     return found, is_drift
 
 
-def update(
-    api: VaultsApi, recorded: CredentialSet, desired: Credential, rotations: int, in_use: QoderInUse
-) -> CredentialSet:
+def update(api: VaultsApi, recorded: CredentialSet, desired: DesiredSet, in_use: QoderInUse) -> CredentialSet:
     """Rotate or change a credential; its vault, and all others in it, stay.
 
     Raises:
         PartialState: some of the steps were carried out, and a later one failed.
     """
-    if lacking(desired, in_use.for_vault(recorded.api_revision)):  # it may have moved on since
+    (credential,) = desired.credentials
+    if lacking(credential, in_use.for_vault(recorded.api_revision)):  # it may have moved on since
         _, revision = observe(api, recorded, in_use)
-        if reason := lacking(desired, revision):
+        if reason := lacking(credential, revision):
             raise QoderError(reason)
     try:
-        return apply.update(api, recorded, _desired(desired, rotations), in_use)
+        return apply.update(api, recorded, desired, in_use)
     except PartialState as failure:
-        if desired.key not in failure.recorded.credential_ids:
+        if credential.key not in failure.recorded.credential_ids:
             # On 2026-05 the old one may have gone first: the next read finds nothing, and the next `up` makes it anew.
-            kept = {desired.key: recorded.credential_ids[desired.key]}
+            kept = {credential.key: recorded.credential_ids[credential.key]}
             left = replace(failure.recorded, credentials=recorded.credentials, credential_ids=kept)
             raise PartialState(str(failure), left) from None
         raise
@@ -171,10 +171,6 @@ def _find(api: VaultsApi, recorded: CredentialSet, credential_id: str, in_use: Q
     if credential_id not in shown:
         shown |= find_credentials(api, recorded, {credential_id}, listed, in_use)
     return shown.get(credential_id)
-
-
-def _desired(credential: Credential, rotations: int) -> DesiredSet:
-    return DesiredSet(credentials=(credential,), rotations={credential.key: rotations})
 
 
 def _set_of(api: VaultsApi, vault_id: str, seen: ObservedCredential | None, credential: Credential) -> CredentialSet:

@@ -16,9 +16,10 @@ from ..capabilities import NO_CREDENTIAL
 from ..credential_types import DEFAULT_TYPE, TYPES
 from ..exposure import Exposed, check_exposure, exposed
 from ..fields import Field, Fields, with_defaults
-from ..inputs import UNKNOWN, Inputs, Unknown, holds_unknown, maps_in, secrets_by_path, texts_by_path
+from ..inputs import UNKNOWN, Inputs, Unknown, as_map, holds_unknown, maps_in, secrets_by_path, texts_by_path
 from ..model import ACTIVE, ARCHIVED, OnDelete
 from ..problems import NO_API_TOKEN, ApiToken, Known, Problem, check_choice, check_fields, kind_of
+from ..references import completed, is_rotation, read_part
 
 # Qoder, Vaults (read 2026-08): 16 pairs; one is kept for the provider's own mark.
 ARGUMENTS: Fields = {
@@ -76,14 +77,24 @@ def check(
             import found may be missing: an access token, which Qoder never returns, and every credential.
         api_token: the API token of this run.
     """
-    known = Known(api_token, {*secrets_in(inputs), *api_token.known})
+    seen = _seen(inputs)
+    known = Known(api_token, {*secrets_in(seen), *api_token.known})
     needs_one = not allows_empty and not (recorded and not recorded.get("credentials"))
     arguments = {**ARGUMENTS, "credentials": replace(ARGUMENTS["credentials"], is_required=needs_one)}
     return [
         *check_fields("", inputs, arguments, recorded=recorded, held=recorded, known=known, further=COMPUTED),
         *_check_credentials(inputs.get("credentials"), recorded, known, needs_one=needs_one),
-        *check_exposure(_exposed(inputs, api_token), _exposed(recorded, api_token), api_token),
+        *check_exposure(_exposed(seen, api_token), _exposed(recorded, api_token), api_token),
     ]
+
+
+def _seen(inputs: Inputs) -> Inputs:
+    """Return the inputs with the secrets that were read in the places where they would stand by value."""
+    credentials = inputs.get("credentials")
+    if not isinstance(credentials, list | tuple):
+        return inputs
+    read = [read_part(item) if isinstance(item, Mapping) else item for item in credentials]
+    return {**inputs, "credentials": read}
 
 
 def _check_credentials(credentials: Any, recorded: Inputs, known: Known, *, needs_one: bool) -> Iterator[Problem]:
@@ -101,7 +112,8 @@ def _check_credentials(credentials: Any, recorded: Inputs, known: Known, *, need
         if isinstance(credential, Unknown):
             continue
         if not isinstance(credential, Mapping):
-            names = ", ".join((*CREDENTIAL_FIELDS, "type"))
+            rows = (name for name, row in CREDENTIAL_FIELDS.items() if row.kind != "verifier")
+            names = ", ".join((*rows, "type"))
             yield Problem(path, f"must be a map with {names}, not {kind_of(credential)}")
             continue
         url = credential.get("mcp_server_url")
@@ -130,11 +142,10 @@ def _exposed(inputs: Inputs, api_token: ApiToken) -> Iterator[Exposed]:
     texts = texts_by_path({name: value for name, value in inputs.items() if name in ("display_name", "metadata")})
     shown = [(path[0], text) for path, text in texts]
     shown += [
-        (f"credentials[{index}].{name}", item[name])
+        (f"credentials[{index}].{path[0]}", text)
         for index, item in enumerate(given if isinstance(given, list | tuple) else ())
-        if isinstance(item, Mapping)
-        for name, row in CREDENTIAL_FIELDS.items()
-        if not row.is_secret and not row.choices and isinstance(item.get(name), str)
+        for path, text in texts_by_path(as_map(item))
+        if path[0] in CREDENTIAL_FIELDS and not CREDENTIAL_FIELDS[path[0]].choices
     ]
     yield from exposed(shown, (pair for item in maps_in(given) for pair in secrets_by_path(item)), api_token)
 
@@ -177,21 +188,24 @@ def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
         recorded: the inputs of the last deployment; empty for a new vault.
     """
     given = {name: value for name, value in inputs.items() if name in ARGUMENTS}
-    completed = with_defaults(given, ARGUMENTS) | {"status": ACTIVE}
-    if not completed.get("force_destroy"):  # unknown counts; False is as if nothing was given
-        completed.pop("force_destroy", None)
+    result = with_defaults(given, ARGUMENTS) | {"status": ACTIVE}
+    if not result.get("force_destroy"):  # unknown counts; False is as if nothing was given
+        result.pop("force_destroy", None)
     credentials = inputs.get("credentials")
     if isinstance(credentials, Unknown):
-        return completed | {"credentials": UNKNOWN, "rotations": UNKNOWN}
-    completed["credentials"] = [_complete_credential(credential) for credential in credentials or ()]
-    completed["rotations"] = _rotations(completed["credentials"], recorded)
-    return completed
+        return result | {"credentials": UNKNOWN, "rotations": UNKNOWN}
+    before = {item.get("mcp_server_url"): item for item in maps_in(recorded.get("credentials"))}
+    result["credentials"] = [_complete_credential(credential, before) for credential in credentials or ()]
+    result["rotations"] = _rotations(result["credentials"], recorded)
+    return result
 
 
-def _complete_credential(credential: Inputs | Unknown) -> Inputs | Unknown:
+def _complete_credential(credential: Inputs | Unknown, recorded: Mapping[Any, Inputs]) -> Inputs | Unknown:
     if isinstance(credential, Unknown):
         return UNKNOWN
-    return {"type": DEFAULT_TYPE} | with_defaults(credential, CREDENTIAL_FIELDS)
+    url = credential["mcp_server_url"]
+    given = {"type": DEFAULT_TYPE} | with_defaults(credential, CREDENTIAL_FIELDS)
+    return completed(CREDENTIAL_FIELDS, url, given, recorded.get(url, {}))
 
 
 def _rotations(credentials: Collection[Inputs | Unknown], recorded: Inputs) -> dict[str, int] | Unknown:
@@ -203,7 +217,6 @@ def _rotations(credentials: Collection[Inputs | Unknown], recorded: Inputs) -> d
         url = UNKNOWN if isinstance(credential, Unknown) else credential["mcp_server_url"]
         if isinstance(credential, Unknown) or isinstance(url, Unknown):
             return UNKNOWN  # a map that is known is complete: a program may ask it for any URL
-        known = dict(secrets_by_path(before.get(url, {})))
-        has_changed = url in before and any(known.get(path) != secret for path, secret in secrets_by_path(credential))
+        has_changed = url in before and is_rotation(CREDENTIAL_FIELDS, url, before[url], credential)
         rotations[url] = (int(counts.get(url, 0)) if url in before else 0) + has_changed
     return rotations

@@ -14,6 +14,7 @@ from ..fields import Fields, with_defaults
 from ..inputs import Inputs, Unknown
 from ..model import ACTIVE, ARCHIVED, RecordedVault
 from ..other_credentials import replacement_warning
+from ..references import comparable
 from .check import ARGUMENTS, CREDENTIAL_FIELDS, changed_for_deletion, must_come_first
 
 # The credentials are compared one by one, below.
@@ -41,8 +42,10 @@ def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
         details[path] = Change.UPDATE if path in details else change  # one goes and another one takes its place
 
     is_change = bool(details) or recorded.unfinished is not None
-    if is_change and desired.get("rotations") is not None:
-        details |= compare_maps(("rotations",), recorded.rotations, desired["rotations"])
+    if is_change and (counts := desired.get("rotations")) is not None:
+        if isinstance(counts, Mapping):  # one that no check could count is in the state only
+            counts = {url: max(count, recorded.rotations.get(url, 0)) for url, count in counts.items()}
+        details |= compare_maps(("rotations",), recorded.rotations, counts)
     changed = changed_for_deletion(before, desired)
     return Difference(
         is_change,
@@ -110,7 +113,8 @@ def _credentials(recorded: RecordedVault, credentials: Any) -> Iterator[tuple[Ch
             yield at, Change.ADD
             continue
         after = with_defaults(credential, CREDENTIAL_FIELDS)
-        found = compare_fields(at, CREDENTIAL_FIELDS, before[url].properties, after)
+        sides = comparable(CREDENTIAL_FIELDS, url, before[url].properties, after)
+        found = compare_fields(at, CREDENTIAL_FIELDS, *sides)
         yield from ((path, change) for path, change, _ in found)
         if (credential.get("type") or DEFAULT_TYPE) != before[url].type:
             yield (*at, "type"), Change.UPDATE

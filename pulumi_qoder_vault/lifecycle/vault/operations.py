@@ -25,7 +25,7 @@ from ..capabilities import (
 )
 from ..credential_types import DEFAULT_TYPE, TYPES
 from ..drift import as_seen, not_shown
-from ..equivalence import holds, is_same_name, is_same_url
+from ..equivalence import holds, is_same_name, is_same_url, rfc3339
 from ..fields import with_defaults
 from ..model import (
     ACTIVE,
@@ -189,6 +189,7 @@ def _recorded(api: VaultsApi, desired: DesiredVault, vault: ObservedVault) -> Re
         credentials=existing,
         credential_ids={item.key: made[item.key].id for item in existing},
         rotations={item.key: desired.rotations.get(item.key, 0) for item in existing},
+        rotated_at=dict.fromkeys((item.key for item in existing), rfc3339(api.server_now_s())),
         created_at=vault.created_at,
         updated_at=vault.updated_at,
         api_revision=vault.revision,
@@ -329,6 +330,7 @@ def read(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse) -> tuple[R
         credentials=credentials,
         credential_ids={key: id_ for key, id_ in recorded.credential_ids.items() if key in keys},
         rotations={key: count for key, count in recorded.rotations.items() if key in keys},
+        rotated_at=_of_keys(recorded.rotated_at, keys),
         created_at=vault.created_at or recorded.created_at,
         updated_at=vault.updated_at or recorded.updated_at,
         api_revision=vault.revision,
@@ -336,6 +338,10 @@ def read(api: VaultsApi, recorded: RecordedVault, in_use: QoderInUse) -> tuple[R
         other_credentials=other_credentials,
     )
     return found, is_drift
+
+
+def _of_keys(times: Mapping[str, str] | None, keys: Collection[str]) -> Mapping[str, str] | None:
+    return None if times is None else {key: time for key, time in times.items() if key in keys}
 
 
 def _still_there(

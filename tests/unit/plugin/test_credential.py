@@ -176,16 +176,16 @@ PROBLEMS: list[tuple[Given, str]] = [
     ({**BEARER, "acessToken": "x"}, "acessToken: is not a known key; did you mean accessToken?"),
     (
         {**BEARER, "secretName": "KEY"},
-        "secretName: is not a known key; known keys are vaultId, type, metadata, mcpServerUrl, accessToken, protocol, "
-        "status, rotations",
+        "secretName: is not a known key; known keys are vaultId, type, metadata, mcpServerUrl, accessToken, "
+        "accessTokenFrom, protocol, rotationTrigger, status, rotations",
     ),
     ({**BEARER, "metadata": {"client_id": 1}}, f'metadata["client_id"]: {A_NUMBER}'),
     (changed(OAUTH, "accessToken", to=None), "accessToken: is required"),
     (changed(OAUTH, "accessToken", to=""), f"accessToken: {EMPTY}"),
     (
         {**OAUTH, "protocol": "sse"},
-        "protocol: is not a known key; known keys are vaultId, type, metadata, mcpServerUrl, accessToken, expiresAt, "
-        "refresh, status, rotations",
+        "protocol: is not a known key; known keys are vaultId, type, metadata, mcpServerUrl, accessToken, "
+        "accessTokenFrom, expiresAt, refresh, rotationTrigger, status, rotations",
     ),
     (changed(OAUTH, "expiresAt", to="tomorrow"), "expiresAt: must be an RFC 3339 time such as 2026-12-31T23:59:59Z"),
     (
@@ -194,8 +194,8 @@ PROBLEMS: list[tuple[Given, str]] = [
     ),
     (
         changed(OAUTH, "refresh", to="x"),
-        "refresh: must be a map with clientId, refreshToken, tokenEndpoint, tokenEndpointAuth, resource, scope, not a "
-        "string",
+        "refresh: must be a map with clientId, refreshToken, refreshTokenFrom, tokenEndpoint, tokenEndpointAuth, "
+        "resource, scope, not a string",
     ),
     (changed(OAUTH, "refresh", "clientId", to=None), "refresh.clientId: is required"),
     (changed(OAUTH, "refresh", "refreshToken", to=None), "refresh.refreshToken: is required"),
@@ -701,7 +701,7 @@ def test_a_preview_of_a_create_asks_nobody(shared: Callable[..., Shared], type_:
 
     assert "" == id_
     assert [] == there.qoder.requests + in_plain(outputs)
-    assert {"credentialId", "apiRevision"} == {name for name, value in outputs.items() if value == UNKNOWN}
+    assert {"credentialId", "rotatedAt", "apiRevision"} == {name for name, value in outputs.items() if value == UNKNOWN}
 
 
 @pytest.mark.parametrize(("revision", "stays"), [("2026-05", False), ("2026-07", True)])
@@ -718,7 +718,9 @@ def test_a_preview_of_a_rotation_knows_if_the_id_stays(
     assert [] == there.qoder.requests
     assert (made.outputs["credentialId"] if stays else UNKNOWN) == foreseen["credentialId"]
     after = there.plugin.update(made, news).outputs
-    assert {**after, "credentialId": ""} == {**foreseen, SEEN_WITH: after[SEEN_WITH], "credentialId": ""}
+    assert UNKNOWN == foreseen["rotatedAt"]
+    known_then = {"credentialId": "", "rotatedAt": ""}
+    assert {**after, **known_then} == {**foreseen, SEEN_WITH: after[SEEN_WITH], **known_then}
 
 
 def test_a_preview_shows_the_outputs_of_a_create(shared: Callable[..., Shared]) -> None:

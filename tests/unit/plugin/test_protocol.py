@@ -280,6 +280,20 @@ def test_a_misspelt_setting_of_the_last_up_bricks_nothing(
     assert [] == qoder.vaults
 
 
+@pytest.mark.parametrize("blank", ["", None])
+def test_the_other_kind_of_credential_of_the_last_up_bricks_nothing(
+    serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch, blank: str | None
+) -> None:
+    """A stack that changed from a service-account key to an API token: a destroy brings the recorded key, too."""
+    live = {"qoder:apiToken": qoder.api_token, "qoder:serviceAccountKey": blank}
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(live))
+    plugin = serve().configure(qoder, apiToken="", serviceAccountKey=secret("sa-canary-revoked"))
+
+    plugin.delete(plugin.create(vault()))
+
+    assert [] == qoder.vaults
+
+
 def test_what_a_project_and_the_engine_have_of_their_own_is_left_alone(
     serve: Callable[..., Provider], qoder: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -379,7 +393,7 @@ def test_an_unknown_function_is_refused_by_name(plugin: Provider) -> None:
     assert (
         Code.INVALID_ARGUMENT,
         "qoder:index:getAgent: there is no such function; there are qoder:index:getVault, qoder:index:listVaults, "
-        "qoder:index:getCredentials",
+        "qoder:index:getCredentials, qoder:index:validateCredential",
     ) == (caught.value.code, caught.value.line)
 
 

@@ -15,6 +15,7 @@ from pulumi_qoder_vault.lifecycle.credential import check as credential
 from pulumi_qoder_vault.lifecycle.credential_types import SECRET_NAMES
 from pulumi_qoder_vault.lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
 from pulumi_qoder_vault.lifecycle.fields import Fields
+from pulumi_qoder_vault.lifecycle.references import is_verifier
 from pulumi_qoder_vault.lifecycle.vault import check as vault
 from pulumi_qoder_vault.plugin import functions, names
 from pulumi_qoder_vault.plugin.schema import schema
@@ -27,7 +28,8 @@ RESOURCES, TYPES, FUNCTIONS = SCHEMA["resources"], SCHEMA["types"], SCHEMA["func
 
 
 def camel(keys: Any) -> set[str]:
-    return {names.camel(key) for key in keys}
+    """Return the schema's names; it has none for what is internal."""
+    return {names.camel(key) for key in keys if not is_verifier(key)}
 
 
 def every_property(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -117,8 +119,9 @@ def test_what_may_not_change_says_so() -> None:
         *((type_.fields, RESOURCES[CREDENTIAL]["inputProperties"]) for type_ in CREDENTIAL_TYPES.values()),
         (CREDENTIAL_TYPES["mcp_oauth"].fields["refresh"].fields, TYPES["qoder:index:OAuthRefresh"]["properties"]),
     ):
-        assert {name: not field.is_mutable for name, field in fields.items()} == {
-            name: "replaces the credential" in shown[camel([name]).pop()]["description"] for name in fields
+        rows = {name: field for name, field in fields.items() if field.kind != "verifier"}
+        assert {name: not field.is_mutable for name, field in rows.items()} == {
+            name: "replaces the credential" in shown[camel([name]).pop()]["description"] for name in rows
         }
 
 
@@ -141,7 +144,7 @@ def test_every_output_of_a_vault_comes(plugin: Provider) -> None:
 
     outputs = plugin.create(news).outputs
 
-    assert set(RESOURCES[VAULT]["required"]) == shown(outputs)
+    assert {*RESOURCES[VAULT]["required"], "rotatedAt"} == shown(outputs)
     optional = {"forceDestroy", "otherCredentials", "workspaceId"}
     assert optional == RESOURCES[VAULT]["properties"].keys() - outputs.keys()
 
@@ -163,13 +166,16 @@ def test_what_may_be_missing_comes_where_it_is_known(serve: Callable[..., Provid
     assert RESOURCES[VAULT]["properties"].keys() == shown(seen.outputs)
 
 
-def test_every_output_of_a_credential_comes(vault_plugin: Callable[..., Any]) -> None:
-    """Of the three types together, each one that the schema has; what is required comes with each."""
+def test_every_output_of_a_credential_comes(vault_plugin: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the three types together, by value and by reference, each one that the schema has; what is required always."""
+    monkeypatch.setenv("A_SECRET", TOKEN)
     qoder, plugin = vault_plugin("2026-07", CREDENTIAL, settings={"workspaceId": "ws_1"})
     vault_id = qoder.add_vault("shared").id
     seen: set[str] = set()
     for given in (
-        {"mcpServerUrl": URL, "accessToken": TOKEN},
+        {"mcpServerUrl": URL, "accessToken": TOKEN, "rotationTrigger": "1"},
+        {"mcpServerUrl": f"{URL}/2", "accessTokenFrom": {"env": "A_SECRET"}},
+        {"type": "environment_variable", "secretName": "OTHER", "secretValueFrom": {"env": "A_SECRET"}},
         {
             "type": "mcp_oauth",
             "mcpServerUrl": OTHER_URL,
@@ -201,7 +207,8 @@ def test_every_output_of_a_credential_comes(vault_plugin: Callable[..., Any]) ->
             ("networking", "Networking"),
             ("injectionLocation", "InjectionLocation"),
         ):
-            assert not outputs.get(name) or TYPES[f"qoder:index:{shape}"]["properties"].keys() == outputs[name].keys()
+            properties = {name for name in TYPES[f"qoder:index:{shape}"]["properties"] if not name.endswith("From")}
+            assert not outputs.get(name) or properties == outputs[name].keys()
 
     assert RESOURCES[CREDENTIAL]["properties"].keys() == seen
 
@@ -260,7 +267,7 @@ def test_every_property_is_described() -> None:
 
 def test_every_secret_is_marked() -> None:
     """Wherever it stands; and nothing else is."""
-    secret = camel(SECRET_NAMES) | {"apiToken"}
+    secret = camel(SECRET_NAMES) | {"apiToken", "serviceAccountKey"}
 
     for path, item in every_property(SCHEMA):
         assert (path.rpartition(".")[2] in secret) == bool(item.get("secret")), path

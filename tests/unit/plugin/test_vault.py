@@ -276,7 +276,7 @@ def test_a_preview_of_a_create_asks_nobody(serve: Callable[..., Provider], qoder
     assert "" == id_
     assert [] == qoder.requests
     assert [] == in_plain(outputs)
-    assert ["apiRevision", "createdAt", "credentialIds", "updatedAt"] == sorted(
+    assert ["apiRevision", "createdAt", "credentialIds", "rotatedAt", "updatedAt"] == sorted(
         name for name, value in outputs.items() if value == UNKNOWN
     )
     assert (qoder.base_url, "ws_1", {}) == (outputs["baseUrl"], outputs["workspaceId"], outputs["metadata"])

@@ -11,7 +11,7 @@ import pytest
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.emulator import Effect, Fault
 from pulumi_qoder_vault.lifecycle.credential import operations
-from pulumi_qoder_vault.lifecycle.model import Credential, CredentialSet, PartialState
+from pulumi_qoder_vault.lifecycle.model import Credential, CredentialSet, DesiredSet, PartialState
 from pulumi_qoder_vault.secret import Secret
 from unit.lifecycle.records import R05, R07
 from unit.lifecycle.world import JSON, NEW_ONE, ONE, OTHER_URL, URL, World, failure_of, tokens_of
@@ -37,7 +37,8 @@ def read(world: World, recorded: CredentialSet) -> tuple[CredentialSet | None, b
 
 
 def update(world: World, recorded: CredentialSet, credential: Credential, rotations: int = 1) -> CredentialSet:
-    return operations.update(world.api, recorded, credential, rotations, world.in_use)
+    desired = DesiredSet(credentials=(credential,), rotations={credential.key: rotations})
+    return operations.update(world.api, recorded, desired, world.in_use)
 
 
 def delete(world: World, recorded: CredentialSet) -> None:

@@ -46,7 +46,8 @@ NO_USER = (
 )
 NO_URL = "credentials[0].mcp_server_url: is required: the URL of the MCP server"
 NO_NAME = "display_name: is required: a name of 1 to 255 characters"
-KNOWN_KEYS = "known keys are mcp_server_url, access_token, protocol, type"
+KEYS = "mcp_server_url, access_token, access_token_from, protocol, rotation_trigger, type"
+KNOWN_KEYS = f"known keys are {KEYS}"
 CONTROL = "credentials[0].access_token: contains a control character, such as a line break; remove it"
 BLANK = "credentials[0].access_token: begins or ends with a blank; remove it"
 EXPOSED = "an access token stands in plain text here; it belongs in access_token only"
@@ -121,11 +122,11 @@ BAD_INPUTS = {
     ),
     "credential is a string": (
         vault(TOKEN),
-        "credentials[0]: must be a map with mcp_server_url, access_token, protocol, type, not a string",
+        f"credentials[0]: must be a map with {KEYS}, not a string",
     ),
     "credential is None": (
         vault(None),
-        "credentials[0]: must be a map with mcp_server_url, access_token, protocol, type, not None",
+        f"credentials[0]: must be a map with {KEYS}, not None",
     ),
     # keys
     "key token": (

@@ -78,7 +78,9 @@ def test_what_is_recorded(world: World) -> None:
         updated_at=recorded.updated_at,
         api_revision=Revision(world.qoder.revision),
         seen_with=world.api.account,
+        rotated_at=recorded.rotated_at,
     )
+    assert {*recorded.credential_ids} == {*(recorded.rotated_at or {})}
     assert recorded.created_at.startswith("20")
 
 
