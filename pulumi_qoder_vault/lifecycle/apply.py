@@ -29,7 +29,7 @@ from .inputs import secrets_by_path
 from .model import ACTIVE, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Revision
 from .plan import Op, Step, plan, still_ours
 from .recovery import CredentialCreation, is_about, is_definite, send_again_if_lost
-from .references import is_triggered, is_verifier, recognised, sends_whole, without_secrets
+from .references import counted, is_triggered, is_verifier, recognised, sends_whole, without_secrets
 from .removal import remove_credential
 from .vaults_api import VaultsApi
 
@@ -472,8 +472,9 @@ class CredentialChanges(Generic[S]):
     def _take(self, credential: Credential, credential_id: str, *, sent: bool) -> None:
         key, count = credential.key, self._counts.get(credential.key, 0)
         before = self._credentials.get(key)
-        if sent and before is not None and before.is_by_reference and before.secret is None:
-            count = max(count, self._rotations.get(key, 0) + 1)  # a check that read nothing could not count it
+        if before is not None and before.type == credential.type:
+            properties, recorded = (before.properties, credential.properties), self._rotations.get(key, 0)
+            count = counted(fields_of(before.type), key, *properties, recorded=recorded, checked=count)
         self._ids[key] = credential_id
         self._credentials[key] = credential
         self._rotations[key] = count

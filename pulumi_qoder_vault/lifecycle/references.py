@@ -256,6 +256,23 @@ def is_rotation(fields: Fields, key: str | Unknown, before: Inputs, after: Input
     return is_triggered(before, after) or any(had.get(path) != secret for path, secret in secrets_by_path(new))
 
 
+def counted(fields: Fields, key: str, before: Inputs, after: Inputs, *, recorded: int, checked: int) -> int:
+    """Return how often the secrets of a credential will have changed.
+
+    A check compares with the inputs of the last deployment. What was read after that, when it was sent, is known to the
+    state alone: its count may be ahead, and what changes from there no check has seen.
+
+    Args:
+        fields: the table.
+        key: of the credential.
+        before: what the state holds.
+        after: what it is to become.
+        recorded: the count in the state.
+        checked: the count of the check.
+    """
+    return max(checked, recorded + is_rotation(fields, key, before, after))
+
+
 def recognised(fields: Fields, key: str, before: Inputs, after: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what is recorded, and what is desired, of one credential, with all that each tells of the other.
 

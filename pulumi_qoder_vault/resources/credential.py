@@ -105,7 +105,8 @@ class CredentialResource:
             name: outputs[name] for name in ("base_url", "workspace_id", "api_revision", SEEN_WITH) if name in outputs
         }
         id_of_it = {"credential_id": outputs["credential_id"] if keeps else UNKNOWN}
-        return {**inputs, **known, **id_of_it, **without_none(times)}
+        count = {"rotations": diff.rotations(recorded, outputs, inputs)}
+        return {**inputs, **known, **count, **id_of_it, **without_none(times)}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         api, recorded = qoder.api(outputs), to_recorded(outputs)

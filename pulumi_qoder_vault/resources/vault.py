@@ -112,7 +112,7 @@ class VaultResource:
             known["other_credentials"] = UNKNOWN  # the update looks at the vault
         times = UNKNOWN if is_unknown else preview_times(recorded, credentials or (), can)
         shown = {"credential_ids": ids} if times is None else {"credential_ids": ids, "rotated_at": times}
-        return known | {"metadata": {}, **inputs, **shown}
+        return known | {"metadata": {}, **inputs, "rotations": diff.rotations(recorded, inputs), **shown}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         is_forced = force_destroy(os.environ)
