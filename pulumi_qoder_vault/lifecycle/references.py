@@ -180,27 +180,16 @@ def read_part(given: Inputs) -> dict[str, Any]:
     return part
 
 
-def completed(fields: Fields, key: str | Unknown, given: Inputs, recorded: Inputs) -> dict[str, Any]:
-    """Return inputs with a verifier for each reference: of what was read, or else of what Qoder has.
+def completed(fields: Fields, key: str | Unknown, given: Inputs) -> dict[str, Any]:
+    """Return inputs with a verifier for each reference: of what was read.
 
-    Args:
-        fields: the table.
-        key: of the credential.
-        given: what the program gave.
-        recorded: the inputs of the last deployment of the same credential; empty for a new one.
+    What was not read says so, and no more: inputs may lag behind what Qoder has, which the state knows.
     """
-    return _completed(fields, key, given, recorded, is_asked_for=is_triggered(recorded, given))
-
-
-def _completed(
-    fields: Fields, key: str | Unknown, given: Inputs, recorded: Inputs, *, is_asked_for: bool
-) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in given.items():
         row = fields.get(name)
         if row is not None and row.kind == "object" and isinstance(value, Mapping):
-            before = as_map(recorded.get(name))
-            result[name] = _completed(row.fields, key, value, before, is_asked_for=is_asked_for)
+            result[name] = completed(row.fields, key, value)
             continue
         result[name] = value.reference.as_input if isinstance(value, Referenced) else value
         if row is None or row.kind != "reference":
@@ -209,9 +198,8 @@ def _completed(
         if holds_unknown(value):
             result[verifier_name(secret)] = UNKNOWN
         elif isinstance(value, Referenced):
-            known = None if is_asked_for else verifier_of(secret, fields[secret], key, recorded)
             has = {secret: value.secret} if value.secret is not None else {}
-            result[verifier_name(secret)] = verifier_of(secret, fields[secret], key, has) or known or UNREAD
+            result[verifier_name(secret)] = verifier_of(secret, fields[secret], key, has) or UNREAD
     return result
 
 
