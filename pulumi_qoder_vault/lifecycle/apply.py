@@ -145,9 +145,16 @@ def _needs_secret(step: Step, recorded: CredentialSet) -> bool:
     if step.op is Op.DELETE or before is None:
         return False
     after = _credential_of(step)
-    return is_triggered(before.properties, after.properties) or sends_whole(
-        fields_of(after.type), before.properties, after.properties
+    return (
+        not _is_sure(recorded, before)
+        or is_triggered(before.properties, after.properties)
+        or sends_whole(fields_of(after.type), before.properties, after.properties)
     )
+
+
+def _is_sure(recorded: CredentialSet, before: Credential) -> bool:
+    """Return True unless an update whose outcome is unknown came before: then all that may change is sent."""
+    return before.secret is not None or recorded.unfinished is None
 
 
 def _as_observed(recorded: CredentialSet, revision: Revision) -> list[ObservedCredential]:
@@ -386,7 +393,7 @@ class CredentialChanges(Generic[S]):
         if self._lacks_update:
             pending[:0] = _in_place_of(credential, before, credential_id)
             return
-        is_sure = before.secret is not None or self._set.unfinished is None
+        is_sure = _is_sure(self._set, before)
         had = before
         if is_triggered(before.properties, credential.properties):
             if credential.secret is None:
