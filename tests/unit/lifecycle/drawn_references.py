@@ -93,13 +93,13 @@ class Program:
                 put(given, by_reference(path), Referenced(asked.reference, secret if is_read else None))
         return given
 
-    def completed(self, recorded: Mapping[str, Any], *, is_read: bool = True) -> dict[str, Any]:
+    def completed(self, *, is_read: bool = True) -> dict[str, Any]:
         """What the check makes of it."""
-        return completed(self.fields, self.key, self.inputs(is_read=is_read), recorded)
+        return completed(self.fields, self.key, self.inputs(is_read=is_read))
 
-    def revealed(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    def revealed(self) -> dict[str, Any]:
         """The same, with every secret that was read in its place."""
-        found = self.completed(recorded)
+        found = self.completed()
         for path, asked in self.secrets.items():
             put(found, path, Secret(asked.word))
         return found

@@ -28,6 +28,7 @@ from pulumi_qoder_vault.lifecycle.references import (
     Reference,
     comparable,
     completed,
+    counted,
     from_name,
     is_rotation,
     is_triggered,
@@ -234,7 +235,7 @@ def test_a_reference_is_named(reference: Reference, said: str) -> None:
 @given(programs, st.booleans())
 def test_inputs_hold_the_reference_and_the_verifier(program: Program, is_read: bool) -> None:
     """And never what was read: that of a new credential which was not read says so."""
-    made = program.completed({}, is_read=is_read)
+    made = program.completed(is_read=is_read)
 
     for path, asked in program.secrets.items():
         if asked.reference is None:
@@ -249,21 +250,6 @@ def test_inputs_hold_the_reference_and_the_verifier(program: Program, is_read: b
     assert secrets_in(made) & set(map(Secret, WORDS)) <= by_value
 
 
-@given(changes)
-def test_what_was_not_read_keeps_the_verifier_of_what_qoder_has(change: tuple[Program, Program]) -> None:
-    """Whatever its form was before; but a trigger asks for what is there by then, which nobody knows yet."""
-    before, after = change
-    recorded = before.completed({})
-
-    made = after.completed(recorded, is_read=False)
-
-    for path, asked in after.secrets.items():
-        had = {path[-1]: Secret(before.secrets[path].word)}
-        kept = verifier_of(path[-1], _row(after.type, path), after.key, had)
-        if asked.reference is not None:
-            assert (UNREAD if before.asks_anew(after) else kept) == at(made, verified(path))
-
-
 @given(programs)
 def test_what_is_not_known_yet_has_no_verifier_yet(program: Program) -> None:
     """A reference, or a key, that a preview cannot know: the verifier is unknown, and neither missing nor wrong."""
@@ -273,7 +259,7 @@ def test_what_is_not_known_yet_has_no_verifier_yet(program: Program) -> None:
             put(unknown, by_reference(path), {asked.reference.way: UNKNOWN})
 
     for inputs, key in ((unknown, program.key), (program.inputs(), UNKNOWN)):
-        made = completed(program.fields, key, inputs, {})
+        made = completed(program.fields, key, inputs)
         for path, asked in program.secrets.items():
             assert (None if asked.reference is None else UNKNOWN) is at(made, verified(path))
 
@@ -296,40 +282,40 @@ def test_what_was_read_stands_where_it_would_by_value(program: Program) -> None:
 def test_another_value_is_a_rotation_and_another_form_is_none(change: tuple[Program, Program]) -> None:
     """By value, by reference, by another reference, at any depth: only the value counts, and the trigger."""
     before, after = change
-    recorded = before.completed({})
+    recorded = before.completed()
 
     is_one = bool(before.rotated(after)) or before.asks_anew(after)
 
-    assert is_one == is_rotation(after.fields, after.key, recorded, after.completed(recorded))
+    assert is_one == is_rotation(after.fields, after.key, recorded, after.completed())
 
 
 @given(changes)
 def test_what_was_not_read_is_no_rotation(change: tuple[Program, Program]) -> None:
     """Unless the trigger asks for it, or a secret by value has another one."""
     before, after = change
-    recorded = before.completed({})
+    recorded = before.completed()
 
     by_value = {path for path, asked in after.secrets.items() if asked.reference is None}
     is_one = bool(before.rotated(after) & by_value) or before.asks_anew(after)
 
-    assert is_one == is_rotation(after.fields, after.key, recorded, after.completed(recorded, is_read=False))
+    assert is_one == is_rotation(after.fields, after.key, recorded, after.completed(is_read=False))
 
 
 @given(programs)
 def test_what_nobody_had_read_is_no_rotation_once_it_is_read(program: Program) -> None:
     """Inputs of a run that read nothing say nothing of what Qoder has: the state does, and a diff compares with it."""
-    unread = program.completed({}, is_read=False)
+    unread = program.completed(is_read=False)
 
-    assert not is_rotation(program.fields, program.key, unread, program.completed(unread))
+    assert not is_rotation(program.fields, program.key, unread, program.completed())
 
 
 @given(changes)
 def test_two_sides_differ_where_a_value_does(change: tuple[Program, Program]) -> None:
     """Whatever the forms are, beside the references and the trigger themselves."""
     before, after = change
-    recorded = before.completed({})
+    recorded = before.completed()
 
-    old, new = comparable(after.fields, after.key, recorded, after.completed(recorded))
+    old, new = comparable(after.fields, after.key, recorded, after.completed())
 
     differ = {path for path in PATHS[after.type] if at(old, path) != at(new, path)}
     assert before.rotated(after) == differ
@@ -344,6 +330,21 @@ def test_a_trigger_asks_by_its_change_alone(before: Any, after: Any) -> None:
     assert (both and before != after) == is_triggered({TRIGGER: before}, {TRIGGER: after})
     assert not is_triggered({}, {TRIGGER: after})
     assert not is_triggered({TRIGGER: before}, {})
+
+
+@given(changes, st.booleans(), st.integers(0, 9), st.integers(0, 9))
+def test_a_count_never_goes_backwards(
+    change: tuple[Program, Program], is_read: bool, recorded: int, checked: int
+) -> None:
+    """It is that of the check, or, where that is behind, one more than the state has for what has changed since."""
+    before, after = change
+    had, wanted = before.completed(), after.completed(is_read=is_read)
+
+    count = counted(after.fields, after.key, had, wanted, recorded=recorded, checked=checked)
+
+    is_one = is_rotation(after.fields, after.key, had, wanted)
+    assert max(checked, recorded + is_one) == count
+    assert recorded <= count
 
 
 # What is sent
@@ -376,8 +377,8 @@ def _ops(before: Credential, after: Credential, revision: Revision) -> list[Op]:
 def test_one_rotation_is_one_request(change: tuple[Program, Program], is_current: bool) -> None:
     """Another value, or another trigger, of whatever form; the same value in another form is none."""
     before, after = change
-    recorded = before.completed({})
-    wanted = after.revealed(recorded)
+    recorded = before.completed()
+    wanted = after.revealed()
 
     old, new = recognised(after.fields, after.key, recorded, wanted)
     ops = _ops(_credential(before, old), _credential(after, new), R07 if is_current else R05)
@@ -390,9 +391,9 @@ def test_one_rotation_is_one_request(change: tuple[Program, Program], is_current
 def test_a_merge_patch_has_what_changed(change: tuple[Program, Program]) -> None:
     """Each secret with another value, and no other; the way a client proves itself is sent as a whole."""
     before, after = change
-    recorded = before.completed({})
+    recorded = before.completed()
 
-    old, new = recognised(after.fields, after.key, recorded, after.revealed(recorded))
+    old, new = recognised(after.fields, after.key, recorded, after.revealed())
     body = update_body(_credential(before, old), _credential(after, new))
 
     sent = {path for path in PATHS[after.type] if at(body["auth"], _sent_as(after.type, path)) is not None}
@@ -408,8 +409,8 @@ def _sent_as(type_: str, path: tuple[str, ...]) -> tuple[str, ...]:
 def test_no_body_holds_what_is_the_providers(change: tuple[Program, Program], is_sure: bool) -> None:
     """No reference, no verifier, no trigger: on either revision, in a creation and in both kinds of merge patch."""
     before, after = change
-    recorded = before.completed({})
-    old, new = recognised(after.fields, after.key, recorded, after.revealed(recorded))
+    recorded = before.completed()
+    old, new = recognised(after.fields, after.key, recorded, after.revealed())
     had, wanted = _credential(before, old), _credential(after, new)
 
     bodies = [update_body(had, wanted, is_sure=is_sure), CREDENTIAL_BODY[R07](wanted)]
@@ -440,14 +441,16 @@ def test_what_was_not_read_is_not_sent(change: tuple[Program, Program], is_curre
         path: Asked("canary-never-read", asked.reference or REFERENCES[0]) for path, asked in after.secrets.items()
     }
     after = Program(after.type, secrets, before.trigger)
-    recorded = before.completed({})
-    wanted = after.completed(recorded, is_read=False)
+    recorded = before.completed()
+    wanted = after.completed(is_read=False)
 
     old, new = recognised(after.fields, after.key, recorded, wanted)
 
     assert [] == _ops(_credential(before, old), _credential(after, new), R07 if is_current else R05)
     stored = stored_part(after.fields, new)
-    assert wanted == stored
+    for path, had in before.secrets.items():
+        was = verifier_of(path[-1], _row(after.type, path), after.key, {path[-1]: Secret(had.word)})
+        assert (UNREAD, was) == (at(wanted, verified(path)), at(stored, verified(path)))
     assert not secrets_in(stored) & set(map(Secret, WORDS))
 
 
@@ -455,9 +458,9 @@ def test_what_was_not_read_is_not_sent(change: tuple[Program, Program], is_curre
 def test_each_side_tells_the_other_what_it_knows(change: tuple[Program, Program]) -> None:
     """What was read and is what Qoder has is known of the recorded one, too; what differs is known of neither."""
     before, after = change
-    recorded = before.completed({})
+    recorded = before.completed()
 
-    old, new = recognised(after.fields, after.key, recorded, after.revealed(recorded))
+    old, new = recognised(after.fields, after.key, recorded, after.revealed())
 
     for path, asked in after.secrets.items():
         had = before.secrets[path]
@@ -468,33 +471,31 @@ def test_each_side_tells_the_other_what_it_knows(change: tuple[Program, Program]
 @given(programs)
 def test_a_state_holds_no_secret_by_reference(program: Program) -> None:
     """But what says where it is, and what tells whether it is the same."""
-    stored = stored_part(program.fields, program.revealed({}))
+    stored = stored_part(program.fields, program.revealed())
 
-    assert program.completed({}) == stored
+    assert program.completed() == stored
 
 
 @given(changes)
 def test_a_lost_update_is_sent_again(change: tuple[Program, Program]) -> None:
     """Nobody knows what Qoder has: neither the value nor its verifier is kept, so that the next run rotates."""
     before, after = change
-    lost = _credential(before, before.completed({})).with_secret(None)
+    lost = _credential(before, before.completed()).with_secret(None)
 
     main = (TYPES[before.type].secret_field,)
     assert (None, None) == (at(lost.properties, main), at(lost.properties, verified(main)))
-    assert is_rotation(after.fields, after.key, lost.properties, after.completed(lost.properties))
-    again = after.completed(lost.properties, is_read=False)
-    assert at(again, by_reference(main)) is None or at(again, verified(main)) == UNREAD
+    assert is_rotation(after.fields, after.key, lost.properties, after.completed())
 
 
 @pytest.mark.parametrize("revision", [R05, R07])
 def test_a_preview_knows_which_times_will_be_others(revision: Revision) -> None:
     """That of what is sent is unknown, that of the rest stays; a state of an older version has none, and none comes."""
     path = ("access_token",)
-    bearer = Program("static_bearer", {path: Asked("canary-one-1111", REFERENCES[0])}).completed({})
+    bearer = Program("static_bearer", {path: Asked("canary-one-1111", REFERENCES[0])}).completed()
     recorded = replace(_recorded(Credential("static_bearer", bearer), revision), rotated_at={URL: TIME})
     old = replace(recorded, rotated_at=None)
-    same = Program("static_bearer", {path: Asked("canary-one-1111")}).completed(bearer)
-    other = Program("static_bearer", {path: Asked("canary-two-2222", REFERENCES[0])}).completed(bearer)
+    same = Program("static_bearer", {path: Asked("canary-one-1111")}).completed()
+    other = Program("static_bearer", {path: Asked("canary-two-2222", REFERENCES[0])}).completed()
     can = BY_REVISION[revision]
 
     assert {URL: TIME} == preview_times(recorded, [same], can)
@@ -511,7 +512,7 @@ def test_a_preview_knows_which_times_will_be_others(revision: Revision) -> None:
 
 def _oauth(form: Reference | None, **fields: Any) -> dict[str, Any]:
     secrets = {path: Asked("canary-one-1111", form) for path in PATHS["mcp_oauth"]}
-    given_ = Program("mcp_oauth", secrets).completed({}, is_read=False)
+    given_ = Program("mcp_oauth", secrets).completed(is_read=False)
     put(given_, ("refresh", "token_endpoint_auth"), {**given_["refresh"]["token_endpoint_auth"], **fields})
     return given_
 
@@ -538,7 +539,7 @@ def test_an_object_that_is_sent_as_a_whole_needs_its_secrets(
 @given(programs)
 def test_a_credential_without_its_secrets_has_the_rest(program: Program) -> None:
     """At any depth, neither secrets nor their verifiers; all that a trigger sends is then what differs."""
-    left = without_secrets(program.fields, program.revealed({}))
+    left = without_secrets(program.fields, program.revealed())
 
     assert not secrets_in(left)
     assert OTHERS[program.type] | {"refresh": at(left, ("refresh",))} == {
