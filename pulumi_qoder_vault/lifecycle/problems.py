@@ -45,15 +45,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """The API token of this run, which is no access token of an MCP server, but for one of Qoder itself.
+    """The API token of this run, or its service-account key: no access token of an MCP server, but of Qoder itself.
 
     Attributes:
         value: None where none is set; a preview needs none.
         host: of the API that it is sent to.
+        name: what a problem calls it.
+        home: the setting that it belongs into.
     """
 
     value: Secret | None = None
     host: str = ""
+    name: str = "API token"
+    home: str = "qoder:apiToken"
 
     @property
     def known(self) -> set[Secret]:
@@ -234,7 +238,10 @@ def _check_value(path: str, value: object, row: Field, given: Inputs, known: Kno
 
 def _check_bearer(path: str, value: object, row: Field, given: Inputs, known: Known) -> Iterator[Problem]:
     if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
-        yield Problem(path, "is the API token, which only Qoder may receive: use the access token of this MCP server")
+        yield Problem(
+            path,
+            f"is the {known.api_token.name}, which only Qoder may receive: use the access token of this MCP server",
+        )
 
 
 def _check_kind(path: str, value: object, row: Field) -> Iterator[Problem]:
