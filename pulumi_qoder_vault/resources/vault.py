@@ -142,13 +142,13 @@ def to_desired(
     asked = [Credential.of(item) for item in inputs.get("credentials") or ()]
     paths = {item.key: f"credentials[{index}]." for index, item in enumerate(asked)}
 
-    def read(item: Credential, before: Credential | None, *, is_needed: bool) -> Credential:
+    def as_sent(item: Credential, before: Credential | None, *, is_needed: bool) -> Credential:
         return revealed(item, before, paths[item.key], qoder.settings, is_needed=is_needed)
 
     return DesiredVault(
         display_name=inputs["display_name"],
-        credentials=tuple(read(item, recorded.get(item.key), is_needed=is_new) for item in asked),
-        read=lambda item: qoder.holding_back(read(item, None, is_needed=True)),
+        credentials=tuple(as_sent(item, recorded.get(item.key), is_needed=is_new) for item in asked),
+        read=lambda item: qoder.holding_back(as_sent(item, None, is_needed=True)),
         metadata=inputs.get("metadata"),
         rotations=read_counts(inputs.get("rotations")),
         on_delete=inputs.get("on_delete") or "delete",
