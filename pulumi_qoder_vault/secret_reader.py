@@ -122,31 +122,28 @@ def _command(reference: Reference) -> bytes:
         raise Unreadable("was not found") from None
     except (OSError, ValueError) as failure:
         raise Unreadable(f"cannot be run ({getattr(failure, 'strerror', None) or 'bad arguments'})") from None
-    ended_late = threading.Event()
-
-    def end() -> None:
-        ended_late.set()
-        _kill(process)
-
-    timer = threading.Timer(COMMAND_S, end)
-    timer.daemon = True
-    timer.start()
+    output: Future[tuple[bytes, int]] = Future()
+    threading.Thread(target=_follow, args=(process, output), daemon=True).start()
     try:
-        assert process.stdout is not None  # noqa: S101 it is piped
-        with process.stdout as output:
-            content = output.read(MOST_BYTES + 3)
-        if len(content) > MOST_BYTES + 2:
-            _kill(process)
-        status = process.wait()
-    finally:
-        timer.cancel()
-    if ended_late.is_set():
-        raise Unreadable(f"did not end within {COMMAND_S:.0f} s")
+        content, status = output.result(COMMAND_S)
+    except TimeoutError:
+        _kill(process)
+        raise Unreadable(f"did not end within {COMMAND_S:.0f} s") from None
     if len(content) <= MOST_BYTES + 2 and status != 0:
         raise Unreadable(f"ended with exit status {status}" if status > 0 else f"was ended by signal {-status}")
     if not (content := _without_line_break(content)):
         raise Unreadable("printed nothing")
     return content
+
+
+def _follow(process: subprocess.Popen[bytes], output: Future[tuple[bytes, int]]) -> None:
+    """Read what a command prints, until nobody has its output open: something that it left behind may, for ever."""
+    assert process.stdout is not None  # noqa: S101 it is piped
+    with process.stdout as stdout:
+        content = stdout.read(MOST_BYTES + 3)
+    if len(content) > MOST_BYTES + 2:
+        _kill(process)
+    output.set_result((content, process.wait()))
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

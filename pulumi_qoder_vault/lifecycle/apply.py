@@ -29,7 +29,7 @@ from .inputs import secrets_by_path
 from .model import ACTIVE, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Revision
 from .plan import Op, Step, plan, still_ours
 from .recovery import CredentialCreation, is_about, is_definite, send_again_if_lost
-from .references import is_triggered, is_verifier, recognised, sends_whole, without_secrets
+from .references import counted, is_triggered, is_verifier, recognised, sends_whole, without_secrets
 from .removal import remove_credential
 from .vaults_api import VaultsApi
 
@@ -145,9 +145,16 @@ def _needs_secret(step: Step, recorded: CredentialSet) -> bool:
     if step.op is Op.DELETE or before is None:
         return False
     after = _credential_of(step)
-    return is_triggered(before.properties, after.properties) or sends_whole(
-        fields_of(after.type), before.properties, after.properties
+    return (
+        not _is_sure(recorded, before)
+        or is_triggered(before.properties, after.properties)
+        or sends_whole(fields_of(after.type), before.properties, after.properties)
     )
+
+
+def _is_sure(recorded: CredentialSet, before: Credential) -> bool:
+    """Return True unless an update whose outcome is unknown came before: then all that may change is sent."""
+    return before.secret is not None or recorded.unfinished is None
 
 
 def _as_observed(recorded: CredentialSet, revision: Revision) -> list[ObservedCredential]:
@@ -386,7 +393,7 @@ class CredentialChanges(Generic[S]):
         if self._lacks_update:
             pending[:0] = _in_place_of(credential, before, credential_id)
             return
-        is_sure = before.secret is not None or self._set.unfinished is None
+        is_sure = _is_sure(self._set, before)
         had = before
         if is_triggered(before.properties, credential.properties):
             if credential.secret is None:
@@ -472,8 +479,9 @@ class CredentialChanges(Generic[S]):
     def _take(self, credential: Credential, credential_id: str, *, sent: bool) -> None:
         key, count = credential.key, self._counts.get(credential.key, 0)
         before = self._credentials.get(key)
-        if sent and before is not None and before.is_by_reference and before.secret is None:
-            count = max(count, self._rotations.get(key, 0) + 1)  # a check that read nothing could not count it
+        if before is not None and before.type == credential.type:
+            properties, recorded = (before.properties, credential.properties), self._rotations.get(key, 0)
+            count = counted(fields_of(before.type), key, *properties, recorded=recorded, checked=count)
         self._ids[key] = credential_id
         self._credentials[key] = credential
         self._rotations[key] = count

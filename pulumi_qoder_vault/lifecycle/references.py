@@ -180,27 +180,16 @@ def read_part(given: Inputs) -> dict[str, Any]:
     return part
 
 
-def completed(fields: Fields, key: str | Unknown, given: Inputs, recorded: Inputs) -> dict[str, Any]:
-    """Return inputs with a verifier for each reference: of what was read, or else of what Qoder has.
+def completed(fields: Fields, key: str | Unknown, given: Inputs) -> dict[str, Any]:
+    """Return inputs with a verifier for each reference: of what was read.
 
-    Args:
-        fields: the table.
-        key: of the credential.
-        given: what the program gave.
-        recorded: the inputs of the last deployment of the same credential; empty for a new one.
+    What was not read says so, and no more: inputs may lag behind what Qoder has, which the state knows.
     """
-    return _completed(fields, key, given, recorded, is_asked_for=is_triggered(recorded, given))
-
-
-def _completed(
-    fields: Fields, key: str | Unknown, given: Inputs, recorded: Inputs, *, is_asked_for: bool
-) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in given.items():
         row = fields.get(name)
         if row is not None and row.kind == "object" and isinstance(value, Mapping):
-            before = as_map(recorded.get(name))
-            result[name] = _completed(row.fields, key, value, before, is_asked_for=is_asked_for)
+            result[name] = completed(row.fields, key, value)
             continue
         result[name] = value.reference.as_input if isinstance(value, Referenced) else value
         if row is None or row.kind != "reference":
@@ -209,9 +198,8 @@ def _completed(
         if holds_unknown(value):
             result[verifier_name(secret)] = UNKNOWN
         elif isinstance(value, Referenced):
-            known = None if is_asked_for else verifier_of(secret, fields[secret], key, recorded)
             has = {secret: value.secret} if value.secret is not None else {}
-            result[verifier_name(secret)] = verifier_of(secret, fields[secret], key, has) or known or UNREAD
+            result[verifier_name(secret)] = verifier_of(secret, fields[secret], key, has) or UNREAD
     return result
 
 
@@ -254,6 +242,23 @@ def is_rotation(fields: Fields, key: str | Unknown, before: Inputs, after: Input
     old, new = comparable(fields, key, before, after)
     had = dict(secrets_by_path(old))
     return is_triggered(before, after) or any(had.get(path) != secret for path, secret in secrets_by_path(new))
+
+
+def counted(fields: Fields, key: str, before: Inputs, after: Inputs, *, recorded: int, checked: int) -> int:
+    """Return how often the secrets of a credential will have changed.
+
+    A check compares with the inputs of the last deployment. What was read after that, when it was sent, is known to the
+    state alone: its count may be ahead, and what changes from there no check has seen.
+
+    Args:
+        fields: the table.
+        key: of the credential.
+        before: what the state holds.
+        after: what it is to become.
+        recorded: the count in the state.
+        checked: the count of the check.
+    """
+    return max(checked, recorded + is_rotation(fields, key, before, after))
 
 
 def recognised(fields: Fields, key: str, before: Inputs, after: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -48,7 +48,7 @@ class CredentialResource:
         return replace(difference, warnings=difference.warnings + elsewhere.warnings(recorded.place, settings))
 
     def create(self, qoder: Qoder, inputs: Inputs) -> State:
-        desired = revealed(Credential.of(inputs), None, "")
+        desired = revealed(Credential.of(inputs), None, "", qoder.settings)
         refuse_exposed(inputs, [desired], qoder.settings)
         api = qoder.api(inputs, desired.properties)
         return self.state_of(operations.create(api, inputs["vault_id"], desired, qoder.in_use))
@@ -83,12 +83,12 @@ class CredentialResource:
 
     def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
         recorded = to_recorded(outputs)
-        credential = revealed(Credential.of(inputs), recorded.credentials[0], "")
+        credential = revealed(Credential.of(inputs), recorded.credentials[0], "", qoder.settings)
         refuse_exposed(inputs, [credential], qoder.settings)
         desired = DesiredSet(
             credentials=(credential,),
             rotations={credential.key: int(inputs["rotations"])},
-            read=lambda item: qoder.holding_back(revealed(item, None, "")),
+            read=lambda item: qoder.holding_back(revealed(item, None, "", qoder.settings)),
         )
         api = qoder.api(outputs, inputs, credential.properties)
         with elsewhere.ways_out(qoder, api, recorded.place):
@@ -105,7 +105,8 @@ class CredentialResource:
             name: outputs[name] for name in ("base_url", "workspace_id", "api_revision", SEEN_WITH) if name in outputs
         }
         id_of_it = {"credential_id": outputs["credential_id"] if keeps else UNKNOWN}
-        return {**inputs, **known, **id_of_it, **without_none(times)}
+        count = {"rotations": diff.rotations(recorded, outputs, inputs)}
+        return {**inputs, **known, **count, **id_of_it, **without_none(times)}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         api, recorded = qoder.api(outputs), to_recorded(outputs)

@@ -16,10 +16,11 @@ from ..lifecycle.exposure import check_exposure, exposed
 from ..lifecycle.fields import Fields
 from ..lifecycle.inputs import Inputs, as_map, maps_in, secrets_by_path, texts_by_path
 from ..lifecycle.model import Credential
-from ..lifecycle.problems import NO_API_TOKEN, check_reference
+from ..lifecycle.problems import NO_API_TOKEN, Known, check_reference
 from ..lifecycle.references import Reference, Referenced, from_name, is_triggered, verifier_name, verifier_of
 from ..secret_reader import READER
 from ..settings import Settings
+from .resource import api_token_of
 
 _SECRETS = {from_name(name): name for name in SECRET_NAMES}
 
@@ -45,13 +46,16 @@ def _as_read(name: str, value: Any, siblings: Inputs, settings: Settings) -> Any
     return READER.read(reference) if settings.read_references == "always" else Referenced(reference)
 
 
-def revealed(desired: Credential, before: Credential | None, path: str, *, is_needed: bool = False) -> Credential:
+def revealed(
+    desired: Credential, before: Credential | None, path: str, settings: Settings, *, is_needed: bool = False
+) -> Credential:
     """Return a credential with its secrets that are by reference: all that are to be sent, and what a check has read.
 
     Args:
         desired: as the program asks for it.
         before: as the state holds it; None for a new one.
         path: where it stands in the inputs; empty, or with a point at its end.
+        settings: of this run, whose API token is no access token.
         is_needed: True if it is to be sent in any case.
 
     Raises:
@@ -60,23 +64,27 @@ def revealed(desired: Credential, before: Credential | None, path: str, *, is_ne
     had = before.properties if before is not None else {}
     needs = is_needed or before is None or is_triggered(had, desired.properties)
     fields = fields_of(desired.type)
-    return replace(desired, properties=_revealed(fields, desired.key, desired.properties, had, path, is_needed=needs))
+    known = Known(api_token_of(settings))
+    asked = desired.properties
+    return replace(desired, properties=_revealed(fields, desired.key, asked, had, path, known, is_needed=needs))
 
 
-def _revealed(fields: Fields, key: str, given: Inputs, before: Inputs, path: str, *, is_needed: bool) -> dict[str, Any]:
+def _revealed(
+    fields: Fields, key: str, given: Inputs, before: Inputs, path: str, known: Known, *, is_needed: bool
+) -> dict[str, Any]:
     found = dict(given)
     for name, row in fields.items():
         value = given.get(name)
         if row.kind == "object" and isinstance(value, Mapping):
             had = as_map(before.get(name))
-            found[name] = _revealed(row.fields, key, value, had, f"{path}{name}.", is_needed=is_needed)
+            found[name] = _revealed(row.fields, key, value, had, f"{path}{name}.", known, is_needed=is_needed)
         reference = Reference.of(value) if row.kind == "reference" else None
         if reference is None:
             continue
         secret, secret_row = _SECRETS[name], fields[_SECRETS[name]]
         must = is_needed or verifier_of(secret, secret_row, key, before) is None
         there = READER.read(reference) if must else READER.known(reference)
-        for problem in check_reference(f"{path}{name}", there, secret_row, given) if must else ():
+        for problem in check_reference(f"{path}{name}", there, secret_row, given, known) if must else ():
             raise NotRead(str(problem))
         if there.secret is None:
             continue

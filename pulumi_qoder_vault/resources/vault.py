@@ -112,7 +112,7 @@ class VaultResource:
             known["other_credentials"] = UNKNOWN  # the update looks at the vault
         times = UNKNOWN if is_unknown else preview_times(recorded, credentials or (), can)
         shown = {"credential_ids": ids} if times is None else {"credential_ids": ids, "rotated_at": times}
-        return known | {"metadata": {}, **inputs, **shown}
+        return known | {"metadata": {}, **inputs, "rotations": diff.rotations(recorded, inputs), **shown}
 
     def delete(self, qoder: Qoder, id_: str, outputs: Inputs, deletion: Deletion) -> None:
         is_forced = force_destroy(os.environ)
@@ -141,10 +141,14 @@ def to_desired(
     """
     asked = [Credential.of(item) for item in inputs.get("credentials") or ()]
     paths = {item.key: f"credentials[{index}]." for index, item in enumerate(asked)}
+
+    def as_sent(item: Credential, before: Credential | None, *, is_needed: bool) -> Credential:
+        return revealed(item, before, paths[item.key], qoder.settings, is_needed=is_needed)
+
     return DesiredVault(
         display_name=inputs["display_name"],
-        credentials=tuple(revealed(item, recorded.get(item.key), paths[item.key], is_needed=is_new) for item in asked),
-        read=lambda item: qoder.holding_back(revealed(item, None, paths[item.key])),
+        credentials=tuple(as_sent(item, recorded.get(item.key), is_needed=is_new) for item in asked),
+        read=lambda item: qoder.holding_back(as_sent(item, None, is_needed=True)),
         metadata=inputs.get("metadata"),
         rotations=read_counts(inputs.get("rotations")),
         on_delete=inputs.get("on_delete") or "delete",

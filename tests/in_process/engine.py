@@ -20,14 +20,15 @@ from pulumi.runtime.proto import provider_pb2
 from in_process import wire
 from in_process.provider import CREDENTIAL, FRONTS, Failed, Provider, Resource, forget_providers, serve
 from in_process.wire import Props, is_secret, plain, secret
-from pulumi_qoder_vault import connection
+from pulumi_qoder_vault import connection, dynamic, dynamic_credential
 from pulumi_qoder_vault.api.rate import Clock
 from pulumi_qoder_vault.connection import Connections
-from pulumi_qoder_vault.dynamic import PICKLED_PROVIDER
 from pulumi_qoder_vault.emulator import Emulator
+from pulumi_qoder_vault.lifecycle.credential_types import SECRET_NAMES
 from pulumi_qoder_vault.plugin import names
 from pulumi_qoder_vault.plugin.names import SchemaProperties
 from pulumi_qoder_vault.pulumi_values import PulumiProperties
+from pulumi_qoder_vault.secret_reader import READER
 
 
 class Killed(Exception):
@@ -65,7 +66,9 @@ class Refused(Exception):
     """A check found problems."""
 
 
-TYPES = {**FRONTS, "credential": CREDENTIAL}  # the last one is the plugin's, too
+# The last one is the plugin's, too.
+TYPES = {**FRONTS, "dynamic credential": dynamic_credential.CREDENTIAL_TYPE, "credential": CREDENTIAL}
+PICKLED = {"dynamic": dynamic.PICKLED_PROVIDER, "dynamic credential": dynamic_credential.PICKLED_PROVIDER}
 FOREVER = ExitStack()  # the providers live as long as the process
 
 
@@ -81,15 +84,18 @@ class Engine:
         state: resources by name.
         doomed: what was replaced and is still to be deleted.
         said: every error of every command, as the CLI prints it.
+        heard: every response and every failure of the provider, as the engine has it.
+        settings: configuration of the stack, beside where Qoder is.
     """
 
     def __init__(self, qoder: Emulator, clock: MovableTime, front: str = "dynamic", **settings: str) -> None:
         self.state: dict[str, Resource] = {}
         self.doomed: list[Resource] = []
         self.said: list[str] = []
+        self.heard: list[str] = []
+        self.settings = settings
         self._qoder = qoder
         self._time = clock
-        self._settings = settings
         self._front = front
 
     @contextmanager
@@ -98,7 +104,8 @@ class Engine:
         before, connection.CONNECTIONS = connection.CONNECTIONS, Connections(self._time.clock)
         environment = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("QODER_")}
         forget_providers()
-        _provider(self._front).configure(self._qoder, **self._settings)
+        READER.forget()
+        _provider(self._front).configure(self._qoder, **self.settings)
         try:
             yield
         finally:
@@ -154,7 +161,7 @@ class Engine:
         return self._each(["the replaced"], delete_doomed) + self._each(names, delete)
 
     def _planned(self, name: str, props: Props) -> tuple[str, Props]:
-        news = plain(props) | ({"__provider": PICKLED_PROVIDER} if self._front == "dynamic" else {})
+        news = plain(props) | ({"__provider": PICKLED[self._front]} if self._front in PICKLED else {})
         old = self.state.get(name)
         inputs = self._checked(name, news, old.inputs if old else {})
         if old is None:
@@ -216,11 +223,17 @@ class Engine:
     def _call(self, method: str, name: str, **fields: Any) -> Any:
         sent = {key: self._sent(value) if isinstance(value, dict) else value for key, value in fields.items()}
         urn = f"urn:pulumi:dev::project::{TYPES[self._front]}::{name}"
-        return _provider(self._front).call(method, urn=urn, **sent)
+        try:
+            response = _provider(self._front).call(method, urn=urn, **sent)
+        except Failed as failure:
+            self.heard.append(f"{failure.details} {failure.line} {failure.status} {failure.partial}")
+            raise
+        self.heard.append(str(response))
+        return response
 
     def _sent(self, props: Props) -> Props:
         """Return what is sent: the plugin takes secrets, and the names of its schema."""
-        return props if self._front == "dynamic" else dict(names.to_schema(PulumiProperties(_marked(props))))
+        return props if self._front in PICKLED else dict(names.to_schema(PulumiProperties(_marked(props))))
 
     def _guarded(self, keep: Callable[[Any], None], method: str, name: str, **fields: Any) -> Any:
         try:
@@ -234,10 +247,18 @@ class Engine:
 def received(message: Any) -> Props:
     """Return what the engine keeps: an access token that is not marked as secret would stand in the state in plain."""
     values = dict(names.from_schema(SchemaProperties(wire.received(message))))
-    for credential in values.get("credentials") or ():
-        token = credential.get("access_token")
-        assert token is None or is_secret(token), "an access token in plain"
+    assert [] == list(_in_plain(values)), "a secret in plain"
     return dict(plain(values))
+
+
+def _in_plain(value: Any, key: str = "") -> Iterator[str]:
+    """Yield the name of each secret that the engine would not encrypt."""
+    if isinstance(value, dict) and not is_secret(value):
+        yield from (found for name, item in value.items() for found in _in_plain(item, name))
+    elif isinstance(value, list):
+        yield from (found for item in value for found in _in_plain(item))
+    elif key in SECRET_NAMES and value is not None and not is_secret(value):
+        yield key
 
 
 def _marked(value: Any, key: str = "") -> Any:
@@ -245,7 +266,7 @@ def _marked(value: Any, key: str = "") -> Any:
         return {name: _marked(item, name) for name, item in value.items()}
     if isinstance(value, list):
         return [_marked(item) for item in value]
-    return secret(value) if key == "access_token" and value is not None else value
+    return secret(value) if key in SECRET_NAMES and value is not None else value
 
 
 def _snake(keys: Iterable[str]) -> list[str]:

@@ -99,6 +99,6 @@ def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
     if result["type"] in TYPES:
         result = with_defaults(result, fields)
     key = next((result[item.key_field] for item in TYPES.values() if item.key_field in result), UNKNOWN)
-    result = completed(fields, key, result, recorded)
+    result = completed(fields, key, result)
     has_changed = bool(recorded) and is_rotation(fields, key, recorded, result)
     return result | {"status": ACTIVE, "rotations": int(recorded.get("rotations") or 0) + has_changed}

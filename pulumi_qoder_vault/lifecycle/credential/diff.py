@@ -9,12 +9,19 @@ from ..credential_types import TYPES, fields_of
 from ..differences import Change, ChangePath, Difference, compare_fields
 from ..inputs import Inputs
 from ..model import ACTIVE, CredentialSet
-from ..references import comparable
+from ..references import comparable, counted
 from .check import ARGUMENTS
 
 _KEYS = tuple(dict.fromkeys(item.key_field for item in TYPES.values()))
 _PLACE = {name: row for name, row in ARGUMENTS.items() if not row.is_mutable}  # its vault, and its type
 _REST = {name: row for name, row in ARGUMENTS.items() if row.is_mutable}
+
+
+def rotations(recorded: CredentialSet, outputs: Inputs, desired: Inputs) -> int:
+    """Return how often any of its secrets will have changed."""
+    (credential,) = recorded.credentials
+    counts = {"recorded": int(outputs.get("rotations") or 0), "checked": int(desired.get("rotations") or 0)}
+    return counted(fields_of(credential.type), credential.key, outputs, desired, **counts)
 
 
 def diff(recorded: CredentialSet, outputs: Inputs, desired: Inputs) -> Difference:
@@ -37,7 +44,7 @@ def diff(recorded: CredentialSet, outputs: Inputs, desired: Inputs) -> Differenc
         details["status",] = Change.UPDATE
         replaces["status"] = None
     is_change = bool(details) or recorded.unfinished is not None
-    if is_change and int(desired.get("rotations") or 0) > int(outputs.get("rotations") or 0):
+    if is_change and rotations(recorded, outputs, desired) != int(outputs.get("rotations") or 0):
         details["rotations",] = Change.UPDATE
     # Where it keeps its URL, or name, the vault has no room for both.
     keeps_key = all(outputs.get(name) == desired.get(name) for name in ("vault_id", *_KEYS))

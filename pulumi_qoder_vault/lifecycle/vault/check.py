@@ -194,18 +194,16 @@ def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
     credentials = inputs.get("credentials")
     if isinstance(credentials, Unknown):
         return result | {"credentials": UNKNOWN, "rotations": UNKNOWN}
-    before = {item.get("mcp_server_url"): item for item in maps_in(recorded.get("credentials"))}
-    result["credentials"] = [_complete_credential(credential, before) for credential in credentials or ()]
+    result["credentials"] = [_complete_credential(credential) for credential in credentials or ()]
     result["rotations"] = _rotations(result["credentials"], recorded)
     return result
 
 
-def _complete_credential(credential: Inputs | Unknown, recorded: Mapping[Any, Inputs]) -> Inputs | Unknown:
+def _complete_credential(credential: Inputs | Unknown) -> Inputs | Unknown:
     if isinstance(credential, Unknown):
         return UNKNOWN
-    url = credential["mcp_server_url"]
     given = {"type": DEFAULT_TYPE} | with_defaults(credential, CREDENTIAL_FIELDS)
-    return completed(CREDENTIAL_FIELDS, url, given, recorded.get(url, {}))
+    return completed(CREDENTIAL_FIELDS, credential["mcp_server_url"], given)
 
 
 def _rotations(credentials: Collection[Inputs | Unknown], recorded: Inputs) -> dict[str, int] | Unknown:

@@ -14,7 +14,7 @@ from ..fields import Fields, with_defaults
 from ..inputs import Inputs, Unknown
 from ..model import ACTIVE, ARCHIVED, RecordedVault
 from ..other_credentials import replacement_warning
-from ..references import comparable
+from ..references import comparable, counted
 from .check import ARGUMENTS, CREDENTIAL_FIELDS, changed_for_deletion, must_come_first
 
 # The credentials are compared one by one, below.
@@ -42,10 +42,8 @@ def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
         details[path] = Change.UPDATE if path in details else change  # one goes and another one takes its place
 
     is_change = bool(details) or recorded.unfinished is not None
-    if is_change and (counts := desired.get("rotations")) is not None:
-        if isinstance(counts, Mapping):  # one that no check could count is in the state only
-            counts = {url: max(count, recorded.rotations.get(url, 0)) for url, count in counts.items()}
-        details |= compare_maps(("rotations",), recorded.rotations, counts)
+    if is_change and desired.get("rotations") is not None:
+        details |= compare_maps(("rotations",), recorded.rotations, rotations(recorded, desired))
     changed = changed_for_deletion(before, desired)
     return Difference(
         is_change,
@@ -55,6 +53,23 @@ def diff(recorded: RecordedVault, desired: Inputs) -> Difference:
         warnings=tuple(_warnings(recorded, changed, replaces)),
         refusal=_refusal(desired, changed, replaces, details),
     )
+
+
+def rotations(recorded: RecordedVault, desired: Inputs) -> Inputs | Unknown:
+    """Return how often each access token will have changed, by URL."""
+    counts: Inputs | Unknown = desired["rotations"]
+    if isinstance(counts, Unknown):
+        return counts
+    before = {item.key: item.properties for item in recorded.credentials}
+    given = {item["mcp_server_url"]: item for item in desired.get("credentials") or ()}  # all of them are known
+    return {
+        url: counted(
+            CREDENTIAL_FIELDS, url, before[url], given[url], recorded=recorded.rotations.get(url, 0), checked=count
+        )
+        if url in before and url in given
+        else count
+        for url, count in counts.items()
+    }
 
 
 def touches_credentials(recorded: RecordedVault, desired: Inputs) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pulumi_qoder_vault.plugin import names
 
-DATA = ("credentialIds", "otherCredentials")
+DATA = ("credentialIds", "otherCredentials", "rotatedAt")
 OURS = st.sampled_from(names.NAMES)
 TREES = st.recursive(
     st.none() | st.booleans() | st.text() | OURS,
@@ -44,11 +44,11 @@ def keys(value: Any) -> list[str]:
     return [key for item in value for key in keys(item)] if isinstance(value, list) else []
 
 
-@pytest.mark.parametrize("name", ["metadata", "rotations", "credential_ids", "other_credentials"])
+@pytest.mark.parametrize("name", ["metadata", "rotations", "rotated_at", "credential_ids", "other_credentials"])
 def test_keys_of_the_user_stay(name: str) -> None:
     """They are data, also where they are called like a property, at any depth."""
     theirs: Any = {"display_name": "a", "vaultId": "b", "https://example.com/access_token": {"client_id": 1}}
-    camel = {"credential_ids": "credentialIds", "other_credentials": "otherCredentials"}.get(name, name)
+    camel = dict(zip(("credential_ids", "other_credentials", "rotated_at"), DATA, strict=True)).get(name, name)
 
     assert {camel: theirs} == to_schema({name: theirs})
     assert {name: theirs} == from_schema({camel: theirs})
