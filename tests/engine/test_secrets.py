@@ -3,7 +3,7 @@
 import base64
 import json
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,14 +33,9 @@ def spellings(secret: str) -> set[bytes]:
     }
 
 
-def leaks(text: bytes) -> list[str]:
+def leaks(text: bytes, secrets: Iterable[str] = (ACCESS_TOKEN, OLD_ACCESS_TOKEN, API_TOKEN)) -> list[str]:
     folded = text.lower()
-    return [
-        f"{secret}: {form!r}"
-        for secret in (ACCESS_TOKEN, OLD_ACCESS_TOKEN, API_TOKEN)
-        for form in spellings(secret)
-        if form.lower() in folded
-    ]
+    return [f"{secret}: {form!r}" for secret in secrets for form in spellings(secret) if form.lower() in folded]
 
 
 @pytest.fixture
