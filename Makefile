@@ -22,7 +22,7 @@ WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$p
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest check hooks reference docs faults kills bench release-check plugin-archive clean
+.PHONY: help demo test test-archive lowest check hooks reference docs faults kills bench release-check plugin-archive clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ test: $(READY) ## Run all tests, those with the real Pulumi CLI too
 	@$(WITH_PULUMI) && pytest --numprocesses $(WORKERS) --dist worksteal $(or $(ARGS),--cov --cov-report=)
 	@$(if $(ARGS),,"$(BIN)/coverage" report --include='*/lifecycle/*' --fail-under=100)
 
+# An archive that QODER_PLUGIN_ARCHIVE names is taken as it is. What says "dynamic" and moves nowhere runs no plugin.
+test-archive: $(READY) $(if $(QODER_PLUGIN_ARCHIVE),,plugin-archive) ## Run the plugin's tests with the real CLI again, with the plugin of an archive; many minutes
+	@$(WITH_PULUMI) && QODER_PLUGIN_ARCHIVE="$(or $(QODER_PLUGIN_ARCHIVE),dist)" \
+		pytest --numprocesses $(WORKERS) --dist worksteal $(or $(ARGS),tests/engine -k 'not dynamic or moves')
+
 lowest: $(READY) ## Run the unit tests with the lowest version of every dependency, in an environment of their own
 	"$(BIN)/uv" venv --quiet --clear --python "$(PYTHON)" $(VENV)-lowest
 	"$(BIN)/uv" pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable . --group dev
@@ -48,7 +53,7 @@ check: $(READY) ## Check style, types and the workflows; changes nothing
 	"$(BIN)/mypy" --platform win32 pulumi_qoder_vault
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	"$(BIN)/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
-	"$(BIN)/zizmor" --offline --quiet --persona pedantic .github
+	"$(BIN)/zizmor" --offline --quiet --persona pedantic .github examples/pipeline/github-actions.yml
 
 hooks: $(READY) ## Let git run the checks of .pre-commit-config.yaml at each commit in this clone
 	"$(BIN)/pre-commit" install

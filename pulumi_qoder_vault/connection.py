@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from .errors import NotSent
 from .lifecycle.inputs import Inputs
-from .secret import secrets_in, texts_in
+from .secret import Secret, secrets_in, texts_in
 from .settings import Settings, log_path
 
 if TYPE_CHECKING:
     from .api.client import Client
     from .api.rate import Clock
     from .api.retry import Transport
+    from .authentication import Authentication
     from .lifecycle.capabilities import QoderInUse
     from .lifecycle.model import Credential
 
@@ -36,6 +37,7 @@ class Connections:
         self._clock = clock
         self._lock = threading.Lock()
         self._made: dict[Settings, tuple[Transport, QoderInUse]] = {}
+        self._accounts: dict[tuple[Secret, str], Authentication] = {}
         self._over = threading.Event()
         self._said: set[object] = set()
 
@@ -49,9 +51,11 @@ class Connections:
     def _connect(self, settings: Settings) -> tuple[Transport, QoderInUse]:
         from importlib.metadata import version
 
+        from .api.exchange import authentication_of
         from .api.rate import Clock
         from .api.request_log import RequestLog
         from .api.retry import Transport
+        from .authentication import exchange_origin
         from .lifecycle.capabilities import QoderInUse
 
         names = ("pulumi-qoder-vault", "pulumi")
@@ -59,7 +63,14 @@ class Connections:
         clock = replace(self._clock or Clock(sleep=self._over.wait), is_over=self._over.is_set)
         path = log_path(os.environ)
         log = RequestLog(path) if path else None
-        return Transport(settings, user_agent, clock, log=log), QoderInUse(settings.revision)
+        authentication = None
+        if settings.service_account_key is not None:  # one token, whatever else differs
+            account = settings.service_account_key, exchange_origin(settings)
+            if account not in self._accounts:
+                self._accounts[account] = authentication_of(settings, user_agent, clock, log)
+            authentication = self._accounts[account]
+        transport = Transport(settings, user_agent, clock, log=log, authentication=authentication)
+        return transport, QoderInUse(settings.revision)
 
     def __len__(self) -> int:
         return len(self._made)

@@ -5,7 +5,10 @@ A message is made of our own words and of text that has been redacted: no except
     QoderError
     ├── SettingsError       a setting cannot be read; names the key and the forms it takes
     ├── NewerState          a state holds a value that this version does not know
+    ├── MovedBack           a state is one of the plugin, and a Python resource is to take its place
+    ├── NotRead             a secret by reference could not be read; nothing of its resource was sent
     ├── NotSent             the request never reached Qoder, or never was sent: nothing happened there
+    │   ├── ExchangeFailed  no token was to be had for the service-account key
     │   └── Unreachable     nothing at the base URL could be asked: no connection, or a redirect of a read
     ├── OutcomeUnknown      the request may have been handled; its response is not known, or redirects a write
     ├── ApiError            Qoder refused the request
@@ -60,12 +63,26 @@ class NewerState(QoderError):
         )
 
 
+class MovedBack(QoderError):
+    """A state is one of the plugin, and a Python resource is to take its place: it has other names."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this resource is recorded as one of the plugin, and cannot become one of pulumi_qoder_vault: keep the "
+            "plugin, or remove the alias: then another one is created, and this one is deleted. Nothing was sent"
+        )
+
+
 class NotRead(QoderError):
     """A secret that is to be sent could not be read where its reference says; nothing of its resource was sent."""
 
 
 class NotSent(QoderError):
     """The request was not handled: no connection, no API token, or no time left before it was sent."""
+
+
+class ExchangeFailed(NotSent):
+    """No token was to be had for the service-account key: Qoder's API was not asked."""
 
 
 class Unreachable(NotSent):

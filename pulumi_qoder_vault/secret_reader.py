@@ -72,11 +72,11 @@ def _read(reference: Reference) -> Referenced:
 
 def _text(content: bytes) -> str:
     if len(content) > MOST_BYTES:
-        raise Unreadable(f"has more than {MOST_BYTES // 1024} KiB")
+        raise Unreadable(f"gave more than {MOST_BYTES // 1024} KiB")
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise Unreadable("is not UTF-8 text") from None
+        raise Unreadable("gave what is not UTF-8 text") from None
 
 
 def _environment(reference: Reference) -> bytes:

@@ -80,13 +80,14 @@ class Source:
             return f"pulumi up, or add --run-program: only the last up had {self.key}"
         return f"pulumi config {f'set {self.key} {shlex.quote(value)}' if value else f'rm {self.key}'}{self.then}"
 
-    def if_refused(self, next_variable: str) -> str:
-        """Return what a 401 says of the API token that came from here, and a change that helps.
+    def if_refused(self, next_variable: str, name: str = "API token") -> str:
+        """Return what a 401 says of the API token, or the service-account key, that came from here, and what helps.
 
         Args:
             next_variable: the environment variable that is used once this source has none; empty if there is none.
+            name: of what came from here.
         """
-        line = f"the API token is from {self}"
+        line = f"the {name} is from {self}"
         if self.variable:
             rest = f", or unset it: then {next_variable} is used" if next_variable else ""
             return f"{line}; set {self} to a valid one{rest}"

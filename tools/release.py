@@ -114,7 +114,7 @@ def versions(root: Path) -> Iterator[str]:
         for found in re.findall(r"pulumi-qoder-vault(?:\[\w+\])?([<>=!~][<>=!~\d., ]*)", text):
             if version not in SpecifierSet(found.strip(" ,.")):
                 yield f"{where}: pulumi-qoder-vault{found} does not admit {version}"
-        for found in re.findall(r"(?:resource qoder |pulumi-resource-qoder-)v?(\d+\.\d+\.\d+)", text):
+        for found in re.findall(r"(?:resource qoder |pulumi-resource-qoder-|qoder@)v?(\d+\.\d+\.\d+)", text):
             if found != version:
                 yield f"{where}: the plugin is {found} there, and {version} in pyproject.toml"
 

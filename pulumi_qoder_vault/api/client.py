@@ -65,7 +65,7 @@ class Client:
     ) -> None:
         self._transport = transport
         self._secrets = tuple(secrets)
-        token = transport.settings.api_token
+        token = transport.settings.credential
         # A shorter one may stand in any id by chance.
         self._telling = [item for item in (*secrets, token) if item and len(item.reveal()) >= SHORTEST_PART]
         self._deadline_s = deadline_s
@@ -96,8 +96,11 @@ class Client:
 
     @property
     def account(self) -> Secret:
-        """Which account asks: 16 hex digits that its API token gives, and that give nothing of it away."""
-        token = self._transport.settings.api_token
+        """Which account asks: 16 hex digits that its API token, or its service-account key, gives.
+
+        They give nothing of it away.
+        """
+        token = self._transport.settings.credential
         digest = hmac.digest(b"pulumi-qoder-vault account", (token.reveal() if token else "").encode(), "sha256")
         return Secret(digest.hex()[:16])
 
@@ -347,6 +350,21 @@ class Client:
                 self._memory.deleted_ids.add(credential_id)
             raise
         self._memory.deleted_ids.add(credential_id)
+
+    def validate_credential(self, vault_id: str, credential_id: str) -> revisions.Validation:
+        """Let Qoder try an OAuth credential, which may refresh its access token. One write.
+
+        Raises:
+            BadRequest: it is of another type.
+            NotFound: there is none, or this Qoder does not validate.
+            Conflict: it is archived.
+
+        Source: Qoder, Vault Credentials (read 2026-08). The official client, qca-sdk 0.11.0, sends ``{}``.
+        """
+        request = Request("POST", f"{_credential_path(vault_id, credential_id)}/mcp_oauth_validate", body={})
+        seen = self._ask(request, lambda response: revisions.read_validation(response, credential_id))
+        (word,) = self.fit_to_show([seen.refresh_status or ""], limit=40)
+        return seen._replace(refresh_status=word or None)
 
     def _get(self, path: str, id_: str, read: Callable[[JsonValue], Observed]) -> Observed:
         request = Request("GET", path, is_repeatable=True)

@@ -23,19 +23,25 @@ class Gate:
     """What may pass of a server's text. Thread-safe; one for each process and Qoder.
 
     Args:
-        api_token: never passes, whatever a program has in plain text.
+        credential: the API token, or the service-account key. It never passes, whatever a program has in plain text.
     """
 
-    def __init__(self, api_token: Secret | None) -> None:
+    def __init__(self, credential: Secret | None) -> None:
         self._lock = threading.Lock()
-        self._api_token = KnownSecrets(_telling([api_token] if api_token else ()))
-        self._known = KnownSecrets(_telling([api_token] if api_token else ()))
+        self._credentials = KnownSecrets(_telling([credential] if credential else ()))
+        self._known = KnownSecrets(_telling([credential] if credential else ()))
         self._plain: set[str] = set()
 
     def hold_back(self, secrets: Iterable[Secret]) -> None:
         """Let none of these pass from now on. One of less than eight characters may stand in any text by chance."""
         with self._lock:
             self._known.add(_telling(secrets))
+
+    def hold_back_always(self, bearer: Secret) -> None:
+        """Let what a request is sent with never pass, whatever a program has in plain text."""
+        with self._lock:
+            self._credentials.add(_telling([bearer]))
+            self._known.add(_telling([bearer]))
 
     def let_pass(self, plain: Iterable[str]) -> None:
         """Let these pass as they are: the program itself has them in plain text."""
@@ -84,7 +90,7 @@ class Gate:
         if len(text) > MOST_CHARACTERS:
             raise Unreadable(f"a text in it is longer than {MOST_CHARACTERS // 1024} KiB")
         with self._lock:
-            holding_back = self._api_token if text in self._plain else self._known
+            holding_back = self._credentials if text in self._plain else self._known
             return holding_back.one_line(text, limit=None) if holding_back.holds(text) else text
 
 

@@ -10,7 +10,7 @@ import threading
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -20,7 +20,7 @@ from ..settings import Settings
 from .budget import Budget
 from .gate import Gate
 from .rate import Clock
-from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request
+from .request import CANCELLED, Failure, Incomplete, JsonValue, NoConnection, Outcome, Request
 from .request_log import Seen
 from .responses import Show, read_ahead_s, read_retry_after_s, read_success, refusal
 from .watchdog import Attempt, Watchdog
@@ -43,6 +43,21 @@ _NOT_SENT = (
 _UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
+class Refuse(Protocol):
+    """Return what a response that is no 2xx means."""
+
+    def __call__(
+        self,
+        request: Request,
+        status: int,
+        body: bytes,
+        settings: Settings,
+        show: Show,
+        retry_after_s: float | None = None,
+    ) -> Failure:
+        """Return it, with what the response shows."""
+
+
 class _Lane:
     """A client with one connection at a time, so that it is known which socket carries an attempt."""
 
@@ -54,12 +69,31 @@ class _Lane:
 class Http:
     """The connections to one Qoder. Thread-safe.
 
+    Args:
+        settings: where, and what host an error names.
+        user_agent: who asks.
+        clock: where time comes from.
+        gate: what all text of the server goes through.
+        accept_encoding: what the server is told. Nothing is compressed, so that no response grows while it is read.
+        refuse: reads a response that is no 2xx.
+
     Attributes:
         ahead_s: how far Qoder's clock is ahead of this machine's, by the ``Date`` of its last response; never too much.
     """
 
-    def __init__(self, settings: Settings, user_agent: str, clock: Clock, gate: Gate) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        user_agent: str,
+        clock: Clock,
+        gate: Gate,
+        *,
+        accept_encoding: str = "identity",
+        refuse: Refuse = refusal,
+    ) -> None:
         self.ahead_s = 0.0
+        self._accept_encoding = accept_encoding
+        self._refuse = refuse
         self._gate = gate
         self._settings = settings
         self._user_agent = user_agent
@@ -112,6 +146,8 @@ class Http:
         def show(text: str, limit: int) -> str:
             return self._gate.one_line(text, (*request.secrets, token), limit=limit)
 
+        content = None if request.body is None else _written(request.body)
+
         try:
             with self._lane() as lane, self._watchdog.watching(attempt):
                 attempt.carried_by(lane.socket)
@@ -129,8 +165,9 @@ class Http:
                     request.method,
                     self._settings.base_url + request.path,
                     params=request.query,
-                    content=json.dumps(request.body, ensure_ascii=False).encode() if request.body is not None else None,
-                    headers=self._headers(request, token) | ({"x-request-id": seen.our_id} if seen.our_id else {}),
+                    content=content,
+                    headers=self._headers(request, token, content)
+                    | ({"x-request-id": seen.our_id} if seen.our_id else {}),
                     timeout=httpx.Timeout(left_s, connect=min(left_s, CONNECT_S)),
                     extensions={"trace": trace},
                 ) as response:
@@ -168,10 +205,19 @@ class Http:
                 self._idle.append(lane)
 
     def _new_lane(self) -> _Lane:
-        return _Lane(_client(self._settings, self._user_agent, self._certificates))
+        # Their order is that of the official client, qca-sdk 0.11.0.
+        headers = {
+            "Accept-Encoding": self._accept_encoding,
+            "Connection": "keep-alive",
+            "User-Agent": self._user_agent,
+        }
+        return _Lane(_client(self._settings, headers, self._certificates))
 
-    def _headers(self, request: Request, token: Secret) -> dict[str, str]:
-        headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
+    def _headers(self, request: Request, token: Secret, content: bytes | None) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
+        if content is not None:
+            headers["Content-Length"] = str(len(content))
+        headers["Content-Type"] = "application/json"
         if self._settings.workspace_id:
             headers["qoder-workspace-id"] = self._settings.workspace_id
         if request.idempotency_key:
@@ -186,7 +232,7 @@ class Http:
         if response.is_success:
             return read_success(request, response.status_code, body, self._settings.host)
         retry_after_s = read_retry_after_s(response.headers.get("Retry-After"), self._clock.now_s() + self.ahead_s)
-        raise refusal(request, response.status_code, body, self._settings, show, retry_after_s)
+        raise self._refuse(request, response.status_code, body, self._settings, show, retry_after_s)
 
 
 def _certificates() -> ssl.SSLContext:
@@ -196,9 +242,7 @@ def _certificates() -> ssl.SSLContext:
         raise errors.NotSent("SSL_CERT_FILE or SSL_CERT_DIR: the certificates in it cannot be read") from None
 
 
-def _client(settings: Settings, user_agent: str, certificates: ssl.SSLContext) -> httpx.Client:
-    # Nothing is compressed, so that no response grows while it is read.
-    headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+def _client(settings: Settings, headers: Mapping[str, str], certificates: ssl.SSLContext) -> httpx.Client:
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
     try:
         # A transport of its own keeps httpx from looking for a proxy.
@@ -212,10 +256,15 @@ def _client(settings: Settings, user_agent: str, certificates: ssl.SSLContext) -
         ) from None
 
 
+def _written(body: Mapping[str, object]) -> bytes:
+    """Write JSON as the official client does."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def _incomplete(request: Request, budget: Budget, attempt: Attempt) -> Failure:
     """Return what it means that the time was over before the response was complete."""
     when = CANCELLED if attempt.end == "cancelled" else f"{budget} expired"
-    return Failure(errors.OutcomeUnknown(f"{request}: the response was not complete when {when}"))
+    return Incomplete(errors.OutcomeUnknown(f"{request}: the response was not complete when {when}"))
 
 
 def _read_body(request: Request, response: httpx.Response) -> bytes:

@@ -71,6 +71,21 @@ class Failure(Exception):
     retry_after_s: float | None = None
 
 
+class Incomplete(Failure):
+    """One attempt was ended before its response was complete: its time was over, or that of the run."""
+
+
+@dataclass(eq=False)
+class NoBearer(Failure):
+    """One attempt was not made, for want of a token of the service account.
+
+    Attributes:
+        wait_s: how long to wait before another one, whoever says so.
+    """
+
+    wait_s: float = 0.0
+
+
 @dataclass(eq=False)
 class NoConnection(Failure):
     """One attempt made no connection.

@@ -108,7 +108,7 @@ def read_error(status: int, body: bytes, host: str, show: Show) -> errors.ErrorR
 def _advice(request: Request, response: errors.ErrorResponse, settings: Settings) -> str:
     """Return advice that depends on the settings; nothing where the error's own advice serves."""
     if response.status == 401:
-        return settings.api_token_source.if_refused(settings.next_api_token)
+        return settings.credential_source.if_refused(settings.next_api_token, settings.credential_name)
     # Every Qoder lists vaults. A server that does not, or that is not the API, was asked by mistake.
     lacks_vaults = response.status == 404 and request.path == "/vaults"
     is_elsewhere = response.status < 500 and response.status not in (408, 429) and not response.error_type

@@ -13,15 +13,17 @@ from functools import partial
 import tenacity
 
 from .. import errors
+from ..authentication import Authentication, Caller, NoToken
 from ..secret import Secret
 from ..settings import Settings
 from .budget import Budget, seconds
+from .exchange import authentication_of
 from .gate import Gate
 from .http import Http
 from .listing import Listing
 from .memory import Memory
 from .rate import Clock, Limiter
-from .request import CANCELLED, Failure, JsonValue, NoConnection, Outcome, Request, Tell
+from .request import CANCELLED, Failure, JsonValue, NoBearer, NoConnection, Outcome, Request, Tell
 from .request_log import RequestLog, Seen
 
 LONG_WAIT_S = 2.0  # a longer one is told
@@ -127,8 +129,20 @@ class Call:
 
     def why_again(self) -> str:
         """Return why the request goes again after a wait."""
+        if isinstance(self.failures[-1], NoBearer):
+            return "the exchange of the service-account key failed; retrying"
         is_limited = isinstance(self.failures[-1].error, errors.RateLimited)
         return "Qoder limits the rate" if is_limited else f"{self.request} failed; retrying"
+
+    def is_refused_once(self, failure: Failure) -> bool:
+        """Return True if this failure is the first 401 of the call."""
+        refused = [each for each in self.failures if isinstance(each.error, errors.Unauthorized)]
+        return refused == [failure]
+
+    def asked_wait_s(self) -> float:
+        """Return how long somebody asks to wait before the next attempt; 0 where nobody does."""
+        failure = self.failures[-1]
+        return failure.retry_after_s or (failure.wait_s if isinstance(failure, NoBearer) else 0.0)
 
     def why_given_up(self, *, is_cancelled: bool) -> str:
         """Return why the request does not go again, although it may."""
@@ -157,6 +171,7 @@ class Transport:
         clock: where time comes from.
         told_after_s: how long a wait for a connection may take before it is told.
         log: where each attempt is logged; None for nowhere.
+        authentication: who asks; by the settings where it is None.
 
     Attributes:
         settings: how this Qoder is reached.
@@ -174,12 +189,16 @@ class Transport:
         *,
         told_after_s: float = TOLD_AFTER_S,
         log: RequestLog | None = None,
+        authentication: Authentication | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
+        if authentication is None and settings.credential is not None:
+            authentication = authentication_of(settings, user_agent, self.clock, log)
+        self._authentication = authentication
         self.memory = Memory()
         self.listing = Listing()
-        self.gate = Gate(settings.api_token)
+        self.gate = Gate(settings.credential)
         self._log = log
         self._reads = Limiter(settings.max_reads_per_second, self.clock)
         self._writes = Limiter(settings.max_writes_per_second, self.clock)
@@ -197,6 +216,8 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
+        if self._authentication:
+            self._authentication.close()
         if self._log:
             self._log.close()
 
@@ -222,8 +243,7 @@ class Transport:
             ApiError: Qoder refused it.
         """
         self.gate.hold_back(request.secrets)
-        token = self.settings.api_token
-        if token is None:
+        if self._authentication is None:
             raise _not_sent(request, f"no API token is set; {self.settings.api_token_source.if_missing}").error
         budget = Budget.of(request, self.settings.timeout_s, self.clock)
         is_told = request.tell is None or self._has_told
@@ -231,7 +251,7 @@ class Transport:
         call = Call(request, budget, ConnectionWait(self.clock, tell, self._told_after_s))
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, Failure) and may_repeat(request, error)),
-            wait=lambda state: call.failures[-1].retry_after_s or self._backoff(state),
+            wait=lambda state: call.asked_wait_s() or self._backoff(state),
             stop=lambda state: call.is_hopeless() or state.upcoming_sleep >= budget.spare_s() or self.clock.is_over(),
             # The wait for a connection is told once, and not for each attempt.
             sleep=lambda wait_s: self.wait(
@@ -240,7 +260,7 @@ class Transport:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, call, token)
+            return retrying(self._attempt, call, self._authentication)
         except Failure as failure:
             # Only the error itself goes out: the failed attempt, its request and its body stay behind.
             error = failure.error
@@ -252,19 +272,56 @@ class Transport:
             call.failures.clear()
         raise error
 
-    def _attempt(self, call: Call, token: Secret) -> JsonValue:
+    def _attempt(self, call: Call, authentication: Authentication) -> JsonValue:
+        """Send a request once, or twice where Qoder refused a token that another one can take the place of.
+
+        The second 401 is final. The official client lets the first one be: a token that was revoked, or whose clock
+        went wrong, would fail every request until it expires.
+        """
+        bearer = self._ready(call, authentication)
+        try:
+            return self._send_once(call, bearer)
+        except Failure as failure:
+            if not call.is_refused_once(failure) or not authentication.forget(bearer):
+                raise
+        return self._send_once(call, self._ready(call, authentication))
+
+    def _ready(self, call: Call, authentication: Authentication) -> Secret:
+        """Wait until a request may be sent, and return what it is sent with."""
         request, budget = call.request, call.budget
-        limiter = self._reads if request.method == "GET" else self._writes
-        self._wait_for_slot(request, limiter, budget)
+        self._bearer(call, authentication)  # an exchange takes time, which belongs to no slot
+        self._wait_for_slot(request, self._reads if request.method == "GET" else self._writes, budget)
         if request.begins and self._is_cancelled(request):
             raise _not_sent(request, CANCELLED)
         if budget.left_s() <= 0 and not request.is_recovery:
             raise _not_sent(request, f"{budget} has expired")
+        return self._bearer(call, authentication)
+
+    def _bearer(self, call: Call, authentication: Authentication) -> Secret:
+        request = call.request
+        try:
+            bearer = authentication.bearer(Caller(call.budget.left_s, request.is_recovery))
+        except NoToken as reason:
+            is_final = reason.is_hopeless or reason.is_ours or not reason.is_transient
+            failure = NoBearer(
+                errors.ExchangeFailed(f"{request}: not sent: {reason.line}"),
+                Outcome.FINAL if is_final else Outcome.NOT_HANDLED,
+                retry_after_s=reason.pause_s if reason.is_asked else None,
+                wait_s=reason.pause_s,
+            )
+            call.failures.append(failure)
+            if reason.is_nobody:
+                call.connecting.met_nobody += 1
+            raise failure from None
+        self.gate.hold_back_always(bearer)
+        return bearer
+
+    def _send_once(self, call: Call, bearer: Secret) -> JsonValue:
         call.connecting.begin()
         seen = Seen(our_id=str(uuid.uuid4()) if self._log else "")
         began_s = self.clock.monotonic_s()
         try:
-            response = self._http.send(request, token, budget, call.connecting.end, seen)
+            response = self._http.send(call.request, bearer, call.budget, call.connecting.end, seen)
             self._note(call, seen, began_s, None)
             return response
         except Failure as failure:

@@ -6,7 +6,7 @@ Sources: Qoder, Create Vault (read 2026-05-18); Vaults and Vault Credentials (re
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..lifecycle.credential_types import ALL_FIELDS, DEFAULT_TYPE, TYPES
 from ..lifecycle.equivalence import ID, instant_s
@@ -26,6 +26,25 @@ from ..secret import Secret
 Json = Mapping[str, Any]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+VALIDATIONS = ("valid", "invalid", "unknown")
+_WORD = re.compile(r"[a-z_]{1,40}")
+
+
+class Validation(NamedTuple):
+    """What Qoder found when it tried an OAuth credential.
+
+    Attributes:
+        status: ``valid``, ``invalid`` or ``unknown``.
+        refresh_status: what became of a refresh, in one word; None where that is not said.
+        http_status: which HTTP status the token endpoint answered with, or else the MCP server; None where that is not
+            said.
+    """
+
+    status: str
+    refresh_status: str | None
+    http_status: int | None
 
 
 class Unreadable(Exception):
@@ -201,6 +220,36 @@ def read_archived(response: object, id_: str) -> bool:
     if _id(item) != id_:
         raise Unreadable("it does not say what is archived")
     return _is_archived(item)
+
+
+def read_validation(response: object, credential_id: str) -> Validation:
+    """Read what became of a validation. What another server answered is left out, but for its HTTP status.
+
+    Source: qca-sdk 0.11.0, qca/managed/types/credential_validation.py. UNVERIFIED: which words there are for a refresh.
+
+    Raises:
+        Unreadable: it is no object, about another credential, or says nothing.
+    """
+    validation = _object(response, "validation")
+    if validation.get("credential_id") not in (None, credential_id):
+        raise Unreadable("it is about another credential")
+    if not isinstance(validation.get("status"), str):
+        raise Unreadable("the validation has no status")
+    refresh = _part(validation, "refresh")
+    word = refresh.get("status")
+    answers = [_part(part, "http_response").get("status_code") for part in (refresh, _part(validation, "mcp_probe"))]
+    codes = [code for code in answers if isinstance(code, int) and not isinstance(code, bool) and 100 <= code <= 599]
+    return Validation(
+        _word(validation["status"], VALIDATIONS) or "unknown",
+        word if isinstance(word, str) and _WORD.fullmatch(word) else None,
+        next(iter(codes), None),
+    )
+
+
+def _part(item: Json, name: str) -> Json:
+    """Return an object within another one; an empty one where there is none."""
+    value = item.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _shown(fields: Fields, shown: Json) -> dict[str, Any]:

@@ -123,6 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=_port, help="0 (default): a free one")
     add("--revision", choices=get_args(RevisionName), help=f"of the API (default: {DEFAULT_REVISION})")
     add("--api-token", metavar="TOKEN", help="the token that is accepted; not printed (default: one that is printed)")
+    add(
+        "--service-account-key",
+        dest="service_account_keys",
+        action="append",
+        metavar="KEY",
+        help="a key that is exchanged for tokens; not printed; repeatable (default: none)",
+    )
     add("--fault", action="append", type=_fault, metavar="SPEC", help="plan a fault, see below; repeatable")
     _add_service_options(parser)
     return parser

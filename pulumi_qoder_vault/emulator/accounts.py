@@ -1,4 +1,4 @@
-"""The accounts of the service: each has its own vaults, API tokens and idempotency keys.
+"""The accounts of the service: each has its own vaults, API tokens, service accounts and idempotency keys.
 
 Knows neither HTTP nor what a request may do.
 """
@@ -8,11 +8,16 @@ from __future__ import annotations
 import hmac
 import threading
 from secrets import token_hex
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from .idempotency import IdempotencyKeys
+from .ids import utc_now
 from .records import Credential, NewCredential, NewVault, Vault
+from .service_accounts import ServiceAccounts
 from .store import Store
+
+if TYPE_CHECKING:
+    from .ids import Clock
 
 __all__ = ["Account", "Accounts", "Contents", "usable_api_token"]
 
@@ -67,12 +72,14 @@ class Account(Contents):
         store: its vaults.
         keys: its idempotency keys.
         api_tokens: the tokens that are accepted, oldest first.
+        service_accounts: the keys of its service accounts, and the tokens that these were exchanged for.
     """
 
-    def __init__(self, store: Store, api_token: str) -> None:
+    def __init__(self, store: Store, api_token: str, clock: Clock = utc_now) -> None:
         self.store = store
         self.keys = IdempotencyKeys()
         self.api_tokens: tuple[str, ...] = (usable_api_token(api_token),)
+        self.service_accounts = ServiceAccounts(clock)
 
     def _store(self) -> Store:
         return self.store
@@ -97,10 +104,22 @@ class Account(Contents):
         self.api_tokens += (added,)
         return added
 
-    def accepts(self, api_token: str) -> bool:
-        """Return True if an API token is one of this account's."""
-        sent = api_token.encode()
-        return any(hmac.compare_digest(sent, own.encode()) for own in self.api_tokens)
+    def add_service_account_key(self, key: str | None = None) -> str:
+        """Let a service account have this key; return it.
+
+        Raises:
+            ValueError: it could not stand in a header.
+        """
+        added = usable_api_token(key or f"sa-emulator-{token_hex(8)}", "service_account_key")
+        self.service_accounts.add(added)
+        return added
+
+    def accepts(self, token: str) -> bool:
+        """Return True if an API token, or a token of a service account, is one of this account's."""
+        sent = token.encode()
+        return any(hmac.compare_digest(sent, own.encode()) for own in self.api_tokens) or self.service_accounts.accepts(
+            token
+        )
 
 
 class Accounts:
@@ -115,34 +134,43 @@ class Accounts:
         self._accounts = [first]
         self._lock = threading.Lock()
 
-    def add(self, store: Store, api_token: str | None) -> Account:
+    def add(self, store: Store, api_token: str | None, clock: Clock) -> Account:
         """Add an account."""
-        account = Account(store, api_token or _new_api_token())
+        account = Account(store, api_token or _new_api_token(), clock)
         with self._lock:
             self._accounts.append(account)
         return account
 
-    def of(self, api_token: str) -> Account | None:
-        """Return the account of an API token."""
+    def of(self, token: str) -> Account | None:
+        """Return the account of an API token, or of a token of a service account."""
         with self._lock:
-            return next((account for account in self._accounts if account.accepts(api_token)), None)
+            return next((account for account in self._accounts if account.accepts(token)), None)
 
-    def api_tokens(self) -> list[str]:
-        """Return every API token that is accepted."""
+    def of_key(self, key: str) -> Account | None:
+        """Return the account of a service-account key."""
         with self._lock:
-            return [token for account in self._accounts for token in account.api_tokens]
+            return next((account for account in self._accounts if account.service_accounts.has(key)), None)
+
+    def secrets(self) -> list[str]:
+        """Return every API token that is accepted, and what service accounts have and had."""
+        with self._lock:
+            return [
+                secret
+                for account in self._accounts
+                for secret in (*account.api_tokens, *account.service_accounts.secrets())
+            ]
 
 
 def _new_api_token() -> str:
     return f"pt-emulator-{token_hex(8)}"
 
 
-def usable_api_token(api_token: str) -> str:
-    """Return an API token.
+def usable_api_token(api_token: str, name: str = "api_token") -> str:
+    """Return an API token, or another secret of that kind.
 
     Raises:
         ValueError: it could not stand in a header.
     """
     if not api_token or not api_token.isascii() or not api_token.isprintable() or " " in api_token:
-        raise ValueError("api_token must be printable ASCII without spaces")
+        raise ValueError(f"{name} must be printable ASCII without spaces")
     return api_token

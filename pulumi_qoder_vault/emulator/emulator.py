@@ -18,6 +18,7 @@ from .service import Service
 from .store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from .request_log import Request
@@ -40,6 +41,7 @@ class Emulator(Contents):
     Args:
         revision: may be changed while the emulator runs.
         api_token: the first account's; may be changed while the emulator runs.
+        service_account_keys: of the first account, to be exchanged for tokens.
         host: address to listen on. Any address but loopback lets others connect.
         port: 0: a free port.
         log: is called with one line per request, without secrets.
@@ -60,6 +62,7 @@ class Emulator(Contents):
         revision: RevisionName = DEFAULT_REVISION,
         *,
         api_token: str = DEFAULT_API_TOKEN,
+        service_account_keys: Sequence[str] = (),
         host: str = "127.0.0.1",
         port: int = 0,
         log: Log | None = None,
@@ -67,6 +70,8 @@ class Emulator(Contents):
         **options: Unpack[OptionArguments],
     ) -> None:
         self._service = Service(_valid(revision), api_token, ServiceOptions(**options), clock)
+        for key in service_account_keys:
+            self.add_service_account_key(key)
         self.host, self.port = host, port
         self._log = log
         self._server: Server | None = None
@@ -143,6 +148,26 @@ class Emulator(Contents):
             ValueError: it could not stand in a header.
         """
         return self._service.accounts.first.add_api_token(api_token)
+
+    def add_service_account_key(self, key: str | None = None) -> str:
+        """Let the first account have a service account with this key; return it.
+
+        Raises:
+            ValueError: it could not stand in a header.
+        """
+        return self._service.accounts.first.add_service_account_key(key)
+
+    def revoke_service_account_key(self, key: str) -> None:
+        """Revoke a service-account key of the first account, and the tokens that it was exchanged for.
+
+        Raises:
+            ValueError: there is no such key.
+        """
+        self._service.accounts.first.service_accounts.revoke(key)
+
+    def revoke_service_tokens(self) -> None:
+        """Revoke all tokens that keys of the first account were exchanged for; the keys stay."""
+        self._service.accounts.first.service_accounts.revoke_tokens()
 
     def add_account(self, api_token: str | None = None) -> Account:
         """Add an account, with vaults and an API token of its own.

@@ -26,6 +26,7 @@ from .request_log import REDACTED, Request, RequestLog, redact, redact_headers
 from .revisions import REVISIONS, Revision, RevisionName
 from .routes import call_endpoint
 from .store import Store
+from .token_exchange import EXCHANGE_PATH, exchange
 
 if TYPE_CHECKING:
     from .options import ServiceOptions
@@ -88,7 +89,7 @@ class Service:
         self.revision = revision
         self.options = options
         self.clock = clock
-        self.accounts = Accounts(Account(self._new_store(), api_token))
+        self.accounts = Accounts(Account(self._new_store(), api_token, clock))
         self.request_log = RequestLog()
         self.faults = FaultPlan()
         self.stopping = threading.Event()
@@ -98,7 +99,7 @@ class Service:
 
     def add_account(self, api_token: str | None) -> Account:
         """Add an account without vaults."""
-        return self.accounts.add(self._new_store(), api_token)
+        return self.accounts.add(self._new_store(), api_token, self.clock)
 
     def _new_store(self) -> Store:
         return Store(self.options, self._has_unique_urls, self.clock)
@@ -153,8 +154,7 @@ class Service:
         if request.segments is None:
             return
         if self.accounts.of(request.bearer_token) is None:
-            type_ = self.options.unauthorized_type or self._revision.unauthorized_type
-            raise ApiError(401, type_, "Invalid API key or token.")
+            raise ApiError(401, self._unauthorized_type, "Invalid API key or token.")
         rate = self._read_rate if request.method in ("GET", "HEAD") else self._write_rate
         if not rate.admits():
             raise ApiError(429, "rate_limit_error", "Too many requests.", headers=(("Retry-After", "1"),))
@@ -167,6 +167,10 @@ class Service:
             except ValueError:
                 raise bad_request("Request body must be valid JSON.") from None
 
+    @property
+    def _unauthorized_type(self) -> str:
+        return self.options.unauthorized_type or self._revision.unauthorized_type
+
     def _key(self, request: IncomingRequest) -> str | None:
         if self.options.idempotency and request.method in ("POST", "DELETE") and request.segments is not None:
             return request.headers.get("idempotency-key") or None
@@ -176,10 +180,15 @@ class Service:
         """Return the response of the endpoint, or the one that a check gave."""
         if admission.response is not None:
             return admission.response
-        if admission.request.segments is None:
+        is_exchange = admission.request.path == EXCHANGE_PATH
+        if admission.request.segments is None and not is_exchange:
             return Response(404, {"status": 404, "error": "Not Found"})
         try:
-            response = call_endpoint(self._context(admission.request, admission.account))
+            response = (
+                exchange(admission.request, self.accounts, self.options, self._unauthorized_type)
+                if is_exchange
+                else call_endpoint(self._context(admission.request, admission.account))
+            )
         except ApiError as error:
             response = _error_response(admission.request, error)
         except BaseException:
@@ -249,8 +258,8 @@ class Service:
         return record
 
     def _redact(self, text: str) -> str:
-        for api_token in self.accounts.api_tokens():
-            text = text.replace(api_token, REDACTED)
+        for secret in self.accounts.secrets():
+            text = text.replace(secret, REDACTED)
         return text
 
 

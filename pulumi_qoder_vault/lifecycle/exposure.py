@@ -44,7 +44,7 @@ def exposed(
         api_token: of this run.
     """
     homes = [(path[-1], secret) for path, secret in secrets]
-    homes += [("qoder:apiToken", secret) for secret in api_token.known]
+    homes += [(api_token.home, secret) for secret in api_token.known]
     looked_for = [(home, secret.reveal(), secret) for home, secret in homes if len(secret.reveal()) >= SHORTEST_PART]
     for path, text in texts:
         for home, value, secret in looked_for:
@@ -57,7 +57,8 @@ def check_exposure(found: Iterable[Exposed], held: Iterable[Exposed], api_token:
     known = set(held)
     for path, item in sorted({item.path: item for item in found}.items()):
         named = item.home.replace("_", " ")
-        what = "the API token" if item.secret == api_token.value else f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
+        is_ours = item.secret == api_token.value
+        what = f"the {api_token.name}" if is_ours else f"{'an' if named[0] in 'aeiou' else 'a'} {named}"
         yield Problem(path, f"{what} stands in plain text here; it belongs in {item.home} only", item in known)
 
 

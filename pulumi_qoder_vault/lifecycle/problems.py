@@ -19,7 +19,7 @@ from . import allowed_values
 from .fields import Field, Fields, Judge
 from .inputs import Inputs, SecretUrl, Unfit, Unknown, as_map, is_empty_secret, is_given
 from .model import MARK_KEY
-from .references import JUDGES, Referenced, from_name
+from .references import JUDGES, Referenced, from_name, secret_name
 
 _SHORT_NAMES = {"token": "access_token", "url": "mcp_server_url", "name": "display_name"}
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}", re.ASCII)
@@ -45,15 +45,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """The API token of this run, which is no access token of an MCP server, but for one of Qoder itself.
+    """The API token of this run, or its service-account key: no access token of an MCP server, but of Qoder itself.
 
     Attributes:
         value: None where none is set; a preview needs none.
         host: of the API that it is sent to.
+        name: what a problem calls it.
+        home: the setting that it belongs into.
     """
 
     value: Secret | None = None
     host: str = ""
+    name: str = "API token"
+    home: str = "qoder:apiToken"
 
     @property
     def known(self) -> set[Secret]:
@@ -124,7 +128,7 @@ def check_fields(
     yield from problems
     for name, row in rows.items():
         at, value = f"{path}.{name}" if path else name, given.get(name)
-        if row.is_secret and given.get(from_name(name)) is not None:
+        if row.is_secret and is_given(given.get(from_name(name))):
             if value is not None:
                 yield Problem(at, f"is there twice, by value and by {from_name(name)}: remove one of the two")
         elif _is_missing(value, row, blank_is_missing=blank_is_missing):
@@ -135,7 +139,7 @@ def check_fields(
         elif isinstance(value, Unknown):
             continue
         elif row.kind == "reference":
-            yield from check_reference(at, value, rows[name.removesuffix("_from")], given, known)
+            yield from check_reference(at, value, rows[secret_name(name)], given, known)
         elif row.kind == "object":
             yield from _check_object(at, value, row, as_map(recorded.get(name)), as_map(held.get(name)), known)
         elif row.kind == "map":
@@ -200,7 +204,7 @@ def check_reference(
     if not isinstance(value, Referenced):
         yield from _check_form(path, value, known)
     elif value.fault:
-        yield Problem(path, f"{value.reference}: {value.fault}")
+        yield Problem(path, f"{value.reference} {value.fault}")
     elif value.secret is not None:
         for problem in _check_value(path, value.secret, secret, given, known):
             yield Problem(path, f"{value.reference}: its value {problem.reason}")
@@ -234,7 +238,10 @@ def _check_value(path: str, value: object, row: Field, given: Inputs, known: Kno
 
 def _check_bearer(path: str, value: object, row: Field, given: Inputs, known: Known) -> Iterator[Problem]:
     if row.is_bearer and isinstance(value, Secret) and known.api_token.is_misused(value, given.get("mcp_server_url")):
-        yield Problem(path, "is the API token, which only Qoder may receive: use the access token of this MCP server")
+        yield Problem(
+            path,
+            f"is the {known.api_token.name}, which only Qoder may receive: use the access token of this MCP server",
+        )
 
 
 def _check_kind(path: str, value: object, row: Field) -> Iterator[Problem]:

@@ -81,7 +81,7 @@ class Reference:
         """Name it in a sentence; what may be an access token in the place of a name is not shown."""
         named = self.target if isinstance(self.target, str) else self.target[0]
         is_path = self.way != "env" and not {"/", "\\"}.isdisjoint(named)
-        is_variable = self.way == "env" and named.isupper()
+        is_variable = self.way == "env" and named.isupper() and "_" in named
         if not (is_path or is_variable) and allowed_values.looks_like_a_token(named):
             return f"the {_NOUNS[self.way]} that it names"
         return f"{_NOUNS[self.way]} '{one_line(named, limit=200)}'"
@@ -98,7 +98,8 @@ class Referenced:
 
     Attributes:
         secret: None where nothing was read.
-        fault: why it could not be read, in words that may be shown; empty where it could, or need not.
+        fault: why it could not be read, in words that follow its name and may be shown; empty where it could, or need
+            not.
     """
 
     reference: Reference
@@ -109,6 +110,11 @@ class Referenced:
 def from_name(name: str) -> str:
     """Return the name of the reference to a secret."""
     return f"{name}_from"
+
+
+def secret_name(name: str) -> str:
+    """Return the name of the secret that a reference of this name is to."""
+    return name.removesuffix("_from")
 
 
 def verifier_name(name: str) -> str:
@@ -168,7 +174,7 @@ def read_part(given: Inputs) -> dict[str, Any]:
         if isinstance(value, Referenced):
             part[name] = value.reference.as_input
             if value.secret is not None:
-                part[name.removesuffix("_from")] = value.secret
+                part[secret_name(name)] = value.secret
         else:
             part[name] = read_part(value) if isinstance(value, Mapping) else value
     return part
@@ -199,14 +205,13 @@ def _completed(
         result[name] = value.reference.as_input if isinstance(value, Referenced) else value
         if row is None or row.kind != "reference":
             continue
-        secret_name = name.removesuffix("_from")
-        secret = fields[secret_name]
+        secret = secret_name(name)
         if holds_unknown(value):
-            result[verifier_name(secret_name)] = UNKNOWN
+            result[verifier_name(secret)] = UNKNOWN
         elif isinstance(value, Referenced):
-            known = None if is_asked_for else verifier_of(secret_name, secret, key, recorded)
-            has = {secret_name: value.secret} if value.secret is not None else {}
-            result[verifier_name(secret_name)] = verifier_of(secret_name, secret, key, has) or known or UNREAD
+            known = None if is_asked_for else verifier_of(secret, fields[secret], key, recorded)
+            has = {secret: value.secret} if value.secret is not None else {}
+            result[verifier_name(secret)] = verifier_of(secret, fields[secret], key, has) or known or UNREAD
     return result
 
 

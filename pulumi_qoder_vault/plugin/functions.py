@@ -1,4 +1,6 @@
-"""`getVault`, `listVaults`, `getCredentials`: their arguments, and what they read; their outputs are in `schema`.
+"""`getVault`, `listVaults`, `getCredentials`, `validateCredential`: what they take and read.
+
+Their outputs are in `schema`.
 
 No secret is ever shown. Knows nothing of a state.
 """
@@ -9,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..connection import Qoder
-from ..errors import NotFound
+from ..errors import NotFound, VaultNotFound
 from ..lifecycle.absence import no_vault
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.inputs import Inputs, Unknown, without_none
@@ -19,6 +21,7 @@ from ..lifecycle.problems import Known, Problem, check_fields
 GET_VAULT = "qoder:index:getVault"
 LIST_VAULTS = "qoder:index:listVaults"
 GET_CREDENTIALS = "qoder:index:getCredentials"
+VALIDATE_CREDENTIAL = "qoder:index:validateCredential"
 
 Outputs = dict[str, Any]
 
@@ -52,10 +55,24 @@ def _get_credentials(qoder: Qoder, arguments: Inputs) -> Outputs:
     return {"credentials": [_credential(item) for item in active_by_age(credentials)]}
 
 
+def _validate_credential(qoder: Qoder, arguments: Inputs) -> Outputs:
+    api, vault_id, credential_id = qoder.api(), arguments["vault_id"], arguments["credential_id"]
+    try:
+        seen = api.validate_credential(vault_id, credential_id)
+    except NotFound as failure:
+        # The revisions without validation have no such route, and say so in the words of a genuine 404.
+        raise VaultNotFound(
+            f"{failure}: there is no credential {credential_id} in vault {vault_id} at {api.place}, or Qoder validates "
+            "none there, as on API revision 2026-05"
+        ) from None
+    return {"status": seen.status, "refresh_status": seen.refresh_status, "http_status": seen.http_status}
+
+
 FUNCTIONS: Mapping[str, Callable[[Qoder, Inputs], Outputs]] = {
     GET_VAULT: _get_vault,
     LIST_VAULTS: _list_vaults,
     GET_CREDENTIALS: _get_credentials,
+    VALIDATE_CREDENTIAL: _validate_credential,
 }
 
 _ID = Field(description="`vault_…`.", is_required=True)
@@ -66,6 +83,7 @@ ARGUMENTS: Mapping[str, Fields] = {
         "include_archived": Field(kind="boolean", description="Archived vaults, too.", default=False),
     },
     GET_CREDENTIALS: {"vault_id": _ID},
+    VALIDATE_CREDENTIAL: {"vault_id": _ID, "credential_id": Field(description="`vcred_…`.", is_required=True)},
 }
 
 

@@ -7,9 +7,9 @@ from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import metadata
 from typing import Any
 
 from ..lifecycle.allowed_values import MAX_METADATA_KEY, MAX_METADATA_VALUE
@@ -19,7 +19,7 @@ from ..lifecycle.credential_types import TYPES as CREDENTIAL_TYPES
 from ..lifecycle.fields import Field, Fields
 from ..lifecycle.vault import check as vault
 from ..settings import SETTINGS, Setting
-from .functions import ARGUMENTS, GET_CREDENTIALS, GET_VAULT, LIST_VAULTS
+from .functions import ARGUMENTS, GET_CREDENTIALS, GET_VAULT, LIST_VAULTS, VALIDATE_CREDENTIAL
 
 VAULT = "qoder:index:Vault"
 CREDENTIAL = "qoder:index:Credential"
@@ -259,15 +259,25 @@ RESOURCES: Mapping[str, Any] = {
 }
 
 
-def _function(token: str, description: str, result: str, outputs: Properties) -> Property:
-    """Return a function, whose outputs are all there; it reads Qoder in a preview, too."""
+def _function(
+    token: str, description: str, result: str, outputs: Properties, may_be_absent: Collection[str] = ()
+) -> Property:
+    """Return a function; it asks Qoder in a preview, too.
+
+    Args:
+        token: of the function.
+        description: what it does.
+        result: what its outputs are together.
+        outputs: each of them.
+        may_be_absent: those that are not always there.
+    """
     arguments = ARGUMENTS[token]
     inputs: Property = {"type": "object", "properties": _plain(arguments)}
     required = _required(arguments)
     return {
         "description": f"{description} Needs the API token in a preview, too.",
         "inputs": inputs | ({"required": required} if required else {}),
-        "outputs": _object(result, outputs, outputs),
+        "outputs": _object(result, outputs, set(outputs) - set(may_be_absent)),
     }
 
 
@@ -295,13 +305,44 @@ FUNCTIONS: Mapping[str, Any] = {
         "Credentials.",
         {"credentials": _list_of("CredentialSummary", "The oldest first.")},
     ),
+    VALIDATE_CREDENTIAL: _function(
+        VALIDATE_CREDENTIAL,
+        "Let Qoder try an `mcp_oauth` credential at its MCP server, which may refresh its access token. For API "
+        "revision `2026-07`.",
+        "What Qoder found. What another server answered is not shown.",
+        {
+            "status": _text("`valid`, `invalid` or `unknown`."),
+            "refreshStatus": _text("What became of a refresh, in Qoder's word, such as `no_refresh_token`."),
+            "httpStatus": {
+                "type": "integer",
+                "description": "The HTTP status with which the token endpoint answered, or else the MCP server.",
+            },
+        },
+        may_be_absent=("refreshStatus", "httpStatus"),
+    ),
 }
 
 CONFIGURATION: Properties = {setting.key: _configuration(setting) for setting in SETTINGS}
 
 
+def _archives(project_urls: Iterable[str]) -> str | None:
+    """Return where the engine finds a release's archives: at the GitHub repository that the package names, if it does.
+
+    With it a generated SDK lets the engine install a missing plugin by itself. It asks for the asset
+    `pulumi-resource-qoder-v<version>-<os>-<arch>.tar.gz` of the release `v<version>` (pulumi/sdk,
+    go/common/workspace/plugins.go, v3.274.1).
+    """
+    for entry in project_urls:
+        found = re.fullmatch(r"Repository, https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", entry)
+        if found:
+            return f"github://api.github.com/{found[1]}"
+    return None
+
+
 def schema() -> dict[str, Any]:
     """Return the whole schema, ready to be written as JSON."""
+    about = metadata("pulumi-qoder-vault")
+    archives = _archives(about.get_all("Project-URL") or ())
     # Without the defaults from the environment, which the plugin reads itself: the SDK of an explicit provider would
     # write them, the API token too, into the state.
     arguments = {
@@ -311,10 +352,11 @@ def schema() -> dict[str, Any]:
     return {
         "name": "qoder",
         "displayName": "Qoder",
-        "version": version("pulumi-qoder-vault"),
+        "version": about["Version"],
         "description": "Qoder vaults and credentials: what agents take to MCP servers, declared and rotated as code.",
         "keywords": ["pulumi", "qoder", "mcp", "vault", "category/infrastructure", "kind/native"],
         "license": "Apache-2.0",
+        **({"pluginDownloadURL": archives} if archives else {}),
         "config": {"variables": CONFIGURATION},
         "provider": {
             "description": "How the plugin reaches Qoder.",

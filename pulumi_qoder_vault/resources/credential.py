@@ -22,7 +22,7 @@ from ..lifecycle.problems import Problem
 from ..lifecycle.references import stored_part
 from ..settings import Settings
 from . import elsewhere
-from .references import revealed
+from .references import refuse_exposed, revealed
 from .resource import Found, Outputs, State, api_token_of
 from .states import SEEN_WITH, place_and_progress, read_credential, read_place_and_progress, reads_state
 
@@ -49,6 +49,7 @@ class CredentialResource:
 
     def create(self, qoder: Qoder, inputs: Inputs) -> State:
         desired = revealed(Credential.of(inputs), None, "")
+        refuse_exposed(inputs, [desired], qoder.settings)
         api = qoder.api(inputs, desired.properties)
         return self.state_of(operations.create(api, inputs["vault_id"], desired, qoder.in_use))
 
@@ -83,6 +84,7 @@ class CredentialResource:
     def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
         recorded = to_recorded(outputs)
         credential = revealed(Credential.of(inputs), recorded.credentials[0], "")
+        refuse_exposed(inputs, [credential], qoder.settings)
         desired = DesiredSet(
             credentials=(credential,),
             rotations={credential.key: int(inputs["rotations"])},

@@ -6,16 +6,17 @@ then read when it is to be sent, before anything of its resource is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..errors import NotRead
 from ..lifecycle.credential_types import SECRET_NAMES, fields_of
+from ..lifecycle.exposure import check_exposure, exposed
 from ..lifecycle.fields import Fields
-from ..lifecycle.inputs import Inputs, as_map
+from ..lifecycle.inputs import Inputs, as_map, maps_in, secrets_by_path, texts_by_path
 from ..lifecycle.model import Credential
-from ..lifecycle.problems import check_reference
+from ..lifecycle.problems import NO_API_TOKEN, check_reference
 from ..lifecycle.references import Reference, Referenced, from_name, is_triggered, verifier_name, verifier_of
 from ..secret_reader import READER
 from ..settings import Settings
@@ -72,14 +73,29 @@ def _revealed(fields: Fields, key: str, given: Inputs, before: Inputs, path: str
         reference = Reference.of(value) if row.kind == "reference" else None
         if reference is None:
             continue
-        secret_name, secret_row = _SECRETS[name], fields[_SECRETS[name]]
-        must = is_needed or verifier_of(secret_name, secret_row, key, before) is None
+        secret, secret_row = _SECRETS[name], fields[_SECRETS[name]]
+        must = is_needed or verifier_of(secret, secret_row, key, before) is None
         there = READER.read(reference) if must else READER.known(reference)
         for problem in check_reference(f"{path}{name}", there, secret_row, given) if must else ():
             raise NotRead(str(problem))
         if there.secret is None:
             continue
-        verifier = verifier_of(secret_name, secret_row, key, {secret_name: there.secret})
-        if must or given.get(verifier_name(secret_name)) == verifier:
-            found |= {secret_name: there.secret, verifier_name(secret_name): verifier}
+        verifier = verifier_of(secret, secret_row, key, {secret: there.secret})
+        if must or given.get(verifier_name(secret)) == verifier:
+            found |= {secret: there.secret, verifier_name(secret): verifier}
     return found
+
+
+def refuse_exposed(inputs: Inputs, credentials: Iterable[Credential], settings: Settings) -> None:
+    """Let no secret that no check has read stand in plain text beside it.
+
+    Raises:
+        NotRead: one does; the line names the place.
+    """
+    if settings.read_references == "always":
+        return
+    maps = [("", inputs), *((f"credentials[{n}].", item) for n, item in enumerate(maps_in(inputs.get("credentials"))))]
+    texts = [(f"{at}{path[0]}", text) for at, item in maps for path, text in texts_by_path(item)]
+    secrets = [pair for item in credentials for pair in secrets_by_path(item.properties)]
+    for problem in check_exposure(exposed(texts, secrets, NO_API_TOKEN), (), NO_API_TOKEN):
+        raise NotRead(str(problem))

@@ -21,8 +21,9 @@ Outputs = dict[str, Any]
 
 
 def api_token_of(settings: Settings) -> ApiToken:
-    """Return the API token of this run, as a check needs it."""
-    return ApiToken(settings.api_token, urlsplit(settings.base_url).hostname or "")
+    """Return the API token of this run, or its service-account key, as a check needs it."""
+    host = urlsplit(settings.base_url).hostname or ""
+    return ApiToken(settings.credential, host, settings.credential_name, settings.credential_source.key)
 
 
 class State(NamedTuple):

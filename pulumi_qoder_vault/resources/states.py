@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
-from ..errors import NewerState
+from ..errors import MovedBack, NewerState
 from ..lifecycle.capabilities import UNRECORDED
 from ..lifecycle.credential_types import DEFAULT_TYPE, TYPES
 from ..lifecycle.inputs import Inputs, secrets_by_path
@@ -18,6 +18,8 @@ from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, CredentialSet, Place
 from ..lifecycle.references import VERSIONS, is_verifier
 from ..secret import Secret
 
+# Each state of the plugin has one of them. A front hands over the names of the core, and leaves alone what has others.
+_NAMES_OF_THE_PLUGIN = {"displayName", "vaultId"}
 SEEN_WITH = "__seen_with"  # Pulumi shows no property whose name begins so
 
 P = ParamSpec("P")
@@ -110,8 +112,11 @@ def recorded_inputs(inputs: Inputs) -> Inputs:
     """Return the inputs of the last deployment, as a check has them.
 
     Raises:
+        MovedBack: they are of the plugin, and this is a Python resource.
         NewerState: a newer version wrote them.
     """
+    if _NAMES_OF_THE_PLUGIN & inputs.keys():
+        raise MovedBack
     counts = inputs.get("rotations")
     for count in counts.values() if isinstance(counts, Mapping) else [counts or 0]:
         int(count)

@@ -20,7 +20,7 @@ from ..lifecycle.references import stored_part
 from ..lifecycle.vault import check, diff, operations
 from ..settings import Settings, force_destroy
 from . import elsewhere
-from .references import revealed
+from .references import refuse_exposed, revealed
 from .resource import Found, Outputs, State, api_token_of
 from .states import (
     place_and_progress,
@@ -54,6 +54,7 @@ class VaultResource:
 
     def create(self, qoder: Qoder, inputs: Inputs) -> State:
         desired = to_desired(inputs, {}, qoder, is_new=True)
+        refuse_exposed(inputs, desired.credentials, qoder.settings)
         api = qoder.api(inputs, *(item.properties for item in desired.credentials))
         return self.state_of(operations.create(api, desired, qoder.in_use))
 
@@ -94,6 +95,7 @@ class VaultResource:
     def update(self, qoder: Qoder, id_: str, outputs: Inputs, inputs: Inputs) -> Outputs:
         recorded = to_recorded(id_, outputs)
         desired = to_desired(inputs, {item.key: item for item in recorded.credentials}, qoder)
+        refuse_exposed(inputs, desired.credentials, qoder.settings)
         api = qoder.api(outputs, inputs, *(item.properties for item in desired.credentials))
         with elsewhere.ways_out(qoder, api, recorded.place):
             return to_outputs(operations.update(api, recorded, desired, qoder.in_use))

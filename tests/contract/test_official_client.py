@@ -15,7 +15,11 @@ from qca.managed.types.deleted_credential import DeletedCredential
 from qca.managed.types.deleted_vault import DeletedVault
 from qca.managed.types.vault import Vault
 
+from pulumi_qoder_vault.api.client import Client
+from pulumi_qoder_vault.api.retry import Transport
 from pulumi_qoder_vault.emulator import Emulator, Fault
+from pulumi_qoder_vault.secret import Secret
+from pulumi_qoder_vault.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,7 +175,7 @@ def test_update(qoder: Emulator, client: Any, auth: Any, change: dict[str, Any],
 
 
 def test_validate(qoder: Emulator, client: Any) -> None:
-    """Validation is for OAuth credentials; its response fits the client's model."""
+    """Validation is for OAuth credentials; its response fits the client's model, and our request is the client's."""
     vault_id = qoder.add_vault("v").id
     made = client.vaults.credentials.create(vault_id, auth=OAUTH)
     validation = client.vaults.credentials.mcp_oauth_validate(made.id, vault_id=vault_id)
@@ -184,6 +188,12 @@ def test_validate(qoder: Emulator, client: Any) -> None:
         validation.vault_id,
         undocumented(validation),
     )
+    settings = Settings(Secret(qoder.api_token), qoder.base_url)
+    transport = Transport(settings, "contract-tests/1")
+    assert ("valid", "succeeded", None) == Client(transport).validate_credential(vault_id, made.id)
+    transport.close()
+    theirs, mine = [(it.method, it.path, it.body) for it in qoder.requests if it.path.endswith("mcp_oauth_validate")]
+    assert theirs == mine
     other = client.vaults.credentials.create(vault_id, auth=BEARER)
     with pytest.raises(client_errors.BadRequestError):
         client.vaults.credentials.mcp_oauth_validate(other.id, vault_id=vault_id)

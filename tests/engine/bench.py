@@ -2,6 +2,7 @@
 
     make bench                # prints two tables, and fails where a ratio is not what it must be
     make bench ARGS="--vaults 50"
+    make bench QODER_PLUGIN_ARCHIVE=dist   # the plugin of that archive, and what it weighs beside the environment's
 
 The plugin must be twice as fast as the dynamic provider. A preview with access tokens by reference, each in a variable
 or a file of its own, may take 1.2 times as long as one by value; one with a command for each is there to be looked at.
@@ -14,14 +15,21 @@ write at the end only, and shows what the providers themselves take.
 from __future__ import annotations
 
 import argparse
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from engine.archive import NO_ARCHIVE, archive, plugin_folder
 from engine.stacks import HERE, Stack
 from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
@@ -86,6 +94,51 @@ def previews(front: str, vaults: int, parallel: int) -> dict[str, float]:
         return {form: min(found) for form, found in seconds.items()}
 
 
+def started_s(executable: Path) -> float:
+    """Seconds from the start of a plugin until it says its port."""
+    began_s = time.monotonic()
+    with subprocess.Popen([executable], stdout=subprocess.PIPE) as plugin:
+        assert plugin.stdout
+        assert plugin.stdout.readline().strip().isdigit()
+        took_s = time.monotonic() - began_s
+        plugin.terminate()
+    return took_s
+
+
+def size(files: Iterable[Path]) -> int:
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def required(name: str, seen: set[str]) -> Iterator[Path]:
+    """The files of an installed package, and of all that it needs here; ``seen`` has the packages that were counted."""
+    about = distribution(name)
+    seen.add(canonicalize_name(name))
+    yield from (Path(str(about.locate_file(file))) for file in about.files or ())
+    for text in about.requires or ():
+        needed = Requirement(text)
+        is_needed = needed.marker is None or needed.marker.evaluate({"extra": ""})
+        if is_needed and canonicalize_name(needed.name) not in seen:
+            yield from required(needed.name, seen)
+
+
+def print_archive(starts: int = 9) -> None:
+    """Compare the archive's plugin with the environment's: what it weighs, and its start, each in turn."""
+    packed = archive()
+    if packed is None:
+        print(f"no archive beside it: {NO_ARCHIVE}")
+        return
+    folders = (Path(sys.prefix, "bin"), plugin_folder())
+    times = [[started_s(folder / "pulumi-resource-qoder") for folder in folders] for _ in range(starts)]
+    own_s, frozen_s = (statistics.median(column) for column in zip(*times, strict=True))
+    own, frozen = size(set(required("pulumi-qoder-vault", set()))), size(plugin_folder().rglob("*"))
+    print(f"{'':14}{'packages':>10}{'archive':>10}{'ratio':>8}")
+    print(f"{'start':14}{own_s:>8.2f} s{frozen_s:>8.2f} s{frozen_s / own_s:>8.1f}   median of {starts}")
+    print(
+        f"{'size':14}{own / 1e6:>7.1f} MB{frozen / 1e6:>7.1f} MB{frozen / own:>8.1f}   of the packages without Python"
+    )
+    print(f"{'to download':14}{'':10}{packed.stat().st_size / 1e6:>7.1f} MB")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vaults", type=int, default=200)
@@ -95,11 +148,13 @@ def main() -> int:
     found = {front: measure(front, options.vaults, options.latency, options.parallel) for front in FRONTS}
     dynamic, plugin = found["dynamic"], found["plugin"]
     print(f"{options.vaults} vaults, {options.latency * 1000:.0f} ms for each request, --parallel {options.parallel}")
+    print(f"the plugin of {getattr(archive(), 'name', 'this environment')}")
     print(f"{'':14}{'dynamic':>10}{'plugin':>10}{'ratio':>8}")
     for name, dynamic_s in dynamic.seconds.items():
         print(f"{name:14}{dynamic_s:>8.1f} s{plugin.seconds[name]:>8.1f} s{dynamic_s / plugin.seconds[name]:>8.1f}")
     print(f"{'requests':14}{dynamic.requests:>10}{plugin.requests:>10}   of the up")
     print(f"{'state':14}{dynamic.bytes_each:>8} B{plugin.bytes_each:>8} B   for each vault")
+    print_archive()
     ratio = dynamic.seconds[JUDGED] / plugin.seconds[JUDGED]
     failures = []
     if ratio < AT_LEAST:

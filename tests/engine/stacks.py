@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.archive import plugin_folder
 from in_process.provider import FRONTS
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin import names
@@ -116,7 +117,7 @@ class Stack:
             for name, value in os.environ.items()
             if not name.startswith(("QODER_", "PULUMI_", "PYTEST_", "COVERAGE_"))
         } | {
-            "PATH": os.pathsep.join([f"{sys.prefix}/bin", os.environ["PATH"]]),
+            "PATH": os.pathsep.join([str(plugin_folder()), f"{sys.prefix}/bin", os.environ["PATH"]]),
             "PULUMI_BACKEND_URL": self.backend.as_uri(),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "engine tests",

@@ -93,12 +93,14 @@ def _order(qoder: Emulator) -> list[int]:
 
 
 def test_what_is_wrong_is_one_line_at_preview(stack: Stack, qoder: Emulator) -> None:
-    """With its path, on either front; nothing is sent."""
+    """With its path, on either front; an access token that has expired is a warning; nothing is sent."""
     vault_id = qoder.add_vault("shared").id
-    wrong = oauth(vault_id)
+    wrong = oauth(vault_id) | {"expires_at": "2001-12-31T23:59:59Z"}
     wrong["refresh"]["token_endpoint_auth"] = {"type": "none", "client_secret": hidden("canary-client")}
     stack.write(docs=wrong)
-    line = problem_of(stack.preview(fails=True))
+    previewed = stack.preview(fails=True)
+    assert stack.named("warning: expires_at: is in the past: the access token has expired") in previewed.text
+    line = problem_of(previewed)
     assert line.endswith(
         stack.named("refresh.token_endpoint_auth.client_secret: is for client_secret_basic or client_secret_post only")
     )

@@ -7,6 +7,7 @@ The clone that the commands name is `../pulumi-qoder-vault`: for the tests it is
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,10 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from engine.stacks import REPOSITORY, Stack
-from pulumi_qoder_vault.emulator import Emulator
+from pulumi_qoder_vault.emulator import Emulator, RevisionName
 
 EXAMPLES = REPOSITORY / "examples"
 MANUAL = sorted(REPOSITORY.glob("docs/**/*.md"))
@@ -36,6 +38,7 @@ NOT_RUN = {
     "of the test's emulator; tests/unit/emulator/test_main.py runs the command on a free port",
     r"pulumi package (get-schema|add) .*": "a language host built from Go modules cannot generate an SDK; "
     "test_languages.py makes the same one with Pulumi's own generator",
+    r"pulumi plugin install resource qoder .*": "test_plugin_archive.py runs it, with an archive",
     r"npm install|go mod tidy": "test_languages.py shares one installation among all runs",
     r"export QODER_PAT=pt-…": "a placeholder; the tests export the emulator's API token",
     r"git add .*": "a stack of the tests is in no repository",
@@ -44,12 +47,13 @@ NOT_RUN = {
     r"make (faults|bench)( .*)?": "many minutes; test_table.py runs a sample of the table, and a bench is not a test",
     r"make kills": "many minutes; test_kills.py runs a sample of them",
     r"pulumi import qoder:index:.*": "test_plugin.py imports both, with ids that exist",
-    r"curl -s .*": "it asks the live service, and nobody here can",
+    r"printf 'header = .*": "it asks the live service; a test below asks the emulator with it",
+    r"curl -s .*": "likewise",
     r"jq -r .*": "likewise",
     r"(sha256sum|gh attestation|pypi-attestations|pypi:|--|git checkout v).*": "of a release that is published;"
     " tests/unit/test_release.py builds one, and checks it",
     r"(pip install build|python tools/release).*": "likewise",
-    r"make (hooks|lowest|release-check|plugin-archive)( .*)?": "CI runs them",
+    r"make (hooks|lowest|release-check|plugin-archive|test-archive)( .*)?": "CI runs them",
     r"qoder-emulator .*": "tests/unit/emulator/test_main.py runs it on a free port",
     r"export QODER_BASE_URL=.*": "likewise: its address is of that one",
 }
@@ -237,6 +241,37 @@ def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: 
     stack.refresh("--expect-no-changes", TEAM_A_PAT=other.api_tokens[0])
     stack.destroy(TEAM_A_PAT=other.api_tokens[0])
     assert [] == other.vaults
+
+
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the command of the manual needs both")
+@pytest.mark.parametrize("revision", ["2026-05", "2026-07"])
+def test_the_list_of_vaults_with_which_orphans_are_found(revision: RevisionName) -> None:
+    """It shows id, time, name and the ownership mark, if there is one; the API token is in no process' arguments."""
+    text = (REPOSITORY / "docs" / "recovery.md").read_text()
+    (shown,) = [body for _, body in BLOCK.findall(text) if "curl" in body]
+    command, _, of_the_stack = shown.partition("pulumi stack export")
+    assert of_the_stack
+    assert '-H "' not in command
+    with Emulator(revision) as qoder:
+        body = {"display_name": "tools"}
+        credential = {
+            "mcp_server_url": "https://example.com/mcp",
+            "protocol": "sse",
+            "type": "static_bearer",
+            "access_token": TOKEN,
+        }
+        more = {"metadata": {"pulumi_create_id": "mark"}} if revision == "2026-07" else {"credentials": [credential]}
+        made = httpx.post(
+            f"{qoder.base_url}/vaults", json=body | more, headers={"Authorization": f"Bearer {qoder.api_token}"}
+        )
+        made.raise_for_status()
+        asked = command.replace("https://openapi.qoder.sh/api/v1/cloud", qoder.base_url)
+        env = os.environ | {"QODER_PAT": qoder.api_token}
+        bash = ["bash", "-euo", "pipefail", "-c", asked]
+        done = subprocess.run(bash, env=env, capture_output=True, text=True, check=True)
+        (vault,) = qoder.vaults
+    id_, _, name, mark = done.stdout.rstrip("\n").split("\t")
+    assert (vault.id, "tools", "mark" if revision == "2026-07" else "") == (id_, name, mark)
 
 
 def test_the_test_that_the_manual_shows(tmp_path: Path) -> None:

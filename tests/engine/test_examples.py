@@ -86,8 +86,11 @@ def test_the_pipelines_commands_do_what_they_are_there_for(tmp_path: Path, qoder
     stack = Stack(tmp_path, qoder, project=PIPELINE)
     stack.run("stack", "init", "prod")
 
-    stack.run(*by_name["preview"], fails=False, **of_preview(file), QODER_PAT="")
+    del stack.env["QODER_PAT"]
+
+    stack.run(*by_name["preview"], fails=False, **of_preview(file))
     assert [] == qoder.requests
+    stack.env["QODER_SA_KEY"] = qoder.add_service_account_key()
     stack.run(*by_name["up"], DOCS_TOKEN=TOKEN)
     assert [TOKEN] == [vault.credentials[0].access_token for vault in qoder.vaults]
     assert ["agents-prod"] == [vault.display_name for vault in qoder.vaults]
@@ -98,7 +101,7 @@ def test_the_pipelines_commands_do_what_they_are_there_for(tmp_path: Path, qoder
     assert "no changes were expected" in drift.text
     assert "agents-prod" in drift.text, "what is gone is shown"
     assert 1 == len(stack.resources()), "the check changes no state"
-    broken = stack.run(*by_name["refresh"], fails=True, QODER_PAT="pt-revoked")
+    broken = stack.run(*by_name["refresh"], fails=True, QODER_SA_KEY="a-revoked-service-account-key")
     assert 7 == drift.code, "as the README says"
     assert broken.code not in (0, 7)
 

@@ -1,19 +1,15 @@
 """Every Pulumi language with the plugin `qoder`: the SDKs that Pulumi makes of the schema, and the examples with them.
 
-Where a language is not installed its tests are skipped. What they download or build stays outside the checkout.
+Where a language is not installed its tests are skipped.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,21 +17,26 @@ from typing import Any
 
 import pytest
 
-from engine.stacks import REPOSITORY, URL, Run, Stack
+from engine.sdks import (
+    EXAMPLES,
+    GENERATOR,
+    TOKEN,
+    build_go,
+    compile_typescript,
+    example,
+    generate,
+    must,
+    needs_go,
+    needs_node,
+    run,
+    slow_when_new,
+    the_main_job,
+)
+from engine.stacks import REPOSITORY, URL, Stack
 from pulumi_qoder_vault.emulator import Emulator
 from pulumi_qoder_vault.plugin.schema import schema
 
-EXAMPLES = REPOSITORY / "examples"
-GENERATOR = REPOSITORY / "tools" / "generate-sdk"
-TOKEN = "the-access-token-of-the-examples"
 OTHER_TOKEN = "another-access-token-of-the-examples"
-
-needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go, which also builds the SDK generator")
-needs_node = pytest.mark.skipif(
-    not (shutil.which("node") and shutil.which("npm")), reason="there is no Node.js with npm"
-)
-# Builds and downloads take a while where nothing is cached.
-slow_when_new = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -43,52 +44,6 @@ def qoder() -> Iterator[Emulator]:
     """The founding page's revision: what an example shows does not depend on it."""
     with Emulator(revision="2026-05", unique_url=True) as emulator:
         yield emulator
-
-
-def run(*command: str | Path, folder: Path | None = None, **env: str) -> Run:
-    words = [str(word) for word in command]
-    done = subprocess.run(
-        words, cwd=folder, env=os.environ | env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    return Run(done.returncode, done.stdout, done.stderr)
-
-
-def must(*command: str | Path, folder: Path | None = None, **env: str) -> str:
-    done = run(*command, folder=folder, **env)
-    assert 0 == done.code, f"{' '.join(map(str, command))}: exit {done.code}\n{done.text}"
-    return done.text
-
-
-def generate(language: str, directory: Path, *file: Path) -> Run:
-    return run(sys.executable, REPOSITORY / "tools" / "generate_sdk.py", language, directory, *file)
-
-
-def example(name: str, language: str, folder: Path, qoder: Emulator) -> tuple[Stack, Path]:
-    """The example in a folder of its own, with the SDK where `pulumi package add` puts it."""
-    stack = Stack(folder, qoder, project=EXAMPLES / name)
-    sdk = stack.folder / "sdks" / "qoder"
-    generated = generate(language, sdk)
-    assert (0, "") == (generated.code, generated.text), "no warning, either"
-    return stack, sdk
-
-
-def the_main_job(stack: Stack, qoder: Emulator) -> None:
-    """One create, ids that others can read, nothing to change afterwards, and nothing left in the end."""
-    stack.run("config", "set", "--secret", "githubToken", TOKEN)
-    stack.up()
-    (created,) = qoder.writes
-    assert ("POST", "/vaults", 201) == (created.method, created.path, created.status)
-    credential = {"mcp_server_url": URL, "protocol": "sse", "type": "static_bearer", "access_token": "***"}
-    assert {"display_name": "my-mcp-vault", "credentials": [credential]} == created.body
-    (vault,) = qoder.vaults
-    assert TOKEN == vault.credentials[0].access_token
-    outputs = {"vault_id": vault.id, "credential_ids": {URL: vault.credentials[0].id}}
-    assert outputs == stack.outputs(), "plain: without --show-secrets a secret is [secret]"
-    assert TOKEN not in stack.run("stack", "export").stdout
-
-    stack.preview("--expect-no-changes")
-    stack.destroy()
-    assert [] == qoder.vaults
 
 
 def test_yaml(tmp_path: Path, qoder: Emulator) -> None:
@@ -109,35 +64,8 @@ def test_yaml(tmp_path: Path, qoder: Emulator) -> None:
 def test_typescript(tmp_path: Path, qoder: Emulator) -> None:
     """The generated SDK compiles, the example's types fit it, and the example runs."""
     stack, sdk = example("quickstart-typescript", "nodejs", tmp_path, qoder)
-    modules = stack.folder / "node_modules"
-    link_node_modules(modules, stack.folder / "package.json")
-    (modules / "pulumi-qoder").symlink_to(sdk)
-    compiler = modules / ".bin" / "tsc"
-    must(compiler, "--types", "node", folder=sdk)  # as its package.json does after an installation
-    shutil.copy(sdk / "package.json", sdk / "bin")
-    must(compiler, "--noEmit", folder=stack.folder)
+    compile_typescript(stack, sdk)
     the_main_job(stack, qoder)
-
-
-def link_node_modules(modules: Path, package_json: Path) -> None:
-    """Fill `modules` with links to an installation that all runs share, the generated SDK left out."""
-    package: dict[str, Any] = json.loads(package_json.read_text())
-    assert "file:sdks/qoder" == package["dependencies"].pop("pulumi-qoder")
-    text = json.dumps(package)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "pulumi-qoder-vault", "node")
-    installed = cache / hashlib.sha256(text.encode()).hexdigest()[:12]
-    if not installed.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=cache, ignore_cleanup_errors=True) as scratch:
-            made = Path(scratch, "made")
-            made.mkdir()
-            (made / "package.json").write_text(text)
-            must("npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", folder=made)
-            if not installed.exists():
-                made.rename(installed)
-    modules.mkdir()
-    for entry in (installed / "node_modules").iterdir():
-        (modules / entry.name).symlink_to(entry)
 
 
 @needs_go
@@ -145,20 +73,7 @@ def link_node_modules(modules: Path, package_json: Path) -> None:
 def test_go(tmp_path: Path, qoder: Emulator) -> None:
     """The generated SDK and the example build without a complaint of vet, and the example runs."""
     stack, _ = example("quickstart-go", "go", tmp_path, qoder)
-    # The requirements of our generator are fixed, and built already: `go mod tidy` would take others, and minutes.
-    # Its go.sum also holds what the Go host asks for at every command, `go list -m all`: nothing is to be looked up.
-    fixed = (GENERATOR / "go.mod").read_text()
-    with (stack.folder / "go.mod").open("a") as module:
-        module.write(fixed[fixed.index("require ") :])
-    shutil.copy(GENERATOR / "go.sum", stack.folder)
-    flags = ("-mod=mod", "-trimpath")
-    sources = (".", "example.com/pulumi-qoder/sdk/go/...")
-    must("go", "vet", *flags, *sources, folder=stack.folder, GOWORK="off")
-    must("go", "build", *flags, "-ldflags", "-w -s", "-o", "program", ".", folder=stack.folder, GOWORK="off")
-    # The host would build it anew at every command.
-    project = stack.folder / "Pulumi.yaml"
-    built = "runtime:\n  name: go\n  options:\n    binary: ./program\n"
-    project.write_text(project.read_text().replace("runtime: go\n", built))
+    build_go(stack)
     the_main_job(stack, qoder)
 
 

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.stacks import URL, Run, Stack, credential, vault
+from engine.stacks import URL, Run, Stack, credential, problem_of, vault
 from pulumi_qoder_vault.emulator import Emulator, Fault, RevisionName
 
 ACCESS_TOKEN = 'canary/access+token="7f3a"&<>\\'
 OLD_ACCESS_TOKEN = "canary-old-access-token-51c0"
 API_TOKEN = "pt-canary-api-token-e29b"
+SERVICE_ACCOUNT_KEY = "sa-canary-service-account-key-77d0"
+SERVICE_TOKEN = "sat-emulator-"  # how what it is exchanged for begins
+EXCHANGE = "/api/v1/serviceToken/exchange"
+SECRETS = (ACCESS_TOKEN, OLD_ACCESS_TOKEN, API_TOKEN, SERVICE_ACCOUNT_KEY, SERVICE_TOKEN)
 
 
 def spellings(secret: str) -> set[bytes]:
@@ -33,7 +37,7 @@ def spellings(secret: str) -> set[bytes]:
     }
 
 
-def leaks(text: bytes, secrets: Iterable[str] = (ACCESS_TOKEN, OLD_ACCESS_TOKEN, API_TOKEN)) -> list[str]:
+def leaks(text: bytes, secrets: Iterable[str] = SECRETS) -> list[str]:
     folded = text.lower()
     return [f"{secret}: {form!r}" for secret in secrets for form in spellings(secret) if form.lower() in folded]
 
@@ -46,7 +50,7 @@ def qoder(revision: RevisionName) -> Iterator[Emulator]:
 
 def test_the_search_for_leaks_finds_every_spelling() -> None:
     """A search that finds nothing proves something only if it can find."""
-    for secret in (ACCESS_TOKEN, OLD_ACCESS_TOKEN, API_TOKEN):
+    for secret in SECRETS:
         for offset in (b"", b"x", b"xx"):
             assert leaks(base64.b64encode(offset + secret.encode() + b"...."))
         assert leaks(b"before" + secret.encode() + b"after")
@@ -94,6 +98,40 @@ def test_no_secret_stands_anywhere(stack: Stack, qoder: Emulator, tmp_path: Path
         if path.is_file() and path.name != "vaults.json" and "venv" not in path.parts
     ]
     assert any("stacks" in path.parts for path in files)
+    assert [] == [(path, found) for path in files if (found := leaks(path.read_bytes()))]
+
+
+def test_a_service_account_leaves_nothing(stack: Stack, qoder: Emulator, tmp_path: Path) -> None:
+    """Neither its key nor a token stands in what is printed, in a log or in a file; a preview exchanges nothing.
+
+    The key is in the environment first, which the CLI does not blot out, and then in the configuration, encrypted.
+    """
+    log = tmp_path / "requests.log"
+    stack.env |= {"QODER_SA_KEY": SERVICE_ACCOUNT_KEY, "QODER_LOG": str(log)}
+    del stack.env["QODER_PAT"]
+    stack.write(v=vault(credential(token=ACCESS_TOKEN)))
+    runs = [stack.preview()]
+    assert [] == qoder.requests
+    qoder.fail_next("POST", EXCHANGE, Fault.ECHO)
+    runs.append(stack.up(fails=True))
+    assert "the service-account key is from QODER_SA_KEY; set QODER_SA_KEY to a valid one" in problem_of(runs[-1])
+    qoder.add_service_account_key(SERVICE_ACCOUNT_KEY)
+    runs.append(stack.up("-v=8", "--logtostderr"))
+    del stack.env["QODER_SA_KEY"]
+    stack.run("config", "set", "--secret", "qoder:serviceAccountKey", SERVICE_ACCOUNT_KEY)
+    qoder.revoke_service_tokens()
+    runs += [stack.up("--expect-no-changes"), stack.destroy()]
+
+    assert [] == qoder.vaults
+    assert [400, 200, 200] == [request.status for request in qoder.requests if request.path == EXCHANGE]
+    assert EXCHANGE in log.read_text()
+    files = [
+        path
+        for path in tmp_path.rglob("*")
+        if path.is_file() and path.name != "vaults.json" and "venv" not in path.parts
+    ]
+    assert log in files
+    assert [] == [found for run in runs for found in leaks(run.text.encode())]
     assert [] == [(path, found) for path in files if (found := leaks(path.read_bytes()))]
 
 

@@ -107,6 +107,12 @@ def test_nothing_is_wrong_here(clean: Path) -> None:
             f"examples/quickstart-yaml/README.md: the plugin is 0.0.9 there, and {VERSION} in pyproject.toml",
         ),
         (
+            "docs/plugin.md",
+            "\npulumi package add qoder@0.1.0 --server",
+            "\npulumi package add qoder@0.0.9 --server",
+            f"docs/plugin.md: the plugin is 0.0.9 there, and {VERSION} in pyproject.toml",
+        ),
+        (
             "CHANGELOG.md",
             f"## {VERSION} (unreleased)",
             f"## {VERSION} (unreleased)\n\n## 0.0.1 (2026-01-01)\n\n* First.",

@@ -13,15 +13,16 @@ from .forms import FormArguments, FormOptions
 from .lists import ListArguments, ListOptions
 from .routes import RouteArguments, RouteOptions
 from .rules import RuleArguments, RuleOptions
+from .service_accounts import ServiceAccountArguments, ServiceAccountOptions
 from .timing import TimingArguments, TimingOptions
 
 __all__ = ["OPTIONS", "SUBJECTS", "Option", "OptionArguments", "ServiceOptions", "options_of"]
 
-SUBJECTS = (TimingOptions, RuleOptions, RouteOptions, ListOptions, FormOptions)
+SUBJECTS = (TimingOptions, RuleOptions, RouteOptions, ListOptions, FormOptions, ServiceAccountOptions)
 
 
 @dataclass(frozen=True)
-class ServiceOptions(FormOptions, ListOptions, RouteOptions, RuleOptions, TimingOptions):
+class ServiceOptions(ServiceAccountOptions, FormOptions, ListOptions, RouteOptions, RuleOptions, TimingOptions):
     """The undocumented behaviours. Each default is what a page shows, or the stricter or the more likely one."""
 
     def __post_init__(self) -> None:
@@ -32,5 +33,13 @@ class ServiceOptions(FormOptions, ListOptions, RouteOptions, RuleOptions, Timing
 OPTIONS = options_of(ServiceOptions)
 
 
-class OptionArguments(FormArguments, ListArguments, RouteArguments, RuleArguments, TimingArguments, total=False):
+class OptionArguments(
+    FormArguments,
+    ListArguments,
+    RouteArguments,
+    RuleArguments,
+    ServiceAccountArguments,
+    TimingArguments,
+    total=False,
+):
     """The fields of `ServiceOptions` as keyword arguments; a test keeps the names and types equal."""

@@ -64,7 +64,7 @@ def test_a_create_on_2026_05_is_the_founding_pages(
 
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert b"POST /api/vaults HTTP/1.1" == head.splitlines()[0]
-    assert json.dumps(FOUNDING_BODY).encode() == body
+    assert json.dumps(FOUNDING_BODY, separators=(",", ":")).encode() == body
 
 
 def test_headers_of_a_create(serve_raw: Callable[..., Any], client_of: Connect, start: Callable[..., Emulator]) -> None:
@@ -80,7 +80,7 @@ def test_headers_of_a_create(serve_raw: Callable[..., Any], client_of: Connect, 
         "accept-encoding": headers["accept-encoding"],
         "authorization": "bearer pt-emulator-0000000000",
         "connection": "keep-alive",
-        "content-length": str(len(json.dumps(FOUNDING_BODY))),
+        "content-length": str(len(json.dumps(FOUNDING_BODY, separators=(",", ":")))),
         "content-type": "application/json",
         "host": f"127.0.0.1:{server.port}",
         "idempotency-key": headers["idempotency-key"],

@@ -113,6 +113,7 @@ def test_flags_reach_the_service(run: Run) -> None:
     process, base_url = run(
         *("--revision", "2026-07", "--api-token", "pt-canary-0", "--latency", "1ms", "--credentials-key", "ignore"),
         *("--fault", "conflict@POST /vaults,skip=1", "--fault", "rate-limited@GET /vaults,times=2,retry-after=9"),
+        *("--service-account-key", "sa-canary-1", "--service-account-key", "sa-canary-2", "--service-token-ttl", "2"),
     )
     with httpx.Client(base_url=base_url, headers={"Authorization": "Bearer pt-canary-0"}) as http:
         body = {"display_name": "v", "credentials": [{"access_token": "canary-1"}]}
@@ -121,12 +122,19 @@ def test_flags_reach_the_service(run: Run) -> None:
     assert [(429, "9"), (429, "9"), (200, None)] == [
         (response.status_code, response.headers.get("retry-after")) for response in responses
     ]
+    exchange = httpx.URL(base_url).copy_with(path="/api/v1/serviceToken/exchange")
+    asked = {"grant_type": "client_credentials", "audience": "qoder", "scope": "qca.access", "ttl_seconds": 3600}
+    answers = [
+        httpx.post(exchange, json=asked, headers={"Authorization": f"Bearer sa-canary-{number}"})
+        for number in (1, 2, 3)
+    ]
+    assert [(200, 2), (200, 2), (401, None)] == [(it.status_code, it.json().get("expires_in")) for it in answers]
     status, _, err = end(process)
 
     assert (0, False) == (status, "canary" in err)
     lines = err.splitlines()
     assert re.fullmatch(r"\d\d:\d\d:\d\d POST   /vaults 409 \d+ ms \[conflict\]", lines[1])
-    assert 7 == len(lines)
+    assert 10 == len(lines)
 
 
 def test_every_fault_can_be_planned(run: Run) -> None:
@@ -183,6 +191,7 @@ def test_an_outage(run: Run) -> None:
         (["--fault", "slow@GET /vaults,often=2"], "times=N"),
         (["--fault", "slow@GET /vaults,times=0"], "times"),
         (["--api-token", ""], "api_token"),
+        (["--service-account-key", "a b"], "service_account_key"),
         (["--writes-per-second", "0"], "writes_per_second"),
         (["--page-size-cap", "0"], "page_size_cap"),
         (["--next-page", "token"], "'token'"),

@@ -45,6 +45,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "PULUMI_CONFIG",
         "QODER_ACCESS_TOKEN",
         "QODER_PAT",
+        "QODER_SA_KEY",
         "QODER_MANAGED_BASE_URL",
         "QODER_BASE_URL",
         "QODER_API_REVISION",
@@ -52,6 +53,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "QODER_MAX_WRITES_PER_SECOND",
         "QODER_MAX_READS_PER_SECOND",
         "QODER_TIMEOUT",
+        "QODER_READ_REFERENCES",
         "QODER_LOG",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -393,7 +393,7 @@ def test_an_unknown_function_is_refused_by_name(plugin: Provider) -> None:
     assert (
         Code.INVALID_ARGUMENT,
         "qoder:index:getAgent: there is no such function; there are qoder:index:getVault, qoder:index:listVaults, "
-        "qoder:index:getCredentials",
+        "qoder:index:getCredentials, qoder:index:validateCredential",
     ) == (caught.value.code, caught.value.line)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,36 @@ def every_property(value: Any, path: str = "") -> Iterator[tuple[str, Mapping[st
 def test_the_engine_gets_the_schema_as_json(serve: Callable[..., Provider]) -> None:
     """The same one, whole."""
     assert SCHEMA == json.loads(serve().stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
+
+
+@pytest.mark.parametrize(
+    ("archives", "entries"),
+    [
+        (
+            "github://api.github.com/acme/vault",
+            ["Changes, https://c.example", "Repository, https://github.com/acme/vault"],
+        ),
+        ("github://api.github.com/acme/vault", ["Repository, https://github.com/acme/vault.git"]),
+        ("github://api.github.com/acme/v.1", ["Repository, https://github.com/acme/v.1/"]),
+        (None, []),
+        (None, ["Repository, https://gitlab.com/acme/vault"]),
+        (None, ["Repository, https://github.com/acme"]),
+        (None, ["Repository, https://github.com/acme/vault/issues"]),
+        (None, ["Funding, https://github.com/sponsors/acme"]),
+    ],
+)
+def test_a_release_is_fetched_from_the_repository_that_the_package_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archives: str | None, entries: list[str]
+) -> None:
+    """From no other address of `[project.urls]`; if it names none, the schema says nothing of it."""
+    about = ["Metadata-Version: 2.4", "Name: pulumi-qoder-vault", "Version: 7.8.9"]
+    installed = tmp_path / "pulumi_qoder_vault-7.8.9.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("\n".join([*about, *(f"Project-URL: {entry}" for entry in entries), ""]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    said = {"version": "7.8.9"} | ({"pluginDownloadURL": archives} if archives else {})
+    assert said == {key: value for key, value in schema().items() if key in ("version", "pluginDownloadURL")}
 
 
 def test_a_vault_takes_what_check_knows() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from pulumi_qoder_vault.errors import NewerState
+from pulumi_qoder_vault.errors import MovedBack, NewerState
+from pulumi_qoder_vault.plugin import names
+from pulumi_qoder_vault.pulumi_values import PulumiProperties
 from pulumi_qoder_vault.resources import credential, vault
 from pulumi_qoder_vault.resources.states import recorded_inputs
 
@@ -99,6 +101,13 @@ def test_a_vault_of_another_shape(odd: dict[str, Any]) -> None:
     if "unfinished" not in odd:
         with pytest.raises(NewerState, match=SAID):
             recorded_inputs({**VAULT, **odd})
+
+
+@pytest.mark.parametrize("inputs", [VAULT, CREDENTIAL], ids=["vault", "credential"])
+def test_a_state_of_the_plugin_under_a_python_resource(inputs: dict[str, Any]) -> None:
+    """There is no way back: the line says so, and not that a newer version wrote it."""
+    with pytest.raises(MovedBack, match="is recorded as one of the plugin"):
+        recorded_inputs(names.to_schema(PulumiProperties(inputs)))
 
 
 @pytest.mark.parametrize("name", ["vault_id", "credential_id"])
