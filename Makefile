@@ -71,7 +71,7 @@ faults: $(READY) ## Run the fault table, write docs/evidence/faults.md, and ten 
 kills: $(READY) ## Interrupt and kill forty runs of the real CLI, and write docs/evidence/kills.md
 	@$(WITH_PULUMI) && QODER_ALL_KILLS=1 pytest --numprocesses 2 -rP tests/engine/test_kills.py | python tests/engine/kill_table.py
 
-bench: $(READY) ## Measure both fronts with 200 vaults, side by side; some minutes
+bench: $(READY) ## Measure both fronts with 200 vaults, and access tokens by value and by reference; some minutes
 	@$(WITH_PULUMI) && PYTHONPATH=tests python -m engine.bench $(ARGS)
 
 # Everything of a release that needs no network. TAG=v0.1.0 also holds a tag against it.

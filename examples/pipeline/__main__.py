@@ -9,7 +9,8 @@ vault = Vault(
     credentials=[
         CredentialArgs(
             mcp_server_url=config.require("docsServer"),
-            access_token=config.require_secret("docsToken"),
+            access_token_from={"env": "DOCS_TOKEN"},
+            rotation_trigger="1",
         )
     ],
 )

@@ -118,7 +118,7 @@ def secret_name(name: str) -> str:
 
 
 def verifier_name(name: str) -> str:
-    """Return the name of the verifier of a secret. Pulumi shows no property whose name begins so."""
+    """Return the name of the verifier of a secret. Within a list Pulumi shows it, as `[secret]`."""
     return f"__{name}_verifier"
 
 

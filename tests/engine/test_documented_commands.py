@@ -6,6 +6,7 @@ The clone that the commands name is `../pulumi-qoder-vault`: for the tests it is
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -137,6 +138,8 @@ class Terminal:
     def type(self, command: str, output: Sequence[str] = ()) -> str:
         """Run a line as it stands; give what it printed, which is what the document shows."""
         self.ran.append(command)
+        if exported := re.fullmatch(r"export (\w+)=([\w-]+)", command):
+            self.env[exported[1]] = exported[2]
         if command.startswith("cd "):
             self._at = (self._at / command[3:]).resolve()
             return ""
@@ -219,6 +222,25 @@ def test_an_example(tmp_path: Path, qoder: Emulator, name: str) -> None:
     reader = Terminal(tmp_path, EXAMPLES / name, qoder)
     reader.follow(shown(EXAMPLES / name / "README.md"))
     assert reader.ran
+
+
+def test_secrets_by_reference(tmp_path: Path, qoder: Emulator) -> None:
+    """Word for word, without an account: no access token is in the state, and each one that changed was rotated."""
+    reader = Terminal(tmp_path, EXAMPLES / "by-reference", qoder)
+    reader.point_at(qoder)
+    for name in ("QODER_BASE_URL", "QODER_PAT"):
+        del reader.env[name]
+    *shown, last = [command for command in commands(EXAMPLES / "by-reference" / "README.md") if not reason(command)]
+    printed = {command: reader.type(command) for command in shown}
+
+    assert "0\n" == printed["pulumi stack export --show-secrets | grep -c an-access-token || true"]
+    assert "~ https://tickets.example/mcp: 0 => 1" in printed["pulumi preview --diff"]
+    counts = {"https://docs.example/mcp": 0, "https://tickets.example/mcp": 1, "https://wiki.example/mcp": 1}
+    assert counts == json.loads(reader.type("pulumi stack output rotations --json"))
+    held = {item.mcp_server_url: item.access_token for item in qoder.vaults[0].credentials}
+    assert "another-access-token-for-the-tickets" == held["https://tickets.example/mcp"]
+    reader.type(last)
+    assert [] == qoder.vaults
 
 
 def test_the_shared_vault(tmp_path: Path, qoder: Emulator) -> None:
@@ -349,7 +371,7 @@ def test_what_an_example_with_an_sdk_shows_is_known(name: str) -> None:
 
 def test_no_document_is_left_out_and_no_reason_is_stale() -> None:
     """Every example is followed above; every reason is one for a command that is shown."""
-    followed = {"quickstart", "consumer", "quickstart-yaml", "pipeline", "shared-vault"} | WITH_AN_SDK
+    followed = {"quickstart", "consumer", "quickstart-yaml", "pipeline", "by-reference", "shared-vault"} | WITH_AN_SDK
     assert followed == {path.parent.name for path in EXAMPLES.glob("*/README.md")}
     assert set() == IS_NOT_RUN - {command for document in DOCUMENTS for command in commands(document)}
     for document in set(REPOSITORY.glob("*.md")) - {REPOSITORY / "README.md"}:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from engine.stacks import REPOSITORY, URL, Stack
 from pulumi_qoder_vault.emulator import Emulator
@@ -63,6 +64,13 @@ def test_the_quickstart_and_its_consumer(tmp_path: Path, qoder: Emulator) -> Non
     assert 1 == len(qoder.requests), "the consumer asks the state, not Qoder"
 
 
+def of_preview(file: str) -> dict[str, str]:
+    """What the job that previews is given in a pipeline file, but for what only the service knows."""
+    text = yaml.safe_load((PIPELINE / file).read_text())
+    given = text["jobs"]["preview"]["env"] if "jobs" in text else text["preview"]["variables"]
+    return {name: value for name, value in given.items() if "${{" not in value}
+
+
 def pulumi_commands(file: str) -> list[list[str]]:
     """The `pulumi` commands of a pipeline file, in order."""
     lines = (PIPELINE / file).read_text().splitlines()
@@ -72,16 +80,19 @@ def pulumi_commands(file: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("file", ["github-actions.yml", "gitlab-ci.yml"])
 def test_the_pipelines_commands_do_what_they_are_there_for(tmp_path: Path, qoder: Emulator, file: str) -> None:
-    """Run as they stand in the file: preview without an API token, deploy, find drift, and deploy what mends it."""
+    """Run as they stand in the file: preview without a token, deploy, find drift, deploy what mends it, and rotate."""
     by_name = {command[1]: command[1:] for command in pulumi_commands(file)}
     assert {"install", "preview", "up", "refresh"} == set(by_name)
     stack = Stack(tmp_path, qoder, project=PIPELINE)
     stack.run("stack", "init", "prod")
-    stack.run("config", "set", "--secret", "docsToken", TOKEN)
 
-    stack.run(*by_name["preview"], QODER_PAT="")
+    del stack.env["QODER_PAT"]
+
+    stack.run(*by_name["preview"], fails=False, **of_preview(file))
     assert [] == qoder.requests
-    stack.run(*by_name["up"])
+    stack.env["QODER_SA_KEY"] = qoder.add_service_account_key()
+    stack.run(*by_name["up"], DOCS_TOKEN=TOKEN)
+    assert [TOKEN] == [vault.credentials[0].access_token for vault in qoder.vaults]
     assert ["agents-prod"] == [vault.display_name for vault in qoder.vaults]
     stack.run(*by_name["refresh"])
 
@@ -90,13 +101,16 @@ def test_the_pipelines_commands_do_what_they_are_there_for(tmp_path: Path, qoder
     assert "no changes were expected" in drift.text
     assert "agents-prod" in drift.text, "what is gone is shown"
     assert 1 == len(stack.resources()), "the check changes no state"
-    broken = stack.run(*by_name["refresh"], fails=True, QODER_PAT="pt-revoked")
+    broken = stack.run(*by_name["refresh"], fails=True, QODER_SA_KEY="a-revoked-service-account-key")
     assert 7 == drift.code, "as the README says"
     assert broken.code not in (0, 7)
 
-    stack.run(*by_name["up"])
+    stack.run(*by_name["up"], DOCS_TOKEN=TOKEN)
     assert ["agents-prod"] == [vault.display_name for vault in qoder.vaults], "the next deployment mends it"
     stack.run(*by_name["refresh"])
+    rotated = stack.run(*by_name["up"], DOCS_TOKEN="another-access-token")
+    assert f"{URL}: 0 => 1" in rotated.text
+    assert ["another-access-token"] == [vault.credentials[0].access_token for vault in qoder.vaults]
 
 
 @pytest.mark.parametrize(
@@ -110,12 +124,15 @@ def test_pipeline_files_follow_their_schema(schema: str, file: str) -> None:
 
 
 @pytest.mark.parametrize("file", ["github-actions.yml", "gitlab-ci.yml"])
-def test_only_what_deploys_or_compares_has_the_api_token(file: str) -> None:
-    """The preview of a merge request runs other people's code: it has no API token, and forks get nothing."""
+def test_only_what_deploys_or_compares_has_a_key(file: str) -> None:
+    """The preview of a merge request runs other people's code: it has nothing of Qoder's, and forks get nothing."""
     text = (PIPELINE / file).read_text()
     preview = text[text.index("\n  preview:" if "jobs:" in text else "\npreview:") : text.index("deploy:")]
-    assert "QODER" not in preview
+    assert {"QODER_READ_REFERENCES": "when-sent"} == of_preview(file)
+    assert ["QODER_READ_REFERENCES"] == re.findall(r"QODER_\w+|DOCS_TOKEN", preview)
     assert "environment" not in preview
+    if "jobs:" in text:
+        assert 1 == text.count("secrets.DOCS_TOKEN"), "only what deploys has the access token"
     assert ("head.repo.full_name == github.repository" if "jobs:" in text else "SOURCE_PROJECT_ID ==") in text
     assert 2 == text.count("qoder-vault-prod"), "deploy and drift check take turns"
     if "jobs:" in text:
