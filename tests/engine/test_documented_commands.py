@@ -16,26 +16,24 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from engine.documents import commands
 from engine.stacks import REPOSITORY, Stack
 from pulumi_qoder_vault.emulator import Emulator
 
 EXAMPLES = REPOSITORY / "examples"
 MANUAL = sorted(REPOSITORY.glob("docs/**/*.md"))
 DOCUMENTS = [*sorted(REPOSITORY.glob("*.md")), *MANUAL, *sorted(EXAMPLES.glob("*/README.md"))]
-BLOCK = re.compile(r"^```(sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TOKEN = "the-access-token-of-the-documents"
 
 # Commands that are not run here, each with the reason, or with the test that does what it does.
 NOT_RUN = {
-    r"python3 -m venv venv && venv/bin/python -m pip install .*": "it downloads for a minute; a stack of the tests has "
-    "its environment in venv, in which CI installs the built wheel",
-    r"pulumi install": "likewise",
-    r"python3 -m pip wheel .*": "likewise",
-    r"venv/bin/python -m pulumi_qoder_vault.emulator --port 8787 &": "the port may be taken: the stack is given that "
-    "of the test's emulator; tests/unit/emulator/test_main.py runs the command on a free port",
+    r"python3 -m venv venv && \. venv/bin/activate( && pip install .*)?": "it downloads for a minute; a stack of the "
+    "tests has its environment in venv and on PATH, and CI installs the built wheel in it. `make quickstarts` runs it",
+    r"pip (install -r requirements\.txt|wheel .*)": "likewise",
     r"pulumi package (get-schema|add) .*": "a language host built from Go modules cannot generate an SDK; "
     "test_languages.py makes the same one with Pulumi's own generator",
     r"npm install|go mod tidy": "test_languages.py shares one installation among all runs",
+    r"python \.\./pulumi-qoder-vault/tools/generate_sdk\.py .*": "test_languages.py runs it, for each language",
     r"export QODER_PAT=pt-…": "a placeholder; the tests export the emulator's API token",
     r"git add .*": "a stack of the tests is in no repository",
     r"make (demo|test|check|docs)( .*)?": "CI runs them; test_examples.py runs the demo",
@@ -49,22 +47,13 @@ NOT_RUN = {
     " tests/unit/test_release.py builds one, and checks it",
     r"(pip install build|python tools/release).*": "likewise",
     r"make (hooks|lowest|release-check|plugin-archive)( .*)?": "CI runs them",
-    r"qoder-emulator .*": "tests/unit/emulator/test_main.py runs it on a free port",
+    r"qoder-emulator .*": "the port may be taken: the stack is given that of the test's emulator; "
+    "tests/unit/emulator/test_main.py runs the command on a free port",
     r"export QODER_BASE_URL=.*": "likewise: its address is of that one",
 }
 # The commands of these projects need an SDK that is generated first; test_languages.py runs the programs.
+STACK = "Pulumi.emulator.yaml"
 WITH_AN_SDK = {"quickstart-typescript", "quickstart-go", "quickstart-python-sdk"}
-
-
-def commands(document: Path) -> list[str]:
-    """What a reader types, line by line, without comments."""
-    lines = []
-    for language, body in BLOCK.findall(document.read_text()):
-        shown = body.replace("|\n", "\n").splitlines()
-        if language == "console":
-            shown = [line.removeprefix("$ ") for line in shown if line.startswith("$ ")]
-        lines += [re.sub(r"\s+#.*", "", line).strip() for line in shown]
-    return [line for line in lines if line]
 
 
 def reason(command: str) -> str | None:
@@ -82,6 +71,7 @@ class Terminal:
 
     def __init__(self, folder: Path, project: Path, qoder: Emulator, *parts: str) -> None:
         self.ran: list[str] = []
+        self._qoder = qoder
         self._first = Stack(folder, qoder, project=project / parts[0] if parts else project)
         self._first.run("stack", "rm", "dev", "--yes")  # the document makes it
         for part in parts[1:]:
@@ -123,16 +113,19 @@ class Terminal:
             if file.name != "venv":
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
 
-    def point_at(self, qoder: Emulator) -> None:
-        """Give the emulator's stack the port of this one."""
-        configuration = self._at / "Pulumi.emulator.yaml"
+    def point_at_the_emulator(self) -> None:
+        """Give the emulator's stack the port of the test's emulator."""
+        configuration = self._at / STACK
         text = configuration.read_text()
-        assert f"http://127.0.0.1:8787{urlsplit(qoder.base_url).path}" in text
-        configuration.write_text(text.replace("127.0.0.1:8787", urlsplit(qoder.base_url).netloc))
-        assert qoder.api_token in text
+        there = urlsplit(self._qoder.base_url)
+        assert f"http://127.0.0.1:8787{there.path}" in text
+        configuration.write_text(text.replace("127.0.0.1:8787", there.netloc))
+        assert self._qoder.api_token in text
 
-    def follow(self, document: Path) -> None:
-        for command in commands(document):
+    def follow(self, shown: list[str]) -> None:
+        for command in shown:
+            if command == "qoder-emulator --port 8787 &":
+                self.point_at_the_emulator()
             if reason(command) is None:
                 self.type(command)
 
@@ -144,11 +137,7 @@ def test_the_quick_start_of_the_readme(tmp_path: Path, qoder: Emulator) -> None:
     for name in ("QODER_BASE_URL", "QODER_PAT"):
         del reader.env[name]
     shown = commands(REPOSITORY / "README.md")
-    for command in shown[shown.index("cp -R ../pulumi-qoder-vault/examples/quickstart/. .") :]:
-        if "pulumi_qoder_vault.emulator" in command:
-            reader.point_at(qoder)
-        if reason(command) is None:
-            reader.type(command)
+    reader.follow(shown[shown.index("cp -R ../pulumi-qoder-vault/examples/quickstart/. .") :])
 
     assert {"pulumi stack init emulator && pulumi up", "pulumi preview --diff"} <= set(reader.ran)
     (credential,) = qoder.vaults[0].credentials
@@ -160,54 +149,84 @@ def test_the_quick_start_of_the_readme(tmp_path: Path, qoder: Emulator) -> None:
 def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emulator) -> None:
     """The example, what the manual says of a stack like it, and another stack that reads it."""
     reader = Terminal(tmp_path, EXAMPLES / "quickstart", qoder)
-    reader.follow(EXAMPLES / "quickstart" / "README.md")
+    reader.follow(commands(EXAMPLES / "quickstart" / "README.md"))
     assert TOKEN == qoder.vaults[0].credentials[0].access_token
     for page in MANUAL:
-        reader.follow(page)
+        reader.follow(commands(page))
     assert [qoder.vaults[0].id] == reader.type(r"pulumi stack export | grep -oE 'vault_[0-9a-f]+' | sort -u").split()
 
     consumer = Terminal(tmp_path / "consumer", EXAMPLES / "consumer", qoder)
     consumer.env["PULUMI_BACKEND_URL"] = reader.env["PULUMI_BACKEND_URL"]
-    consumer.follow(EXAMPLES / "consumer" / "README.md")
+    consumer.follow(commands(EXAMPLES / "consumer" / "README.md"))
     assert qoder.vaults[0].id in consumer.type("pulumi stack output")
 
 
-@pytest.mark.parametrize("name", ["quickstart-yaml", "pipeline"])
-def test_an_example(tmp_path: Path, qoder: Emulator, name: str) -> None:
-    """Word for word."""
-    reader = Terminal(tmp_path, EXAMPLES / name, qoder)
-    reader.follow(EXAMPLES / name / "README.md")
-    assert reader.ran
+def test_the_pipeline(tmp_path: Path, qoder: Emulator) -> None:
+    """What is done once by hand, word for word."""
+    reader = Terminal(tmp_path, EXAMPLES / "pipeline", qoder)
+    reader.follow(commands(EXAMPLES / "pipeline" / "README.md"))
+    assert "pulumi stack init prod" in reader.ran
+
+
+def test_the_quickstart_in_yaml(tmp_path: Path, qoder: Emulator) -> None:
+    """Word for word, from an empty folder: on the emulator without an account's API token, and then with one."""
+    reader = Terminal(tmp_path, EXAMPLES / "quickstart-yaml", qoder)
+    reader.empty()
+    account = {name: reader.env.pop(name) for name in ("QODER_BASE_URL", "QODER_PAT")}
+    shown = commands(EXAMPLES / "quickstart-yaml" / "README.md")
+    with_an_account = shown.index("pulumi stack init dev")
+    reader.follow(shown[:with_an_account])
+    assert [TOKEN] == [vault.credentials[0].access_token for vault in qoder.vaults]
+
+    reader.env.update(account)
+    reader.follow(shown[with_an_account:])
+    assert [TOKEN, TOKEN] == [vault.credentials[0].access_token for vault in qoder.vaults]
 
 
 def test_the_shared_vault(tmp_path: Path, qoder: Emulator) -> None:
     """Two stacks in two folders, and what the document says of taking them down."""
     reader = Terminal(tmp_path, EXAMPLES / "shared-vault", qoder, "platform", "team")
-    reader.follow(EXAMPLES / "shared-vault" / "README.md")
+    reader.follow(commands(EXAMPLES / "shared-vault" / "README.md"))
     assert 2 == len(qoder.vaults[0].credentials)
 
 
-BEFORE_A_PART = """\
+BEFORE_PYTHON = """\
 import pulumi
 
 from pulumi_qoder_vault import Vault
 
 config = pulumi.Config()
-credentials = [{"mcp_server_url": "https://example.com/mcp", "access_token": config.require_secret("token")}]
+credentials = [{"mcp_server_url": "https://example.com/mcp", "access_token": config.require_secret("toolsToken")}]
+"""
+BEFORE_YAML = """\
+name: qoder-quickstart
+runtime: yaml
+config:
+  stagingApiToken: {type: string, secret: true}
+  toolsToken: {type: string, secret: true}
 """
 
 
-@pytest.mark.parametrize("number", range(2))
-def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: int) -> None:
+@pytest.mark.parametrize(
+    ("language", "number", "file", "before"),
+    [
+        ("python", 0, "__main__.py", BEFORE_PYTHON),
+        ("python", 1, "__main__.py", BEFORE_PYTHON),
+        ("yaml", 0, "Pulumi.yaml", BEFORE_YAML),
+    ],
+)
+def test_the_programs_for_two_accounts(
+    tmp_path: Path, qoder: Emulator, language: str, number: int, file: str, before: str
+) -> None:
     """Each puts its vault into the account that it names, and takes it away again; the stack's account sees nothing."""
     text = (REPOSITORY / "docs" / "two-accounts.md").read_text()
-    program = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[number]
+    program = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[number]
     project = tmp_path / "program"
     shutil.copytree(EXAMPLES / "quickstart", project)
-    (project / "__main__.py").write_text(BEFORE_A_PART + program)
+    (project / file).write_text(before + program)
     other = qoder.add_account()
     stack = Stack(tmp_path / "stack", qoder, project=project)
-    stack.run("config", "set", "--secret", "token", TOKEN)
+    stack.run("config", "set", "--secret", "toolsToken", TOKEN)
     stack.run("config", "set", "--secret", "stagingApiToken", other.api_tokens[0])
 
     stack.up(TEAM_A_PAT=other.api_tokens[0])
@@ -246,9 +265,13 @@ def test_the_warning_about_path_and_what_silences_it(tmp_path: Path, qoder: Emul
 
 @pytest.mark.parametrize("name", sorted(WITH_AN_SDK))
 def test_what_an_example_with_an_sdk_shows_is_known(name: str) -> None:
-    """But for the SDK it is the quickstart's."""
-    own = {command for command in commands(EXAMPLES / name / "README.md") if reason(command) is None}
-    assert own == {command for command in commands(EXAMPLES / "quickstart-yaml" / "README.md") if not reason(command)}
+    """But for the SDK it is what the one in YAML shows, and that is run; so is the stack for the emulator."""
+    known = [
+        [command for command in commands(folder / "README.md") if reason(command) is None]
+        for folder in (EXAMPLES / name, EXAMPLES / "quickstart-yaml")
+    ]
+    assert known[0] == [command.replace("quickstart-yaml", name) for command in known[1]]
+    assert (EXAMPLES / name / STACK).read_text() == (EXAMPLES / "quickstart-yaml" / STACK).read_text()
 
 
 def test_no_document_is_left_out_and_no_reason_is_stale() -> None:
