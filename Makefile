@@ -60,7 +60,9 @@ docs: $(READY) ## Build the site of the manual into site/; a link that leads now
 	@"$(BIN)/python" -m pip install --quiet $(EDITABLE) '.[docs]'
 	@"$(BIN)/python" tools/build_site.py site
 
-browser: docs ## Look at the front page of the site in a headless Chrome or Chromium; the pictures are in .cache/screenshots
+browser: docs ## Look at the front page of the site in a headless Chrome or Chromium; pictures go to .cache/screenshots
+	@command -v chromedriver > /dev/null \
+		|| { echo 'There is no chromedriver on PATH. On Debian: apt-get install chromium chromium-driver' >&2; exit 1; }
 	@QODER_SCREENSHOTS=.cache/screenshots "$(BIN)/pytest" tests/browser $(ARGS)
 
 quickstarts: $(READY) ## Follow the quick starts in empty folders, and write docs/evidence/quickstarts.md; many minutes
