@@ -22,7 +22,7 @@ WITH_PULUMI = pulumi=$$("$(BIN)/python" tools/pulumi_cli.py) && PATH="$(BIN):$$p
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-archive lowest check hooks reference docs faults kills bench release-check record plugin-archive clean
+.PHONY: help demo test test-archive lowest check hooks reference docs browser quickstarts faults kills bench release-check record plugin-archive clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,14 @@ reference: $(READY) ## Write the tables of docs/reference.md from those of the c
 docs: $(READY) ## Build the site of the manual into site/; a link to no page or heading fails
 	@"$(BIN)/python" -m pip install --quiet $(EDITABLE) '.[docs]'
 	@"$(BIN)/python" tools/build_site.py site
+
+browser: docs ## Look at the front page of the site in a headless Chrome or Chromium; pictures go to .cache/screenshots
+	@command -v chromedriver > /dev/null \
+		|| { echo 'There is no chromedriver on PATH. On Debian: apt-get install chromium chromium-driver' >&2; exit 1; }
+	@QODER_SCREENSHOTS=.cache/screenshots "$(BIN)/pytest" tests/browser $(ARGS)
+
+quickstarts: $(READY) ## Follow the quick starts in empty folders, and write docs/evidence/quickstarts.md; many minutes
+	@$(WITH_PULUMI) && PYTHONPATH=tests python -m engine.quickstarts $(ARGS)
 
 faults: $(READY) ## Run the fault table, write docs/evidence/faults.md, and ten thousand lives; ARGS=--check compares, ARGS='--only lives' skips it
 	PYTHONPATH=tests "$(BIN)/python" -m faults.table $(ARGS)

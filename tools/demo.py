@@ -149,8 +149,8 @@ def main_job(demo: Demo) -> None:
     run("pulumi up --yes --skip-preview")
     must([vault.id] == [item.id for item in qoder.vaults], "the vault is the same")
     must(qoder.vaults[0].credentials[0].access_token == SECOND, "Qoder holds the new access token")
-    print(f"\n  It is still {vault.id}, and it holds the new access token. The 409 is this server's rule of one")
-    print("  credential per URL: there the old one goes first; where two may exist, the new one comes first.")
+    print(f"\n  It is still {vault.id}, and it holds the new access token. The new credential came before the")
+    print("  old one went: the URL was never without one.")
 
     step("Refresh: nobody else has touched the vault")
     run("pulumi refresh --yes --skip-preview --expect-no-changes")

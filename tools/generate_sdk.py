@@ -49,6 +49,7 @@ def cached_or_built(cache: Path) -> Path:
         with (cache / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # a run that builds is waited for
             if not generator.exists():
+                print("SDK: building the generator with Go, some minutes the first time", file=sys.stderr, flush=True)
                 build(generator)
     return generator
 

@@ -1,10 +1,10 @@
 module qoder-quickstart-go
 
-go 1.25
+go 1.26.6
 
 require (
 	example.com/pulumi-qoder/sdk/go v0.0.0
-	github.com/pulumi/pulumi/sdk/v3 v3.269.0
+	github.com/pulumi/pulumi/sdk/v3 v3.274.1
 )
 
 replace example.com/pulumi-qoder/sdk/go => ./sdks/qoder

@@ -33,14 +33,17 @@ WHEEL = f"pulumi_qoder_vault-{VERSION}-py3-none-any.whl"
 
 # Why commands are not run here, or which test does what they do.
 NOT_RUN = {
-    "it downloads for a minute; a stack has the environment of the tests in venv; CI installs the built wheel there": (
-        "python3 -m venv venv && venv/bin/python -m pip install ../pulumi-qoder-vault",
-        "python3 -m pip wheel --no-deps --wheel-dir . ../pulumi-qoder-vault",
-        "pulumi install",
+    "it downloads for a minute; a stack has the environment of the tests in venv and on PATH; CI installs the built "
+    "wheel there, and `make quickstarts` runs it": (
+        "python3 -m venv venv && . venv/bin/activate && pip install ../pulumi-qoder-vault",
+        "python3 -m venv venv && . venv/bin/activate && pip install -r requirements.txt",
+        "python3 -m venv venv && . venv/bin/activate",
+        "pip install -r requirements.txt",
+        "pip wheel --no-deps --wheel-dir . ../pulumi-qoder-vault",
     ),
     "the port may be taken: tests/unit/emulator/test_main.py runs it on a free port, and test_documents.py has its "
     "arguments; the stack is given the address of the test's emulator": (
-        "venv/bin/python -m pulumi_qoder_vault.emulator --port 8787 &",
+        "qoder-emulator --port 8787 &",
         "qoder-emulator --port 8787 --revision 2026-07",
         "export QODER_BASE_URL=http://127.0.0.1:8787/api/v1/cloud QODER_PAT=pt-emulator-0000000000",
     ),
@@ -49,10 +52,13 @@ NOT_RUN = {
         'pulumi package get-schema "$(command -v pulumi-resource-qoder)" > qoder.json',
         "pulumi package add ./qoder.json",
     ),
+    "test_languages.py runs it, for each language": (
+        "python ../pulumi-qoder-vault/tools/generate_sdk.py nodejs sdks/qoder",
+    ),
     "test_languages.py shares one installation among all runs": ("npm install", "go mod tidy"),
     "a placeholder; the tests export the emulator's API token": ("export QODER_PAT=pt-…",),
     "a stack of the tests is in no repository": (f"git add Pulumi.prod.yaml requirements.txt {WHEEL}",),
-    "CI runs it": ("make test", "make check", "make lowest", "make docs", "make release-check"),
+    "CI runs it": ("make test", "make check", "make lowest", "make docs", "make browser", "make release-check"),
     "CI runs the hooks themselves; this one changes the clone": ("make hooks",),
     "test_examples.py runs tools/demo.py": ("make demo",),
     "tests/unit/test_documents.py compares what it would write": ("make reference",),
@@ -64,6 +70,7 @@ NOT_RUN = {
         "make faults",
         "make kills",
         "make bench",
+        "make quickstarts",
     ),
     "test_plugin.py imports both, with ids that exist": (
         "pulumi import qoder:index:Vault github-tools vault_01a20be9dd3170009caad719d230b892",
@@ -93,6 +100,7 @@ NOT_RUN = {
     ),
 }
 IS_NOT_RUN = {command for group in NOT_RUN.values() for command in group}
+STACK = "Pulumi.emulator.yaml"
 # The commands of these projects need an SDK that is generated first; test_languages.py runs the programs.
 WITH_AN_SDK = {"quickstart-typescript", "quickstart-go", "quickstart-python-sdk"}
 
@@ -167,7 +175,7 @@ class Terminal:
 
     def point_at_the_emulator(self) -> None:
         """Give the emulator's stack the port of the test's emulator."""
-        configuration = self._at / "Pulumi.emulator.yaml"
+        configuration = self._at / STACK
         text = configuration.read_text()
         there = urlsplit(self._qoder.base_url)
         assert f"http://127.0.0.1:8787{there.path}" in text
@@ -216,22 +224,36 @@ def test_the_quickstart_the_consumer_and_the_manual(tmp_path: Path, qoder: Emula
     assert qoder.vaults[0].id in consumer.type("pulumi stack output")
 
 
-@pytest.mark.parametrize("name", ["quickstart-yaml", "pipeline"])
-def test_an_example(tmp_path: Path, qoder: Emulator, name: str) -> None:
-    """Word for word."""
-    reader = Terminal(tmp_path, EXAMPLES / name, qoder)
-    reader.follow(shown(EXAMPLES / name / "README.md"))
-    assert reader.ran
+def test_the_pipeline(tmp_path: Path, qoder: Emulator) -> None:
+    """What is done once by hand, word for word."""
+    reader = Terminal(tmp_path, EXAMPLES / "pipeline", qoder)
+    reader.follow(shown(EXAMPLES / "pipeline" / "README.md"))
+    assert "pulumi stack init prod" in reader.ran
+
+
+def test_the_quickstart_in_yaml(tmp_path: Path, qoder: Emulator) -> None:
+    """Word for word, from an empty folder: on the emulator without an account's API token, and then with one."""
+    reader = Terminal(tmp_path, EXAMPLES / "quickstart-yaml", qoder)
+    reader.empty()
+    account = {name: reader.env.pop(name) for name in ("QODER_BASE_URL", "QODER_PAT")}
+    steps = shown(EXAMPLES / "quickstart-yaml" / "README.md")
+    with_an_account = [command for command, _ in steps].index("pulumi stack init dev")
+    reader.follow(steps[:with_an_account])
+    assert [TOKEN] == [vault.credentials[0].access_token for vault in qoder.vaults]
+
+    reader.env.update(account)
+    reader.follow(steps[with_an_account:])
+    assert [TOKEN, TOKEN] == [vault.credentials[0].access_token for vault in qoder.vaults]
 
 
 def test_secrets_by_reference(tmp_path: Path, qoder: Emulator) -> None:
     """Word for word, without an account: no access token is in the state, and each one that changed was rotated."""
     reader = Terminal(tmp_path, EXAMPLES / "by-reference", qoder)
-    reader.point_at(qoder)
+    reader.point_at_the_emulator()
     for name in ("QODER_BASE_URL", "QODER_PAT"):
         del reader.env[name]
-    *shown, last = [command for command in commands(EXAMPLES / "by-reference" / "README.md") if not reason(command)]
-    printed = {command: reader.type(command) for command in shown}
+    *steps, last = [item for item in commands(EXAMPLES / "by-reference" / "README.md") if item not in IS_NOT_RUN]
+    printed = {command: reader.type(command) for command in steps}
 
     assert "0\n" == printed["pulumi stack export --show-secrets | grep -c an-access-token || true"]
     assert "~ https://tickets.example/mcp: 0 => 1" in printed["pulumi preview --diff"]
@@ -250,13 +272,20 @@ def test_the_shared_vault(tmp_path: Path, qoder: Emulator) -> None:
     assert 2 == len(qoder.vaults[0].credentials)
 
 
-BEFORE_A_PART = """\
+BEFORE_PYTHON = """\
 import pulumi
 
 from pulumi_qoder_vault import Vault
 
 config = pulumi.Config()
-credentials = [{"mcp_server_url": "https://example.com/mcp", "access_token": config.require_secret("token")}]
+credentials = [{"mcp_server_url": "https://example.com/mcp", "access_token": config.require_secret("toolsToken")}]
+"""
+BEFORE_YAML = """\
+name: qoder-quickstart
+runtime: yaml
+config:
+  stagingApiToken: {type: string, secret: true}
+  toolsToken: {type: string, secret: true}
 """
 
 
@@ -289,16 +318,25 @@ def test_the_program_with_a_standalone_credential(tmp_path: Path, qoder: Emulato
     ]
 
 
-@pytest.mark.parametrize("number", range(2))
-def test_the_programs_for_two_accounts(tmp_path: Path, qoder: Emulator, number: int) -> None:
+@pytest.mark.parametrize(
+    ("language", "number", "file", "before"),
+    [
+        ("python", 0, "__main__.py", BEFORE_PYTHON),
+        ("python", 1, "__main__.py", BEFORE_PYTHON),
+        ("yaml", 0, "Pulumi.yaml", BEFORE_YAML),
+    ],
+)
+def test_the_programs_for_two_accounts(
+    tmp_path: Path, qoder: Emulator, language: str, number: int, file: str, before: str
+) -> None:
     """Each puts its vault into the account that it names, and takes it away again; the stack's account sees nothing."""
-    program = blocks("python", REPOSITORY / "docs" / "two-accounts.md")[number]
+    program = blocks(language, REPOSITORY / "docs" / "two-accounts.md")[number]
     project = tmp_path / "program"
     shutil.copytree(EXAMPLES / "quickstart", project)
-    (project / "__main__.py").write_text(BEFORE_A_PART + program)
+    (project / file).write_text(before + program)
     other = qoder.add_account()
     stack = Stack(tmp_path / "stack", qoder, project=project)
-    stack.run("config", "set", "--secret", "token", TOKEN)
+    stack.run("config", "set", "--secret", "toolsToken", TOKEN)
     stack.run("config", "set", "--secret", "stagingApiToken", other.api_tokens[0])
 
     stack.up(TEAM_A_PAT=other.api_tokens[0])
@@ -364,9 +402,13 @@ def test_the_warning_about_path_and_what_silences_it(tmp_path: Path, qoder: Emul
 
 @pytest.mark.parametrize("name", sorted(WITH_AN_SDK))
 def test_what_an_example_with_an_sdk_shows_is_known(name: str) -> None:
-    """But for the SDK it is the quickstart's."""
-    own = set(commands(EXAMPLES / name / "README.md")) - IS_NOT_RUN
-    assert own == set(commands(EXAMPLES / "quickstart-yaml" / "README.md")) - IS_NOT_RUN
+    """But for the SDK it is what the one in YAML shows, and that is run; so is the stack for the emulator."""
+    known = [
+        [command for command in commands(folder / "README.md") if command not in IS_NOT_RUN]
+        for folder in (EXAMPLES / name, EXAMPLES / "quickstart-yaml")
+    ]
+    assert known[0] == [command.replace("quickstart-yaml", name) for command in known[1]]
+    assert (EXAMPLES / name / STACK).read_text() == (EXAMPLES / "quickstart-yaml" / STACK).read_text()
 
 
 def test_no_document_is_left_out_and_no_reason_is_stale() -> None:
