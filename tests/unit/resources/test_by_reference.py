@@ -21,7 +21,7 @@ from pulumi_qoder_vault.plugin import names
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
 ONE, TWO, NEXT = "mcp-canary-one-1111", "mcp-canary-two-2222", "mcp-canary-next-3333"
 CREDENTIALS = "/vaults/*/credentials"
-RECORDS = sorted((Path(__file__).parent.parent.parent / "upgrade").glob("*.json"))
+RECORDS = sorted((Path(__file__).parent.parent.parent / "upgrade").glob("0.1.0-early-*.json"))
 VAULT_TYPE = "pulumi-python:dynamic/qoder:Vault"
 
 Props = dict[str, Any]
