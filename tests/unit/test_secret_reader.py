@@ -290,11 +290,29 @@ def test_what_a_command_writes_to_standard_error_is_dropped(read: Read, capfd: p
     assert ("", "") == capfd.readouterr()
 
 
+@contextmanager
+def standard_input(content: bytes) -> Iterator[None]:
+    """Let the standard input of this process hold something."""
+    kept, (end, beginning) = os.dup(0), os.pipe()
+    os.write(beginning, content)
+    os.close(beginning)
+    os.dup2(end, 0)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        os.close(end)
+
+
 def test_a_command_is_given_no_input_and_no_shell(read: Read) -> None:
     """It cannot ask anybody, and its arguments are what the program wrote."""
     program = "import sys; print(repr(sys.stdin.read()) + '|' + sys.argv[1])"
 
-    assert Secret("''|$HOME; echo `x` *") == read(python(program, "$HOME; echo `x` *")).secret
+    with standard_input(b"canary"):
+        found = read(python(program, "$HOME; echo `x` *"))
+
+    assert Secret("''|$HOME; echo `x` *") == found.secret
 
 
 def test_a_command_runs_in_the_working_directory(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

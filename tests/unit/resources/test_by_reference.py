@@ -7,6 +7,7 @@ import copy
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -365,6 +366,10 @@ def test_a_trigger_sends_the_same_value_again(engine: Engine, qoder: Emulator, r
 
     each = ["POST"] if qoder.revision == "2026-07" else ["POST", "DELETE"]
     assert each * 2 == [request.method for request in qoder.writes]
+    sent = [
+        request.body["auth" if "auth" in request.body else "access_token"] for request in qoder.writes if request.body
+    ]
+    assert [{"type": "static_bearer", "token": "***"} if qoder.revision == "2026-07" else "***"] * 2 == sent
     assert ({URL: ONE, OTHER_URL: TWO}, {URL: 1, OTHER_URL: 1}) == (tokens(qoder), counts(engine))
     assert {} == engine.preview(after)
 
@@ -588,11 +593,15 @@ def test_an_echo_of_what_was_read_is_not_shown(
     qoder.clear_faults()
 
     made(engine, qoder, vault(by_reference(rotation_trigger="1"), by_reference(OTHER_URL, "TWO_TOKEN")))
-    monkeypatch.setenv("ONE_TOKEN", NEXT)
     vanish(qoder, OTHER_URL)
+    monkeypatch.setenv("ONE_TOKEN", NEXT)
     qoder.fail_next("POST", CREDENTIALS, fault, times=None)
     qoder.fail_next("POST", f"{CREDENTIALS}/*", fault, times=None)
-    assert engine.up(vault(by_reference(rotation_trigger="2"), by_reference(OTHER_URL, "TWO_TOKEN")))
+    for after in (
+        vault(by_reference(OTHER_URL, "TWO_TOKEN"), by_reference(rotation_trigger="2")),
+        vault(by_reference(rotation_trigger="2"), by_reference(OTHER_URL, "TWO_TOKEN")),
+    ):
+        assert engine.up(after)
 
     assert [] == [token for token in (ONE, TWO, NEXT) for text in engine.heard if token in text]
 
@@ -610,6 +619,36 @@ def test_what_is_read_stands_in_plain_text_nowhere(
     assert "display_name: " in _snake(line)
     assert "a-name-that-is-a-token" not in line
     assert [] == qoder.requests
+
+
+# When it was sent
+
+
+@pytest.mark.parametrize("reads", ["always", "when-sent"])
+def test_a_time_is_that_of_a_secret_that_was_sent(
+    one: Engine, current: Emulator, monkeypatch: pytest.MonkeyPatch, reads: str
+) -> None:
+    """Of a create and of a rotation: another change of the credential is a request, and leaves time and count."""
+    one.settings["readReferences"] = reads
+    made(one, current, oauth(current, rotation_trigger="1"))
+    assert is_now(outputs(one, "c")["rotated_at"])
+    long_ago = "2020-01-01T00:00:00Z"
+    outputs(one, "c")["rotated_at"] = long_ago
+
+    for fields in ({"expires_at": "2099-01-01T00:00:00Z"}, {"metadata": {"team": "tools"}}):
+        current.clear_requests()
+        assert [] == one.up(oauth(current, rotation_trigger="1", **fields))
+        assert ["POST"] == [request.method for request in current.writes]
+        assert (long_ago, 0) == (outputs(one, "c")["rotated_at"], outputs(one, "c")["rotations"])
+    monkeypatch.setenv("TWO_TOKEN", NEXT)
+    assert [] == one.up(oauth(current, rotation_trigger="2"))
+    assert is_now(outputs(one, "c")["rotated_at"])
+    assert 1 == outputs(one, "c")["rotations"]
+
+
+def is_now(time: str) -> bool:
+    """Whether an RFC 3339 time in UTC is of the last minutes."""
+    return abs((datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()) < 300
 
 
 # A state of an older version
