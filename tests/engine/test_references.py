@@ -268,7 +268,7 @@ def test_a_job_without_the_secrets_previews_what_it_cannot_send(stack: Stack, qo
     stack.preview()
     assert 0 == canaries.ran()
     refused = stack.up("--continue-on-error", fails=True)
-    line = f"credentials[0].access_token_from: environment variable '{VARIABLE}': is not set where pulumi runs"
+    line = f"credentials[0].access_token_from: environment variable '{VARIABLE}' is not set where pulumi runs"
     assert [stack.named(line)] * 2 == refused.problems
     assert ([], before) == (qoder.writes, held(qoder, "my-mcp-vault"))
 
@@ -285,16 +285,16 @@ def test_a_job_without_the_secrets_previews_what_it_cannot_send(stack: Stack, qo
 SAID = "canary-of-a-command"
 FILES = {"empty": "\n", "large": "x" * 10_000_000, "said": SAID, "two": f"{SAID}\n{SAID}"}
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "no variable": ({"env": "NOT_SET"}, "environment variable 'NOT_SET': is not set where pulumi runs"),
-    "empty variable": ({"env": "EMPTY"}, "environment variable 'EMPTY': is empty"),
-    "no file": ({"file": "absent"}, "file 'absent': does not exist"),
-    "folder": ({"file": "venv"}, "file 'venv': is no regular file"),
-    "empty file": ({"file": "empty"}, "file 'empty': is empty"),
-    "binary": ({"file": "binary"}, "file 'binary': is not UTF-8 text"),
-    "10 MB": ({"file": "large"}, "file 'large': has more than 64 KiB"),
-    "no command": ({"command": ["not-there"]}, "command 'not-there': was not found"),
-    "failing": ({"command": ["sh", "-c", "cat said >&2; exit 3"]}, "command 'sh': ended with exit status 3"),
-    "silent": ({"command": ["true"]}, "command 'true': printed nothing"),
+    "no variable": ({"env": "NOT_SET"}, "environment variable 'NOT_SET' is not set where pulumi runs"),
+    "empty variable": ({"env": "EMPTY"}, "environment variable 'EMPTY' is empty"),
+    "no file": ({"file": "absent"}, "file 'absent' does not exist"),
+    "folder": ({"file": "venv"}, "file 'venv' is no regular file"),
+    "empty file": ({"file": "empty"}, "file 'empty' is empty"),
+    "binary": ({"file": "binary"}, "file 'binary' gave what is not UTF-8 text"),
+    "10 MB": ({"file": "large"}, "file 'large' gave more than 64 KiB"),
+    "no command": ({"command": ["not-there"]}, "command 'not-there' was not found"),
+    "failing": ({"command": ["sh", "-c", "cat said >&2; exit 3"]}, "command 'sh' ended with exit status 3"),
+    "silent": ({"command": ["true"]}, "command 'true' printed nothing"),
     "two lines": (
         {"command": ["cat", "two"]},
         "command 'cat': its value contains a control character, such as a line break; remove it",
