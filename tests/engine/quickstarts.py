@@ -41,9 +41,9 @@ TEXT = """\
 # Quick starts
 
 How many commands and seconds lie between an empty folder and a deployed vault on the emulator. `make quickstarts`
-writes this page: it types the commands of the documents word for word, with an empty home directory, so that nothing is
-cached. The seconds include all downloads. Before the first command there are a clone of the repository and a Pulumi CLI
-that is logged in.
+writes this page: it types the commands of the documents, and `--yes` and an access token where a person is asked. The
+home directory is empty: nothing is cached, and the seconds include all downloads. Before the first command there are a
+clone of the repository and a Pulumi CLI that is logged in.
 
 | language | document | commands | seconds | of these, the slowest command |
 |---|---|---|---|---|
@@ -171,7 +171,7 @@ def main() -> int:
         version = subprocess.run(["pulumi", "version"], capture_output=True, text=True, check=True).stdout.strip()
         measured = (
             f"Measured on {time.strftime('%Y-%m-%d')}, on {platform.system()} with {os.cpu_count()} cores, Python "
-            f"{platform.python_version()} and Pulumi {version}. The load average was {load_before:.0f} at the start, "
+            f"{platform.python_version()} and Pulumi {version}.\nThe load average was {load_before:.0f} at the start, "
             f"and {os.getloadavg()[1]:.0f} at the end."
         )
         text = TEXT.format(rows="\n".join(rows), measured=measured, substitute=SUBSTITUTE if substituted else "")
