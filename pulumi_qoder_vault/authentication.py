@@ -177,9 +177,9 @@ class ServiceAccount:
 
     def forget(self, bearer: Secret) -> bool:
         """Forget a token that Qoder refused, unless another one has taken its place; return True."""
-        with self._lock:
-            if self._token is not None and self._token.secret == bearer:
-                self._token = None
+        refused = self._token  # without the lock: an exchange may have it for long
+        if refused is not None and refused.secret == bearer and self._token is refused:
+            self._token = None
         return True
 
     def close(self) -> None:

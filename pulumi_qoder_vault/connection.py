@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .api.retry import Transport
     from .authentication import Authentication
     from .lifecycle.capabilities import QoderInUse
-    from .lifecycle.model import Credential
 
 
 class Connections:
@@ -43,6 +42,7 @@ class Connections:
 
     def to(self, settings: Settings) -> tuple[Transport, QoderInUse]:
         """Return the connection to one Qoder, and what is known of it."""
+        settings = replace(settings, read_references="always")  # that is nothing of Qoder's
         with self._lock:
             if settings not in self._made:
                 self._made[settings] = self._connect(settings)
@@ -139,20 +139,16 @@ class Qoder:
         from .api.client import Client
 
         transport, _ = CONNECTIONS.to(self.settings)
-        secrets = {secret for item in inputs for secret in secrets_in(item)}
-        self._hold_back(*inputs)
+        secrets = self.hold_back(*inputs)
         deadline_s = None if self.timeout_s is None else transport.clock.monotonic_s() + self.timeout_s
         return Client(transport, tuple(secrets), deadline_s=deadline_s, tell=self.tell, warn=self.warn)
 
-    def holding_back(self, credential: Credential) -> Credential:
-        """Return a credential whose secrets were read later, once no text of Qoder's can show them."""
-        self._hold_back(credential.properties)
-        return credential
-
-    def _hold_back(self, *inputs: Inputs) -> None:
+    def hold_back(self, *inputs: Inputs) -> set[Secret]:
+        """Let no text of Qoder's show a secret in these inputs from now on. Return the secrets."""
         transport, _ = CONNECTIONS.to(self.settings)
         secrets = {secret for item in inputs for secret in secrets_in(item)}
         transport.hold_back(secrets, {text for item in inputs for text in texts_in(item)})
+        return secrets
 
     @property
     def in_use(self) -> QoderInUse:

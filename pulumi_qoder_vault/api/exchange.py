@@ -77,7 +77,9 @@ class KeyExchange:
         try:
             body = self._http.send(request, self._key, budget, _ignore, seen)
             self._note(request, seen, began_s, None)
-            return read_token(body, began_s, self._clock.monotonic_s())
+            token = read_token(body, began_s, self._clock.monotonic_s())
+            self._gate.hold_back_always(token.secret)
+            return token
         except NotAToken as reason:
             line = f"{request}: the response (host {self._settings.host}) is not a token: {reason}"
             raise NoToken(line) from None

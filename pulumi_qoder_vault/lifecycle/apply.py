@@ -29,7 +29,7 @@ from .inputs import secrets_by_path
 from .model import ACTIVE, Credential, CredentialSet, DesiredSet, ObservedCredential, PartialState, Revision
 from .plan import Op, Step, plan, still_ours
 from .recovery import CredentialCreation, is_about, is_definite, send_again_if_lost
-from .references import counted, is_triggered, is_verifier, recognised, sends_whole, without_secrets
+from .references import counted, is_triggered, is_verifier, recognised, without_secrets
 from .removal import remove_credential
 from .vaults_api import VaultsApi
 
@@ -89,7 +89,9 @@ def update(
     # It is at this place, too: from now on only its word counts.
     recorded = note(replace(recorded, place=api.place, seen_with=api.account), observed)
     steps = plan(recorded, desired, observed, in_use.can(revision))
-    unread = {step.credential.key for step in steps if step.credential and _needs_secret(step, recorded)}
+    # An update after one whose outcome is not known sends all that may change.
+    sending = (Op.CREATE,) if recorded.unfinished is None else (Op.CREATE, Op.UPDATE)
+    unread = {_credential_of(step).key for step in steps if step.op in sending}
     if unread:  # before anything is sent
         read = tuple(desired.read(item) if item.key in unread else item for item in desired.credentials)
         recorded, desired = _recognised(recorded, replace(desired, credentials=read))
@@ -102,7 +104,9 @@ def update(
         if changes.done or recorded.unfinished is not None:
             raise PartialState(f"{failure}; {changes.summary()}", changes.recorded()) from None
         raise
-    return settled(replace(changes.recorded(), unfinished=None, api_revision=revision), desired)
+    made = tuple(changes.read_later.get(item.key, item) for item in desired.credentials)
+    recorded = replace(changes.recorded(), unfinished=None, api_revision=revision)
+    return settled(recorded, replace(desired, credentials=made))
 
 
 def _why_refused(api: VaultsApi, recorded: CredentialSet, failure: QoderError) -> str:
@@ -137,21 +141,6 @@ def _recognised(recorded: S, desired: DesiredSet) -> tuple[S, DesiredSet]:
     return replace(recorded, credentials=tuple(had.values())), replace(desired, credentials=credentials)
 
 
-def _needs_secret(step: Step, recorded: CredentialSet) -> bool:
-    """Return True if a step sends secrets, of which some may be by reference."""
-    if step.op is Op.CREATE:
-        return True
-    before = next((item for item in recorded.credentials if item.key == _credential_of(step).key), None)
-    if step.op is Op.DELETE or before is None:
-        return False
-    after = _credential_of(step)
-    return (
-        not _is_sure(recorded, before)
-        or is_triggered(before.properties, after.properties)
-        or sends_whole(fields_of(after.type), before.properties, after.properties)
-    )
-
-
 def _is_sure(recorded: CredentialSet, before: Credential) -> bool:
     """Return True unless an update whose outcome is unknown came before: then all that may change is sent."""
     return before.secret is not None or recorded.unfinished is None
@@ -181,6 +170,7 @@ class CredentialChanges(Generic[S]):
     Attributes:
         done: what was done so far, in words.
         made: what was made, as Qoder showed it, by key.
+        read_later: what was made with a secret that was read for it, by key.
     """
 
     def __init__(
@@ -213,6 +203,7 @@ class CredentialChanges(Generic[S]):
         self._not_put_back = ""
         self.done: list[str] = []
         self.made: dict[str, ObservedCredential] = {}
+        self.read_later: dict[str, Credential] = {}
 
     def apply(self, steps: Iterable[Step]) -> None:
         """Send what each step says, in order.
@@ -254,9 +245,11 @@ class CredentialChanges(Generic[S]):
         return f"{done}{self._not_put_back}vault {self._set.vault_id} stays, and the next pulumi up goes on from there"
 
     def _create(self, step: Step, pending: list[Step]) -> None:
-        credential = self._read(_credential_of(step))
+        asked = _credential_of(step)
+        credential, key = self._read(asked), asked.key
+        if credential != asked:
+            self.read_later[key] = credential
         step = replace(step, credential=credential)
-        key = credential.key
         if credential.secret is None:  # imported
             raise QoderError(_secret_missing(credential, self._ids.get(key)))
         made = self._made(step, pending)
@@ -336,7 +329,8 @@ class CredentialChanges(Generic[S]):
             QoderError: it is refused for another reason.
         """
         observed = self._observed
-        for pause_s in PAUSES_OF_YOUNG_S if not is_about(refusal, credential) else ():
+        is_proven = is_about(refusal, credential) or not self._can.second_credential_per_url
+        for pause_s in () if is_proven else PAUSES_OF_YOUNG_S:
             if not self._api.recovering().wait(pause_s, BUSY):
                 raise refusal
             try:
@@ -494,7 +488,7 @@ class CredentialChanges(Generic[S]):
         secret, creation = former.secret, self._creation(former)
         try:
             if secret is None:
-                known = "Pulumi never has one that is by reference" if former.is_by_reference else "it is not known"
+                known = "it was by reference, so nobody has it" if former.is_by_reference else "it is not known"
                 raise QoderError(known)
             try:
                 made = creation.send(api)
@@ -504,7 +498,7 @@ class CredentialChanges(Generic[S]):
                     secret = None  # what was found may be the successor, too
         except QoderError as second:
             self._not_put_back = f"the former access token for {former.key} could not be put back ({second}); "
-            return secret is None
+            return False
         self._not_put_back = ""
         self._ids[former.key] = made.id
         self._credentials[former.key] = former.with_secret(secret)

@@ -66,7 +66,7 @@ class ApiToken:
 
     def is_misused(self, token: Secret, url: object) -> bool:
         """Return True if the API token stands in the place of the access token for a URL that is known."""
-        return self.value is not None and token == self.value and isinstance(url, str) and _host(url) != self.host
+        return self.value is not None and token == self.value and isinstance(url, str) and host_of(url) != self.host
 
 
 NO_API_TOKEN = ApiToken()
@@ -366,7 +366,8 @@ def _may_be_shown(key: str, secrets: Collection[Secret]) -> bool:
     return looks_like_a_name and not any(secret.reveal() in key for secret in secrets)
 
 
-def _host(url: str) -> str | None:
+def host_of(url: str) -> str | None:
+    """Return the host of a URL; None where it has none."""
     try:
         return urlsplit(url).hostname
     except ValueError:

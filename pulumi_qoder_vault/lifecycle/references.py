@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 from ..secret import Secret, one_line
 from . import allowed_values
 from .fields import Field, Fields, Judge, sent_part
-from .inputs import UNKNOWN, Inputs, Unknown, as_map, holds_unknown, secrets_by_path
+from .inputs import UNKNOWN, Inputs, Unknown, as_map, holds_unknown, is_given, secrets_by_path
 
 Way = Literal["env", "file", "command"]
 
@@ -32,7 +32,7 @@ JUDGES: Mapping[Way, Judge] = {
 }
 TRIGGER: Final = "rotation_trigger"
 # The verifier of a secret that no check has read: it is read when it is sent.
-UNREAD: Final = Secret("unread")
+UNREAD: Final = Secret("unread-1:")
 
 _NOUNS: Mapping[Way, str] = {"env": "environment variable", "file": "file", "command": "command"}
 _HMAC, _SCRYPT = "hmac-sha256-1:", "scrypt-1:"
@@ -164,7 +164,7 @@ def verifier(name: str, key: str, secret: Secret, *, is_short: bool = False) -> 
 def is_triggered(before: Inputs, after: Inputs) -> bool:
     """Return True if the program asks for a rotation. To add the trigger, or to remove it, does not."""
     old, new = before.get(TRIGGER), after.get(TRIGGER)
-    return old is not None and new is not None and old != new
+    return is_given(old) and is_given(new) and old != new
 
 
 def read_part(given: Inputs) -> dict[str, Any]:
@@ -230,6 +230,8 @@ def comparable(
             was, is_ = verifier_of(name, row, key, before), verifier_of(name, row, key, after)
             if before.get(verifier_name(name)) == UNREAD:
                 was = is_
+            elif was is None and after.get(verifier_name(name)) == UNREAD:
+                is_ = UNKNOWN  # it will be read, and sent
             for side, value in ((old, was), (new, is_)):
                 side.pop(name, None)
                 if value is not None:
@@ -241,7 +243,8 @@ def is_rotation(fields: Fields, key: str | Unknown, before: Inputs, after: Input
     """Return True if a secret has another value than before, as far as that is known, or is to be sent again."""
     old, new = comparable(fields, key, before, after)
     had = dict(secrets_by_path(old))
-    return is_triggered(before, after) or any(had.get(path) != secret for path, secret in secrets_by_path(new))
+    is_asked_for = is_triggered(before, after) and not isinstance(after.get(TRIGGER), Unknown)
+    return is_asked_for or any(had.get(path) != secret for path, secret in secrets_by_path(new))
 
 
 def counted(fields: Fields, key: str, before: Inputs, after: Inputs, *, recorded: int, checked: int) -> int:
@@ -292,18 +295,12 @@ def stored_part(fields: Fields, given: Inputs) -> dict[str, Any]:
     }
 
 
-def sends_whole(fields: Fields, before: Inputs, after: Inputs) -> bool:
-    """Return True if an object is sent as a whole, with secrets in it that are by reference."""
-    for name, row in fields.items():
-        old, new = as_map(before.get(name)), as_map(after.get(name))
-        if row.kind != "object" or not new:
-            continue
-        if not row.is_mutable:
-            if sends_whole(row.fields, old, new):
-                return True
-        elif sent_part(old, row.fields) != sent_part(new, row.fields):
-            return any(part.kind == "reference" and name_ in new for name_, part in row.fields.items())
-    return False
+def sends_whole(fields: Fields, key: str | Unknown, before: Inputs, after: Inputs) -> bool:
+    """Return True if an object that is sent as a whole differs, as far as that is known: its secrets go with it."""
+    old, new = comparable(fields, key, before, after)
+    left_alone = {name for name, row in fields.items() if row.is_secret and name not in new}
+    old = {name: value for name, value in old.items() if name not in left_alone}
+    return sent_part(old, fields) != sent_part(new, fields)
 
 
 def without_secrets(fields: Fields, given: Inputs) -> dict[str, Any]:

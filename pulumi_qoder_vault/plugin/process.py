@@ -49,6 +49,7 @@ def _serve(interrupts: SimpleQueue[int]) -> None:
 
     from .. import connection
     from ..error_reporting import engine_address
+    from ..secret_reader import READER
     from .servicer import Servicer
 
     engine = engine_address(sys.argv[1:])
@@ -63,6 +64,7 @@ def _serve(interrupts: SimpleQueue[int]) -> None:
     _wait_for_the_end(engine, interrupts)
     # Nobody waits for results any more. What waits gives up, and what was begun is finished or rolled back.
     connection.CONNECTIONS.stop_waiting()
+    READER.stop()
     # Python waits for its threads, and a thread may wait for ever: in a resolver, for one.
     gone = threading.Timer(GONE_WITHIN_S, os._exit, [1])
     gone.daemon = True

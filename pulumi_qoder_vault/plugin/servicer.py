@@ -135,6 +135,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def Cancel(self, request: empty_pb2.Empty, context: ServicerContext) -> empty_pb2.Empty:
         """End all waits. It comes at the end of every command, too."""
         connection.CONNECTIONS.stop_waiting()
+        READER.stop()
         return empty_pb2.Empty()
 
     # Configuration

@@ -22,7 +22,7 @@ from ..lifecycle.problems import Problem
 from ..lifecycle.references import stored_part
 from ..settings import Settings
 from . import elsewhere
-from .references import refuse_exposed, revealed
+from .references import reads_later, refuse_exposed, revealed
 from .resource import Found, Outputs, State, api_token_of
 from .states import SEEN_WITH, place_and_progress, read_credential, read_place_and_progress, reads_state
 
@@ -88,7 +88,7 @@ class CredentialResource:
         desired = DesiredSet(
             credentials=(credential,),
             rotations={credential.key: int(inputs["rotations"])},
-            read=lambda item: qoder.holding_back(revealed(item, None, "", qoder.settings)),
+            read=reads_later(inputs, {credential.key: ""}, qoder),
         )
         api = qoder.api(outputs, inputs, credential.properties)
         with elsewhere.ways_out(qoder, api, recorded.place):

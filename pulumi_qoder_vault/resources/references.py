@@ -6,43 +6,70 @@ then read when it is to be sent, before anything of its resource is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..connection import Qoder
 from ..errors import NotRead
-from ..lifecycle.credential_types import SECRET_NAMES, fields_of
+from ..lifecycle.credential_types import DEFAULT_TYPE, TYPES, fields_of
 from ..lifecycle.exposure import check_exposure, exposed
 from ..lifecycle.fields import Fields
 from ..lifecycle.inputs import Inputs, as_map, maps_in, secrets_by_path, texts_by_path
 from ..lifecycle.model import Credential
-from ..lifecycle.problems import NO_API_TOKEN, Known, check_reference
-from ..lifecycle.references import Reference, Referenced, from_name, is_triggered, verifier_name, verifier_of
+from ..lifecycle.problems import NO_API_TOKEN, Known, check_reference, host_of
+from ..lifecycle.references import (
+    UNREAD,
+    Reference,
+    Referenced,
+    is_triggered,
+    secret_name,
+    sends_whole,
+    verifier_name,
+    verifier_of,
+)
 from ..secret_reader import READER
-from ..settings import Settings
+from ..settings import SETTINGS, Settings
 from .resource import api_token_of
 
-_SECRETS = {from_name(name): name for name in SECRET_NAMES}
+# What a run has for Qoder, and for nobody else.
+_FOR_QODER = frozenset(name for setting in SETTINGS if setting.is_secret for name in setting.environment)
 
 
 def as_read(inputs: Inputs, settings: Settings) -> Inputs:
     """Return inputs in which each reference is a `Referenced`: read, unless settings have it read when it is sent.
 
-    A credential that the engine took from the state (``ignoreChanges``) has its verifiers, and is left as it is.
+    A credential that the engine took from the state (``ignoreChanges``) has its verifiers, and is left as it is. So is
+    what is in no table: a check refuses it.
     """
-    return {name: _as_read(name, value, inputs, settings) for name, value in inputs.items()}
+    credentials = inputs.get("credentials")
+    if not isinstance(credentials, list | tuple):
+        return as_map(_as_read(inputs, inputs, settings))
+    return {**inputs, "credentials": [_as_read(item, item, settings) for item in credentials]}
 
 
-def _as_read(name: str, value: Any, siblings: Inputs, settings: Settings) -> Any:
-    if isinstance(value, list | tuple):
-        return [_as_read("", item, {}, settings) for item in value]
-    if not isinstance(value, Mapping) or name == "metadata":
-        return value
-    reference = Reference.of(value) if name in _SECRETS else None
-    if reference is None:
-        return as_read(value, settings)
-    if siblings.get(verifier_name(_SECRETS[name])) is not None:
-        return value
+def _as_read(given: Any, credential: Any, settings: Settings, fields: Fields | None = None) -> Any:
+    """Return a part of a credential, by its table; by that of its type where none is named."""
+    if not isinstance(given, Mapping):
+        return given
+    type_ = credential.get("type") or DEFAULT_TYPE
+    if fields is None:
+        fields = TYPES[type_].fields if isinstance(type_, str) and type_ in TYPES else {}
+    found = dict(given)
+    for name, row in fields.items():
+        value = given.get(name)
+        reference = Reference.of(value) if row.kind == "reference" else None
+        if row.kind == "object":
+            found[name] = _as_read(value, credential, settings, row.fields)
+        elif reference is not None and given.get(verifier_name(secret_name(name))) is None:
+            found[name] = _read(reference, credential.get("mcp_server_url"), settings)
+    return {name: value for name, value in found.items() if name in given}
+
+
+def _read(reference: Reference, url: object, settings: Settings) -> Referenced:
+    is_ours = isinstance(url, str) and host_of(url) == api_token_of(settings).host
+    if reference.way == "env" and reference.target in _FOR_QODER and not is_ours:
+        return Referenced(reference, fault="is for Qoder, and no MCP server may receive it: name another one")
     return READER.read(reference) if settings.read_references == "always" else Referenced(reference)
 
 
@@ -77,12 +104,15 @@ def _revealed(
         value = given.get(name)
         if row.kind == "object" and isinstance(value, Mapping):
             had = as_map(before.get(name))
-            found[name] = _revealed(row.fields, key, value, had, f"{path}{name}.", known, is_needed=is_needed)
+            needs = is_needed or (row.is_mutable and sends_whole(row.fields, key, had, value))
+            found[name] = _revealed(row.fields, key, value, had, f"{path}{name}.", known, is_needed=needs)
         reference = Reference.of(value) if row.kind == "reference" else None
         if reference is None:
             continue
-        secret, secret_row = _SECRETS[name], fields[_SECRETS[name]]
-        must = is_needed or verifier_of(secret, secret_row, key, before) is None
+        secret, secret_row = secret_name(name), fields[secret_name(name)]
+        had_verifier = verifier_of(secret, secret_row, key, before)
+        # What a check found to be another value is sent, even where the process has forgotten what it read.
+        must = is_needed or had_verifier is None or given.get(verifier_name(secret)) not in (None, UNREAD, had_verifier)
         there = READER.read(reference) if must else READER.known(reference)
         for problem in check_reference(f"{path}{name}", there, secret_row, given, known) if must else ():
             raise NotRead(str(problem))
@@ -92,6 +122,24 @@ def _revealed(
         if must or given.get(verifier_name(secret)) == verifier:
             found |= {secret: there.secret, verifier_name(secret): verifier}
     return found
+
+
+def reads_later(inputs: Inputs, paths: Mapping[str, str], qoder: Qoder) -> Callable[[Credential], Credential]:
+    """Return what reads the secrets of a credential that must be made, as nobody could know before.
+
+    Args:
+        inputs: of the resource.
+        paths: of its credentials in them, by key.
+        qoder: shows none of them from then on.
+    """
+
+    def read(credential: Credential) -> Credential:
+        found = revealed(credential, None, paths[credential.key], qoder.settings)
+        refuse_exposed(inputs, [found], qoder.settings)
+        qoder.hold_back(found.properties)
+        return found
+
+    return read
 
 
 def refuse_exposed(inputs: Inputs, credentials: Iterable[Credential], settings: Settings) -> None:

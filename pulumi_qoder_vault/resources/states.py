@@ -7,15 +7,16 @@ version does not know: then nothing is sent, since nobody knows what it asks for
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
 from ..errors import MovedBack, NewerState
 from ..lifecycle.capabilities import UNRECORDED
 from ..lifecycle.credential_types import DEFAULT_TYPE, TYPES
-from ..lifecycle.inputs import Inputs, secrets_by_path
+from ..lifecycle.fields import Fields
+from ..lifecycle.inputs import Inputs, as_map, secrets_by_path
 from ..lifecycle.model import ACTIVE, ARCHIVED, Credential, CredentialSet, Place, Revision
-from ..lifecycle.references import VERSIONS, is_verifier
+from ..lifecycle.references import VERSIONS, Reference, is_verifier
 from ..secret import Secret
 
 # Each state of the plugin has one of them. A front hands over the names of the core, and leaves alone what has others.
@@ -66,10 +67,22 @@ def read_credential(state: Inputs, path: str = "") -> Credential:
         if row.choices:
             word(state, name, row.choices, row.default or "", path)
     credential = Credential.of(state)
+    for name in _references(TYPES[type_].fields, credential.properties, path):
+        raise NewerState(name)
     for names, secret in secrets_by_path(credential.properties):
         if is_verifier(names[-1]) and not secret.reveal().startswith(VERSIONS):
             raise NewerState(f"{path}{'.'.join(names)}")
     return credential
+
+
+def _references(fields: Fields, given: Inputs, path: str) -> Iterator[str]:
+    """Yield where there is a reference of a way that is not known."""
+    for name, row in fields.items():
+        value = given.get(name)
+        if row.kind == "object":
+            yield from _references(row.fields, as_map(value), f"{path}{name}.")
+        elif row.kind == "reference" and value is not None and Reference.of(value) is None:
+            yield f"{path}{name}"
 
 
 def read_place_and_progress(state: Inputs) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ..lifecycle.references import stored_part
 from ..lifecycle.vault import check, diff, operations
 from ..settings import Settings, force_destroy
 from . import elsewhere
-from .references import refuse_exposed, revealed
+from .references import reads_later, refuse_exposed, revealed
 from .resource import Found, Outputs, State, api_token_of
 from .states import (
     place_and_progress,
@@ -141,14 +141,11 @@ def to_desired(
     """
     asked = [Credential.of(item) for item in inputs.get("credentials") or ()]
     paths = {item.key: f"credentials[{index}]." for index, item in enumerate(asked)}
-
-    def as_sent(item: Credential, before: Credential | None, *, is_needed: bool) -> Credential:
-        return revealed(item, before, paths[item.key], qoder.settings, is_needed=is_needed)
-
+    sent = (revealed(item, recorded.get(item.key), paths[item.key], qoder.settings, is_needed=is_new) for item in asked)
     return DesiredVault(
         display_name=inputs["display_name"],
-        credentials=tuple(as_sent(item, recorded.get(item.key), is_needed=is_new) for item in asked),
-        read=lambda item: qoder.holding_back(as_sent(item, None, is_needed=True)),
+        credentials=tuple(sent),
+        read=reads_later(inputs, paths, qoder),
         metadata=inputs.get("metadata"),
         rotations=read_counts(inputs.get("rotations")),
         on_delete=inputs.get("on_delete") or "delete",

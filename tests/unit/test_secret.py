@@ -240,7 +240,9 @@ def test_how_a_long_secret_begins_depends_on_all_of_it(length: int, unit: str, s
     value = ("c" * shift + unit * length)[:length] + "/n"
 
     for text in (value, html.escape(value), nested(value), quote(value, safe="")):
-        assert slow_one_line(f"<{text}>", [Secret(value)]) == one_line(f"<{text}>", [Secret(value)])
+        slow, fast = slow_one_line(f"<{text}>", [Secret(value)]), one_line(f"<{text}>", [Secret(value)])
+        # A run of backslashes may be an escape of the character behind it: that is hidden, too.
+        assert fast in (slow, slow.removesuffix(">"))
 
 
 HOSTILE_SECRETS = {

@@ -16,7 +16,17 @@ from ..capabilities import NO_CREDENTIAL
 from ..credential_types import DEFAULT_TYPE, TYPES
 from ..exposure import Exposed, check_exposure, exposed
 from ..fields import Field, Fields, with_defaults
-from ..inputs import UNKNOWN, Inputs, Unknown, as_map, holds_unknown, maps_in, secrets_by_path, texts_by_path
+from ..inputs import (
+    UNKNOWN,
+    Inputs,
+    Unknown,
+    as_map,
+    holds_unknown,
+    maps_in,
+    only_given,
+    secrets_by_path,
+    texts_by_path,
+)
 from ..model import ACTIVE, ARCHIVED, OnDelete
 from ..problems import NO_API_TOKEN, ApiToken, Known, Problem, check_choice, check_fields, kind_of
 from ..references import completed, is_rotation, read_part
@@ -202,7 +212,7 @@ def complete(inputs: Inputs, recorded: Inputs) -> dict[str, Any]:
 def _complete_credential(credential: Inputs | Unknown) -> Inputs | Unknown:
     if isinstance(credential, Unknown):
         return UNKNOWN
-    given = {"type": DEFAULT_TYPE} | with_defaults(credential, CREDENTIAL_FIELDS)
+    given = {"type": DEFAULT_TYPE} | with_defaults(only_given(credential), CREDENTIAL_FIELDS)
     return completed(CREDENTIAL_FIELDS, credential["mcp_server_url"], given)
 
 

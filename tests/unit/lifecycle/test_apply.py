@@ -547,7 +547,7 @@ def test_a_former_access_token_that_is_not_known_cannot_be_put_back(founding: Wo
     """Of an imported credential nobody knows it: the line says so, and the state says that there is none."""
     recorded = founding.create(desired_vault(ONE, TWO))
     imported = replace(recorded, credentials=(ONE.with_secret(None), TWO))
-    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1)
+    founding.qoder.fail_next("POST", "/vaults/*/credentials", Fault.FORBIDDEN, skip=1, times=None)
 
     failure = failure_of(founding.update, imported, desired_vault(NEW_ONE, TWO))
 

@@ -537,9 +537,9 @@ def test_an_object_that_is_sent_as_a_whole_needs_its_secrets(
     """Those that are by reference must be read then; by value they are there."""
     fields = TYPES["mcp_oauth"].fields
 
-    assert needs == sends_whole(fields, _oauth(REFERENCES[0], **before), _oauth(REFERENCES[1], **after))
-    assert not sends_whole(fields, _oauth(None, **before), _oauth(None, **after))
-    assert not sends_whole(fields, _oauth(REFERENCES[0], **before), {**_oauth(REFERENCES[1], **after), "refresh": None})
+    auth = fields["refresh"].fields["token_endpoint_auth"].fields
+    one, other = (_oauth(REFERENCES[0], **side)["refresh"]["token_endpoint_auth"] for side in (before, after))
+    assert needs == sends_whole(auth, URL, one, other)
 
 
 @given(programs)

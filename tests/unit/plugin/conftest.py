@@ -54,7 +54,6 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "QODER_MAX_READS_PER_SECOND",
         "QODER_TIMEOUT",
         "QODER_READ_REFERENCES",
-        "QODER_READ_REFERENCES",
         "QODER_LOG",
     ):
         monkeypatch.delenv(name, raising=False)

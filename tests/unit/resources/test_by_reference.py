@@ -153,7 +153,7 @@ BAD: dict[str, tuple[Props, str]] = {
     "a blank": ({"env": "BLANK_TOKEN"}, "environment variable 'BLANK_TOKEN': its value begins or ends with a blank"),
     "two lines": ({"file": "two-lines"}, "file 'two-lines': its value contains a control character, such as a line"),
     "no file": ({"file": "none"}, "file 'none' does not exist"),
-    "a folder": ({"file": "."}, "file '.' is no regular file"),
+    "a folder": ({"file": "."}, "file '.' is not a regular file"),
     "no command": ({"command": ["no-such-command", "x"]}, "command 'no-such-command' was not found"),
     "the API token": ({"env": "API_TOKEN"}, "environment variable 'API_TOKEN': its value is the API token, which only"),
     "a mask": ({"env": "MASKED_TOKEN"}, "environment variable 'MASKED_TOKEN': its value "),
@@ -523,9 +523,7 @@ def test_what_went_first_and_is_by_reference_cannot_be_put_back(
 
     line = said(engine.up(program))
 
-    assert (
-        f"the former access token for {URL} could not be put back (Pulumi never has one that is by reference)" in line
-    )
+    assert f"the former access token for {URL} could not be put back (it was by reference, so nobody has it)" in line
     assert {} == tokens(qoder)
     qoder.clear_faults()
     assert [] == engine.up(program)

@@ -55,13 +55,39 @@ def is_known() -> bool:
 def test_a_check_reads_every_reference() -> None:
     """In a vault's list, at the top of a credential, and in its nested maps."""
     vault = as_read({"display_name": "v", "credentials": [bearer(), {"mcp_server_url": URL}]}, ALWAYS)
-    nested = {"refresh": {"token_endpoint_auth": {"client_secret_from": VARIABLE.as_input}}}
+    there = {"type": "mcp_oauth"}
+    nested = {**there, "refresh": {"token_endpoint_auth": {"client_secret_from": VARIABLE.as_input}}}
 
     read = Referenced(VARIABLE, Secret(ONE))
     given_ = {"mcp_server_url": URL, "access_token_from": read}
     assert {"display_name": "v", "credentials": [given_, {"mcp_server_url": URL}]} == vault
     assert given_ == as_read(bearer(), ALWAYS)
-    assert {"refresh": {"token_endpoint_auth": {"client_secret_from": read}}} == as_read(nested, ALWAYS)
+    assert {**there, "refresh": {"token_endpoint_auth": {"client_secret_from": read}}} == as_read(nested, ALWAYS)
+
+
+def test_what_a_check_will_refuse_is_not_read() -> None:
+    """What is in no table: beside another type, at the top of a vault, in a credential that no vault declares."""
+    left = VARIABLE.as_input
+    for given_ in (
+        {"type": "environment_variable", "access_token_from": left},
+        {"type": UNKNOWN, "access_token_from": left},
+        {"access_token_from": left, "credentials": []},
+        {"credentials": [{"type": "environment_variable", "access_token_from": left}, UNKNOWN, "text"]},
+    ):
+        assert given_ == as_read(given_, ALWAYS)
+    assert not is_known()
+
+
+@pytest.mark.parametrize("settings_", [ALWAYS, WHEN_SENT], ids=["always", "when-sent"])
+@pytest.mark.parametrize("name", ["QODER_PAT", "QODER_ACCESS_TOKEN", "QODER_SA_KEY"])
+def test_what_is_for_qoder_is_no_access_token(name: str, settings_: Settings) -> None:
+    """Whatever stands in the variable; but for the MCP server of Qoder itself."""
+    found = as_read({"mcp_server_url": URL, "access_token_from": {"env": name}}, settings_)["access_token_from"]
+    assert found == Referenced(
+        Reference("env", name), fault="is for Qoder, and no MCP server may receive it: name another one"
+    )
+    own = {"mcp_server_url": "https://qoder.example/mcp", "access_token_from": {"env": name}}
+    assert "is for Qoder" not in as_read(own, settings_)["access_token_from"].fault
 
 
 def test_a_check_may_read_nothing() -> None:
