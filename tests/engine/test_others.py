@@ -96,8 +96,7 @@ def test_a_vault_is_not_destroyed_with_credentials_of_others(
     assert [] == stack.resources()
 
 
-@pytest.mark.parametrize("way", ["delete it", "QODER_FORCE_DESTROY=true"])
-@BOTH
+@pytest.mark.parametrize(("on_delete", "way"), [("archive", "delete it"), ("delete", "QODER_FORCE_DESTROY=true")])
 def test_a_replacement_keeps_the_old_vault_for_others(
     stack: Stack, qoder: Emulator, on_delete: str, theirs: tuple[str, str], way: str
 ) -> None:
