@@ -10,6 +10,7 @@ import pytest
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.emulator import Effect, Fault
 from pulumi_qoder_vault.lifecycle.model import (
+    Credential,
     PartialState,
 )
 from pulumi_qoder_vault.secret import Secret
@@ -388,6 +389,21 @@ def test_a_former_access_token_is_put_back_though_that_answer_is_lost(
     assert ({URL: credential.id}, (ONE,)) == (failure.recorded.credential_ids, failure.recorded.credentials)
     world.update(failure.recorded, desired_vault(NEW_ONE))
     assert tokens_of(NEW_ONE) == world.active
+
+
+def test_a_credential_of_another_type_takes_its_place(current: World) -> None:
+    """Neither tells the other anything of its secrets: what was sent in one field is not sent in another one's."""
+    recorded = current.create(desired_vault(ONE))
+    former = Credential("mcp_oauth", {"mcp_server_url": URL, "access_token": ONE.secret})
+    referred = Credential("static_bearer", {"mcp_server_url": URL, "access_token_from": {"env": "ONE_TOKEN"}})
+    recorded = replace(recorded, credentials=(former,))
+
+    assert "its access token is not known" in str(failure_of(current.update, recorded, desired_vault(referred)))
+    read = replace(desired_vault(referred), read=lambda credential: credential.with_secret(NEW_ONE.secret))
+    updated = current.update(recorded, read)
+
+    assert tokens_of(NEW_ONE) == current.active
+    assert ("static_bearer", {URL: 0}) == (updated.credentials[0].type, updated.rotations)
 
 
 def test_what_is_found_may_be_the_successor(founding: World) -> None:

@@ -350,6 +350,34 @@ def test_a_reference_of_a_vault_that_was_imported(vault_plugin: Callable[..., An
     assert ({URL: 1, OTHER_URL: 0}, {URL}) == (after.outputs["rotations"], {*after.outputs["rotatedAt"]})
 
 
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_trigger_cannot_send_what_nobody_knows(vault_plugin: Callable[..., Any], revision: str) -> None:
+    """After an import: the line says what to fill in, and nothing is sent."""
+    qoder, plugin = vault_plugin(revision, CREDENTIAL)
+    vault_id = qoder.add_vault("shared").id
+    found = plugin.find(f"{vault_id}/{qoder.add_credential(vault_id, URL, 'their-token').id}")
+    assert found is not None
+    news = {"vaultId": vault_id, "mcpServerUrl": URL}
+    added = plugin.update(found, {**news, "rotationTrigger": "1"})
+    qoder.clear_requests()
+
+    with pytest.raises(Failed) as caught:
+        plugin.update(added, {**news, "rotationTrigger": "2"})
+
+    assert "its access token is not known: add it to the program" in caught.value.line
+    assert [] == qoder.writes
+
+
+def test_a_value_that_is_not_known_yet_is_a_change(plugin: Provider) -> None:
+    """It takes the place of a reference, and may be another one."""
+    made = plugin.create(vault(bearer()))
+    news = vault({"mcpServerUrl": URL, "accessToken": secret(UNKNOWN)})
+
+    change = plugin.diff(made, plugin.checked(news, made.inputs))
+
+    assert {"credentials[0].accessToken": "UPDATE", "credentials[0].accessTokenFrom": "DELETE"} == change.kinds
+
+
 # One read for a run
 
 
