@@ -328,11 +328,11 @@ def test_a_command_runs_in_the_working_directory(read: Read, tmp_path: Path, mon
 
 
 HANGING = {
-    "a command": "import time; print('canary', flush=True); time.sleep(600)",
-    "a command that closed its output": "import os, time; os.close(1); time.sleep(600)",
+    "a command": "import time; print('canary', flush=True); time.sleep(60)",
+    "a command that closed its output": "import os, time; os.close(1); time.sleep(60)",
     "a grandchild that keeps the output open": """
         import subprocess, sys
-        subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
+        subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"])
         print("canary")
     """,
     "a grandchild of its own session": """
