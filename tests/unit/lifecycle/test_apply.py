@@ -9,9 +9,8 @@ import pytest
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.emulator import Effect, Fault
-from pulumi_qoder_vault.lifecycle.model import (
-    PartialState,
-)
+from pulumi_qoder_vault.lifecycle import apply
+from pulumi_qoder_vault.lifecycle.model import Credential, CredentialSet, DesiredSet, PartialState
 from pulumi_qoder_vault.secret import Secret
 from unit.lifecycle.records import R07, bearer, desired_vault, with_protocol
 from unit.lifecycle.world import (
@@ -566,3 +565,44 @@ def test_a_refusal_stays_what_it_is_where_nobody_says_why(world: World) -> None:
 
     assert isinstance(failure, errors.Conflict)
     assert "archived" not in str(failure)
+
+
+# What is known of secrets
+
+
+def test_a_type_that_changes_makes_another_credential(current: World) -> None:
+    """Of what the other type had nothing is known of this one, whatever the names."""
+    vault_id = current.qoder.add_vault("shared").id
+    theirs = current.qoder.add_credential(vault_id, URL, "their-token").id
+    recorded = CredentialSet(
+        vault_id=vault_id,
+        credentials=(ONE,),
+        credential_ids={URL: theirs},
+        rotations={URL: 3},
+        place=current.api.place,
+        status="active",
+        api_revision=R07,
+    )
+    oauth = Credential("mcp_oauth", {"mcp_server_url": URL}).with_secret(ONE.secret)
+
+    updated = apply.update(current.api, recorded, DesiredSet(credentials=(oauth,), rotations={URL: 0}), current.in_use)
+
+    (there,) = current.qoder.vaults[0].credentials
+    assert ("mcp_oauth", {URL: there.id}) == (there.auth["type"], updated.credential_ids)
+    assert theirs != there.id
+
+
+def triggered(credential: Credential, trigger: str) -> Credential:
+    return replace(credential, properties={**credential.properties, "rotation_trigger": trigger})
+
+
+def test_a_trigger_needs_a_secret(current: World) -> None:
+    """After an import nobody knows one: the line says what is to be added, and nothing is sent."""
+    made = current.create(desired_vault(ONE))
+    unknown = triggered(ONE.with_secret(None), "1")
+    current.qoder.clear_requests()
+
+    line = line_of(current.update, replace(made, credentials=(unknown,)), desired_vault(triggered(unknown, "2")))
+
+    assert line.endswith("its access token is not known: add it to the program")
+    assert ([], tokens_of(ONE)) == (current.qoder.writes, current.active)

@@ -94,6 +94,14 @@ def test_a_verifier_never_changes(what: str) -> None:
     assert Secret(written) == verifier(name, key, Secret(value), is_short=is_short)
 
 
+def test_the_verifier_of_what_is_not_known_yet_is_not_known_yet() -> None:
+    """Be it the value, or the URL that its credential has."""
+    row = TYPES["static_bearer"].fields["access_token"]
+
+    assert UNKNOWN == verifier_of("access_token", row, URL, {"access_token": UNKNOWN})
+    assert UNKNOWN == verifier_of("access_token", row, UNKNOWN, {"access_token": Secret("canary")})
+
+
 def test_only_what_may_be_a_word_has_the_slow_verifier() -> None:
     """By the row of the field: a short value cannot be guessed fast, and a preview of many tokens is no slower."""
     slow = {
