@@ -336,10 +336,13 @@ def test_two_sides_differ_where_a_value_does(change: tuple[Program, Program]) ->
     assert not [name for side in (old, new) for name, _ in secrets_by_path(side) if is_verifier(name[-1])]
 
 
-@given(st.sampled_from([None, "1", "2", UNKNOWN]), st.sampled_from([None, "1", "2", UNKNOWN]))
+triggers = st.sampled_from([None, "", "1", "2", UNKNOWN])
+
+
+@given(triggers, triggers)
 def test_a_trigger_asks_by_its_change_alone(before: Any, after: Any) -> None:
-    """To add it, or to take it away, is recorded."""
-    both = before is not None and after is not None
+    """To add it, or to take it away, is recorded; an empty one is none."""
+    both = before not in (None, "") and after not in (None, "")
 
     assert (both and before != after) == is_triggered({TRIGGER: before}, {TRIGGER: after})
     assert not is_triggered({}, {TRIGGER: after})
