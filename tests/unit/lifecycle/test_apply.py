@@ -570,26 +570,27 @@ def test_a_refusal_stays_what_it_is_where_nobody_says_why(world: World) -> None:
 # What is known of secrets
 
 
-def test_a_type_that_changes_makes_another_credential(current: World) -> None:
-    """Of what the other type had nothing is known of this one, whatever the names."""
+def test_what_another_type_had_is_not_sent(current: World) -> None:
+    """Nothing is known of a secret by reference that nobody has read, though one of that name was there by value."""
     vault_id = current.qoder.add_vault("shared").id
-    theirs = current.qoder.add_credential(vault_id, URL, "their-token").id
+    there = current.qoder.add_credential(vault_id, URL, "their-token").id
     recorded = CredentialSet(
         vault_id=vault_id,
         credentials=(ONE,),
-        credential_ids={URL: theirs},
-        rotations={URL: 3},
+        credential_ids={URL: there},
+        rotations={URL: 0},
         place=current.api.place,
         status="active",
         api_revision=R07,
     )
-    oauth = Credential("mcp_oauth", {"mcp_server_url": URL}).with_secret(ONE.secret)
+    asked = Credential("mcp_oauth", {"mcp_server_url": URL, "access_token_from": {"env": "ONE_TOKEN"}})
+    current.qoder.clear_requests()
 
-    updated = apply.update(current.api, recorded, DesiredSet(credentials=(oauth,), rotations={URL: 0}), current.in_use)
+    desired = DesiredSet(credentials=(asked,), rotations={URL: 0})
+    line = line_of(apply.update, current.api, recorded, desired, current.in_use)
 
-    (there,) = current.qoder.vaults[0].credentials
-    assert ("mcp_oauth", {URL: there.id}) == (there.auth["type"], updated.credential_ids)
-    assert theirs != there.id
+    assert line.endswith("its access token is not known: add it to the program")
+    assert ([], {URL: "their-token"}) == (current.qoder.writes, current.active)
 
 
 def triggered(credential: Credential, trigger: str) -> Credential:
