@@ -57,7 +57,8 @@ class SecretReader:
         """Read everything anew: another run has begun in this process."""
         with self._lock:
             self._read.clear()
-            self._over = threading.Event()
+            if self._over.is_set():  # else what still runs is of this run, too
+                self._over = threading.Event()
 
     def stop(self) -> None:
         """End the commands that run: nobody waits for them any more."""

@@ -229,6 +229,24 @@ def test_a_refused_token_is_forgotten_once(account: ServiceAccount, exchange: Ex
     assert ("sat-canary-2", 2) == (bearer_of(account), exchange.count)
 
 
+def test_to_forget_waits_for_no_exchange(account: ServiceAccount, exchange: Exchange, fake_time: Any) -> None:
+    """It may take long, and whoever was refused has a time of its own; what the exchange brings stays."""
+    refused = account.bearer(CALLER)
+    fake_time.sleep(HOUR_S)
+    exchange.has_begun.clear()
+    exchange.may_end.clear()
+    with ThreadPoolExecutor(2) as threads:
+        other = threads.submit(account.bearer, CALLER)
+        assert exchange.has_begun.wait(10)
+
+        assert threads.submit(account.forget, refused).result(5)
+
+        assert not other.done()
+        exchange.may_end.set()
+        assert "sat-canary-2" == other.result(10).reveal()
+    assert ("sat-canary-2", 2) == (bearer_of(account), exchange.count)
+
+
 def test_an_api_token_has_no_other_one() -> None:
     """A 401 to it is final."""
     fixed = ApiToken(Secret("pt-canary"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -324,6 +325,46 @@ def test_a_command_runs_in_the_working_directory(read: Read, tmp_path: Path, mon
     assert Secret(f"{tmp_path.resolve()}|{CANARY}") == found.secret
 
 
+OF_AN_EXECUTABLE = {"_PYI_ARCHIVE_FILE": "plugin", "_MEIPASS2": "folder", "LD_LIBRARY_PATH": "folder"}
+
+
+def environment_of_a_command() -> dict[str, str]:
+    program = "import json, os; print(json.dumps(dict(os.environ)))"
+    found = SecretReader().read(python(program)).secret
+    assert found is not None
+    return dict(json.loads(found.reveal()))
+
+
+@posix
+@pytest.mark.parametrize("before", ["their-folder", "", None])
+def test_a_command_has_nothing_that_an_executable_has_for_itself(
+    monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    """It would load the plugin's own libraries: it has those of `pulumi`, and all the rest."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    for name, value in {**OF_AN_EXECUTABLE, "ONE_TOKEN": CANARY}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("LD_LIBRARY_PATH_ORIG", raising=False)
+    if before is not None:
+        monkeypatch.setenv("LD_LIBRARY_PATH_ORIG", before)
+
+    found = environment_of_a_command()
+
+    assert before == found.get("LD_LIBRARY_PATH")
+    assert CANARY == found["ONE_TOKEN"]
+    assert [] == [name for name in found if name.startswith(("_PYI_", "_MEIPASS")) or name.endswith("_ORIG")]
+
+
+@posix
+def test_a_command_has_the_environment_of_pulumi(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is, where no executable has changed it."""
+    there = {**OF_AN_EXECUTABLE, "LD_LIBRARY_PATH_ORIG": "their-folder"}
+    for name, value in there.items():
+        monkeypatch.setenv(name, value)
+
+    assert there.items() <= environment_of_a_command().items()
+
+
 # How long
 
 
@@ -354,7 +395,38 @@ def test_nothing_is_waited_for_longer_than_30_s(read: Read, monkeypatch: pytest.
     assert 1.9 <= time.monotonic() - began_s < 30.0
 
 
-# Once
+@pytest.mark.parametrize("what", HANGING)
+def test_a_run_that_is_over_waits_for_no_command(what: str) -> None:
+    """It is ended, and the line says so; also one that begins after that. The next run reads again."""
+    reader = SecretReader()
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(reader.read, python(HANGING[what]))
+        time.sleep(0.5)
+        assert not hanging.done()
+        began_s = time.monotonic()
+
+        reader.stop()
+
+        assert "was ended: this run was cancelled" == fault(hanging.result(30))
+    assert time.monotonic() - began_s < 10.0
+    assert "was ended: this run was cancelled" == fault(reader.read(printing(CANARY)))
+    reader.forget()
+    assert Secret(CANARY) == reader.read(printing(CANARY)).secret
+
+
+def test_what_is_forgotten_is_ended_all_the_same() -> None:
+    """A command of before: nobody is to wait for it when the run is over."""
+    reader = SecretReader()
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(reader.read, python(HANGING["a command"]))
+        time.sleep(0.5)
+        reader.forget()
+        began_s = time.monotonic()
+
+        reader.stop()
+
+        assert "was ended: this run was cancelled" == fault(hanging.result(60))
+    assert time.monotonic() - began_s < 10.0
 
 
 # Once

@@ -515,6 +515,21 @@ def test_an_exchanged_token_never_passes_the_gate(account_at: Connect, service: 
     assert "*** *** ***" == transport.gate.one_line(text, limit=400)
 
 
+def test_an_exchange_that_echoes_an_earlier_token_does_not_show_it(
+    account_at: Connect, service: Callable[..., Service]
+) -> None:
+    """It refuses the key, and says which token it has handed out."""
+    error = {"type": "permission_error", "message": f"no more after {TOKEN}"}
+    refusal = response("403 Forbidden", json.dumps({"type": "error", "error": error}).encode())
+    transport = account_at(service([granted(), refusal], [VAULTS, response("401 Unauthorized")]))
+    transport.send(GET)
+
+    line = str(failure_of(transport, GET))
+
+    assert "no more after ***" in line
+    assert "canary" not in line
+
+
 def test_a_state_never_holds_a_token(account_at: Connect, service: Callable[..., Service]) -> None:
     """Also where a program has the same text in plain: what a vault shows is stored."""
     vault = {"id": VAULT_ID, "type": "vault", "display_name": TOKEN, "metadata": {"key": KEY}, "archived_at": None}

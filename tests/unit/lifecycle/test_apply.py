@@ -9,10 +9,8 @@ import pytest
 
 from pulumi_qoder_vault import errors
 from pulumi_qoder_vault.emulator import Effect, Fault
-from pulumi_qoder_vault.lifecycle.model import (
-    Credential,
-    PartialState,
-)
+from pulumi_qoder_vault.lifecycle import apply
+from pulumi_qoder_vault.lifecycle.model import Credential, CredentialSet, DesiredSet, PartialState
 from pulumi_qoder_vault.secret import Secret
 from unit.lifecycle.records import R07, bearer, desired_vault, with_protocol
 from unit.lifecycle.world import (
@@ -582,3 +580,45 @@ def test_a_refusal_stays_what_it_is_where_nobody_says_why(world: World) -> None:
 
     assert isinstance(failure, errors.Conflict)
     assert "archived" not in str(failure)
+
+
+# What is known of secrets
+
+
+def test_what_another_type_had_is_not_sent(current: World) -> None:
+    """Nothing is known of a secret by reference that nobody has read, though one of that name was there by value."""
+    vault_id = current.qoder.add_vault("shared").id
+    there = current.qoder.add_credential(vault_id, URL, "their-token").id
+    recorded = CredentialSet(
+        vault_id=vault_id,
+        credentials=(ONE,),
+        credential_ids={URL: there},
+        rotations={URL: 0},
+        place=current.api.place,
+        status="active",
+        api_revision=R07,
+    )
+    asked = Credential("mcp_oauth", {"mcp_server_url": URL, "access_token_from": {"env": "ONE_TOKEN"}})
+    current.qoder.clear_requests()
+
+    desired = DesiredSet(credentials=(asked,), rotations={URL: 0})
+    line = line_of(apply.update, current.api, recorded, desired, current.in_use)
+
+    assert line.endswith("its access token is not known: add it to the program")
+    assert ([], {URL: "their-token"}) == (current.qoder.writes, current.active)
+
+
+def triggered(credential: Credential, trigger: str) -> Credential:
+    return replace(credential, properties={**credential.properties, "rotation_trigger": trigger})
+
+
+def test_a_trigger_needs_a_secret(current: World) -> None:
+    """After an import nobody knows one: the line says what is to be added, and nothing is sent."""
+    made = current.create(desired_vault(ONE))
+    unknown = triggered(ONE.with_secret(None), "1")
+    current.qoder.clear_requests()
+
+    line = line_of(current.update, replace(made, credentials=(unknown,)), desired_vault(triggered(unknown, "2")))
+
+    assert line.endswith("its access token is not known: add it to the program")
+    assert ([], tokens_of(ONE)) == (current.qoder.writes, current.active)

@@ -94,6 +94,14 @@ def test_a_verifier_never_changes(what: str) -> None:
     assert Secret(written) == verifier(name, key, Secret(value), is_short=is_short)
 
 
+def test_the_verifier_of_what_is_not_known_yet_is_not_known_yet() -> None:
+    """Be it the value, or the URL that its credential has."""
+    row = TYPES["static_bearer"].fields["access_token"]
+
+    assert UNKNOWN == verifier_of("access_token", row, URL, {"access_token": UNKNOWN})
+    assert UNKNOWN == verifier_of("access_token", row, UNKNOWN, {"access_token": Secret("canary")})
+
+
 def test_only_what_may_be_a_word_has_the_slow_verifier() -> None:
     """By the row of the field: a short value cannot be guessed fast, and a preview of many tokens is no slower."""
     slow = {
@@ -328,10 +336,13 @@ def test_two_sides_differ_where_a_value_does(change: tuple[Program, Program]) ->
     assert not [name for side in (old, new) for name, _ in secrets_by_path(side) if is_verifier(name[-1])]
 
 
-@given(st.sampled_from([None, "1", "2", UNKNOWN]), st.sampled_from([None, "1", "2", UNKNOWN]))
+triggers = st.sampled_from([None, "", "1", "2", UNKNOWN])
+
+
+@given(triggers, triggers)
 def test_a_trigger_asks_by_its_change_alone(before: Any, after: Any) -> None:
-    """To add it, or to take it away, is recorded."""
-    both = before is not None and after is not None
+    """To add it, or to take it away, is recorded; an empty one is none."""
+    both = before not in (None, "") and after not in (None, "")
 
     assert (both and before != after) == is_triggered({TRIGGER: before}, {TRIGGER: after})
     assert not is_triggered({}, {TRIGGER: after})

@@ -378,6 +378,34 @@ def test_a_value_that_is_not_known_yet_is_a_change(plugin: Provider) -> None:
     assert {"credentials[0].accessToken": "UPDATE", "credentials[0].accessTokenFrom": "DELETE"} == change.kinds
 
 
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_preview_of_what_will_be_read_and_sent(vault_plugin: Callable[..., Any], revision: str) -> None:
+    """After an import, where no check reads: on 2026-05 another credential takes its place, whose id nobody knows."""
+    qoder, plugin = vault_plugin(revision, settings={"readReferences": "when-sent"})
+    vault_id = qoder.add_vault("my-mcp-vault").id
+    theirs = qoder.add_credential(vault_id, URL, "their-token").id
+    found = plugin.find(vault_id)
+    assert found is not None
+
+    foreseen = plugin.preview_update(found, vault(bearer()))
+    after = plugin.update(found, vault(bearer())).outputs
+
+    assert {URL: UNKNOWN if revision == "2026-05" else theirs} == foreseen["credentialIds"]
+    assert ({URL: UNKNOWN}, {URL}) == (foreseen["rotatedAt"], {*after["rotatedAt"]})
+    assert (revision == "2026-07") is ({URL: theirs} == after["credentialIds"])
+    assert {URL: 1} == after["rotations"]
+
+
+def test_a_trigger_that_is_not_known_yet_counts_nothing(plugin: Provider) -> None:
+    """It may be the one that is there."""
+    made = plugin.create(vault(bearer(rotationTrigger="1")))
+    news = vault(bearer(rotationTrigger=UNKNOWN))
+
+    assert {URL: 0} == plugin.checked(news, made.inputs)["rotations"]
+    assert {URL: 0} == plugin.preview_update(made, news)["rotations"]
+    assert {URL: 0} == plugin.update(made, vault(bearer(rotationTrigger="1"))).outputs["rotations"]
+
+
 # One read for a run
 
 
@@ -425,6 +453,28 @@ def test_what_was_checked_is_what_is_sent_and_recorded(plugin: Provider, qoder: 
     assert [TWO] == [item.access_token for item in active]
 
 
+def test_a_process_that_has_forgotten_reads_again(
+    plugin: Provider, qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the check found to be another value is sent; and what was sent is what the state says."""
+    made = plugin.create(vault(bearer()))
+    monkeypatch.setenv("ONE_TOKEN", TWO)
+    READER.forget()
+    inputs = plugin.checked(vault(bearer()), made.inputs)
+    monkeypatch.setenv("ONE_TOKEN", NEXT)
+    READER.forget()
+
+    updated = plugin.call("Update", urn=plugin.urn, id=made.id, olds=made.outputs, news=inputs)
+
+    outputs = received(updated.properties)
+    (there,) = qoder.vaults
+    assert [NEXT] == [item.access_token for item in there.credentials if item.status == "active"]
+    assert {URL: 1} == outputs["rotations"]
+    verifier = plugin.checked(vault(bearer()))["credentials"][0]["__access_token_verifier"]
+    assert verifier == outputs["credentials"][0]["__access_token_verifier"]
+    assert verifier != inputs["credentials"][0]["__access_token_verifier"]
+
+
 # A state of a newer version
 
 
@@ -443,4 +493,27 @@ def test_a_verifier_of_a_newer_version_sends_nothing(plugin: Provider, qoder: Em
             act(newer)
         assert "credentials[0].__access_token_verifier" in caught.value.line
         assert "upgrade" in caught.value.line
+    assert [] == qoder.requests
+
+
+def test_a_reference_of_a_newer_version_sends_nothing(plugin: Provider, qoder: Emulator) -> None:
+    """Nobody knows where it is read: likewise."""
+    made = plugin.create(vault(bearer()))
+    (item,) = made.outputs["credentials"]
+    newer = Resource(
+        made.id, made.inputs, {**made.outputs, "credentials": [{**item, "accessTokenFrom": {"vault": "canary"}}]}
+    )
+    qoder.clear_requests()
+
+    acts: tuple[Callable[[], Any], ...] = (
+        lambda: plugin.update(newer, vault(bearer())),
+        lambda: plugin.refresh(newer),
+        lambda: plugin.delete(newer),
+    )
+    for act in acts:
+        with pytest.raises(Failed) as caught:
+            act()
+        assert "credentials[0].accessTokenFrom" in caught.value.line
+        assert "upgrade" in caught.value.line
+        assert "canary" not in caught.value.line
     assert [] == qoder.requests

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -63,6 +64,11 @@ class Process:
         self.engine_is_killed()
         self.process.kill()
         self.process.communicate()
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -204,6 +210,49 @@ def test_cancel_gets_through_to_a_busy_plugin(start: Callable[..., Emulator]) ->
         "POST /vaults: not sent: this run was cancelled",
         "not begun: this run was cancelled",
     }
+
+
+def begin_check_that_hangs(plugin: Provider) -> Any:
+    """Begin a check, and wait until its command runs."""
+    Path("runs").unlink(missing_ok=True)
+    program = "import time; open('runs', 'w').close(); time.sleep(600)"
+    reference = {"command": [sys.executable, "-I", "-S", "-c", program]}
+    news = struct({"displayName": "v", "credentials": [{"mcpServerUrl": URL, "accessTokenFrom": reference}]})
+    check = plugin.stub.Check.future(provider_pb2.CheckRequest(urn=plugin.urn, news=news), timeout=60)
+    assert in_time(lambda: Path("runs").exists(), 20)
+    return check
+
+
+ENDED = f"credentials[0].accessTokenFrom: command '{Path(sys.executable)}' was ended: this run was cancelled"
+
+
+def test_cancel_ends_a_command_that_hangs(start: Callable[..., Emulator], in_folder: None) -> None:
+    """The check says so at once, and not after the 30 s that a command has."""
+    with Process() as running:
+        plugin = running.connect().configure(start("2026-05"))
+        check = begin_check_that_hangs(plugin)
+        began_s = time.monotonic()
+
+        plugin.stub.Cancel(empty_pb2.Empty(), timeout=5)
+
+        assert [ENDED] == [failure.reason for failure in check.result().failures]
+        assert time.monotonic() - began_s < 15
+
+
+@pytest.mark.parametrize("number", signals.ALL, ids=lambda number: number.name)
+def test_a_signal_ends_a_command_that_hangs(
+    start: Callable[..., Emulator], in_folder: None, number: signal.Signals
+) -> None:
+    """Likewise, and the process with it."""
+    with Process() as running:
+        check = begin_check_that_hangs(running.connect().configure(start("2026-05")))
+        began_s = time.monotonic()
+
+        running.process.send_signal(number)
+
+        assert [ENDED] == [failure.reason for failure in check.result().failures]
+        assert (0, "") == running.end()
+        assert time.monotonic() - began_s < 15
 
 
 def test_a_plugin_whose_engine_was_killed_makes_no_more_and_ends(start: Callable[..., Emulator]) -> None:

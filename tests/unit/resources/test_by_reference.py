@@ -16,7 +16,7 @@ import pytest
 from in_process.engine import Engine, MovableTime
 from in_process.provider import Resource
 from in_process.wire import plain
-from pulumi_qoder_vault.emulator import Emulator, Fault
+from pulumi_qoder_vault.emulator import Effect, Emulator, Fault
 from pulumi_qoder_vault.plugin import names
 
 URL, OTHER_URL = "https://example.com/mcp", "https://example.com/other"
@@ -374,6 +374,18 @@ def test_a_trigger_sends_the_same_value_again(engine: Engine, qoder: Emulator, r
     assert {} == engine.preview(after)
 
 
+def test_an_empty_trigger_is_none(engine: Engine, qoder: Emulator) -> None:
+    """A program that has none may hand over an empty text: nothing is left to do, and to empty it asks for nothing."""
+    empty = made(engine, qoder, vault(by_reference(rotation_trigger="")))
+    assert {} == engine.preview(empty)
+    assert [] == engine.up(vault(by_reference(rotation_trigger="1")))
+
+    assert [] == engine.up(empty)
+
+    assert ({URL: 0}, []) == (counts(engine), qoder.requests)
+    assert {} == engine.preview(empty)
+
+
 # What vanished
 
 
@@ -416,6 +428,21 @@ def test_what_vanished_and_cannot_be_read_sends_nothing(engine: Engine, qoder: E
     assert "credentials[0].access_token_from: environment variable 'NO_TOKEN' is not set where pulumi runs" in line
     assert [] == qoder.writes
     assert {OTHER_URL: TWO} == tokens(qoder)
+
+
+def test_what_is_read_late_stands_in_plain_text_nowhere(
+    engine: Engine, qoder: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No check could have said it: what vanished at Qoder is read in the middle of an update."""
+    when_sent(engine)
+    made(engine, qoder, vault(by_reference(), by_value(OTHER_URL, TWO)))
+    vanish(qoder)
+    monkeypatch.setenv("ONE_TOKEN", "my-mcp-vault")
+
+    line = said(engine.up(vault(by_reference(), by_value(OTHER_URL, NEXT))))
+
+    assert line.startswith(("display_name: ", "displayName: "))
+    assert ([], {OTHER_URL: TWO}) == (qoder.writes, tokens(qoder))
 
 
 # ignore_changes
@@ -548,6 +575,56 @@ def test_a_rotation_that_must_go_first_goes(
     assert ["POST", "DELETE", "POST"] == [request.method for request in qoder.writes]
     assert ({URL: NEXT}, {URL: 1}) == (tokens(qoder), counts(engine))
     assert {} == engine.preview(program)
+
+
+def test_what_is_refused_once_after_the_old_one_went_is_tried_again(
+    start: Callable[..., Emulator], front: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can put the old one back, so the new one is sent until it is there: the URL does not stay empty."""
+    qoder = start("2026-05", unique_url=True)
+    engine = Engine(qoder, MovableTime(), front)
+    program = made(engine, qoder, vault(by_reference()))
+    monkeypatch.setenv("ONE_TOKEN", NEXT)
+    qoder.fail_next("POST", CREDENTIALS, Fault.CONFLICT, skip=1)
+
+    assert [] == engine.up(program)
+
+    assert [("POST", 409), ("DELETE", 204), ("POST", 409), ("POST", 201)] == [
+        (request.method, request.status) for request in qoder.writes
+    ]
+    assert ({URL: NEXT}, {URL: 1}) == (tokens(qoder), counts(engine))
+    assert {} == engine.preview(program)
+
+
+def test_what_is_refused_once_by_value_has_an_active_credential_too(start: Callable[..., Emulator], front: str) -> None:
+    """The old one, which is put back; the next `up` rotates it."""
+    qoder = start("2026-05", unique_url=True)
+    engine = Engine(qoder, MovableTime(), front)
+    made(engine, qoder, vault(by_value(URL, ONE)))
+    qoder.fail_next("POST", CREDENTIALS, Fault.CONFLICT, skip=1)
+
+    assert f"put the former access token for {URL} back" in said(engine.up(vault(by_value(URL, NEXT))))
+
+    assert {URL: ONE} == tokens(qoder)
+    assert [] == engine.up(vault(by_value(URL, NEXT)))
+    assert ({URL: NEXT}, {URL: 1}) == (tokens(qoder), counts(engine))
+
+
+def test_what_is_proven_is_not_waited_for_again(
+    start: Callable[..., Emulator], front: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second credential for one URL was refused for good: no other rotation of that process waits for one."""
+    qoder = start("2026-05", unique_url=True, conflict_param=False)
+    time = MovableTime()
+    engine = Engine(qoder, time, front)
+    program = made(engine, qoder, {f"v{number}": vault(by_reference())["v"] for number in range(3)})
+    monkeypatch.setenv("ONE_TOKEN", NEXT)
+    began_s = time.clock.monotonic_s()
+
+    assert [] == engine.up(program)
+
+    assert 7.0 == time.clock.monotonic_s() - began_s, "1, 2 and 4 s, for the first of them"
+    assert [NEXT] * 3 == [item.access_token for there in qoder.vaults for item in there.credentials]
 
 
 # Replacement
@@ -743,6 +820,65 @@ def test_another_way_to_prove_itself_sends_its_secret(one: Engine, current: Emul
     whole = {"type": "client_secret_post", "client_secret": "***"}
     assert {"type": "mcp_oauth", "refresh": {"token_endpoint_auth": whole}} == request.body["auth"]
     assert TWO == auth(current)["refresh"]["token_endpoint_auth"]["client_secret"]
+    assert {} == one.preview(program)
+
+
+def test_another_way_to_prove_itself_needs_no_other_secret(
+    one: Engine, current: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not to be sent is not read: it need not be there."""
+    when_sent(one)
+    program = made(one, current, oauth(current))
+    program["c"]["refresh"]["token_endpoint_auth"]["type"] = "client_secret_post"
+    monkeypatch.delenv("ONE_TOKEN")
+    Path("refresh").unlink()
+
+    assert [] == one.up(program)
+
+    (request,) = current.writes
+    whole = {"type": "client_secret_post", "client_secret": "***"}
+    assert {"type": "mcp_oauth", "refresh": {"token_endpoint_auth": whole}} == request.body["auth"]
+    there = auth(current)
+    assert (ONE, "refresh-canary-4444") == (there["access_token"], there["refresh"]["refresh_token"])
+    assert {} == one.preview(program)
+
+
+METHOD_NOT_ALLOWED = Effect("405 of a gateway", status=405, body=b"<html>")
+BESIDE: dict[str, tuple[Props, Props]] = {
+    "metadata": ({"access_token_from": {"env": "ONE_TOKEN"}, "mcp_server_url": URL}, {"metadata": {"team": "tools"}}),
+    "metadata of a variable": (
+        {"type": "environment_variable", "secret_name": "ANSWER", "secret_value_from": {"env": "ONE_TOKEN"}},
+        {"metadata": {"team": "tools"}},
+    ),
+    "a time": (
+        {"type": "mcp_oauth", "access_token_from": {"env": "ONE_TOKEN"}, "mcp_server_url": URL},
+        {"expires_at": "2099-01-01T00:00:00Z"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+@pytest.mark.parametrize(
+    "fault", [Fault.HTML_404, METHOD_NOT_ALLOWED, Fault.FEATURE_NOT_AVAILABLE], ids=[404, 405, 501]
+)
+def test_what_is_made_for_want_of_an_update_is_recorded_as_it_was_sent(
+    one: Engine, current: Emulator, monkeypatch: pytest.MonkeyPatch, what: str, fault: Fault | Effect
+) -> None:
+    """Another change needs another credential here, and so the secret that is there by now: the state says which."""
+    given, change = BESIDE[what]
+    mine = {"vault_id": current.add_vault("shared").id, **given}
+    made(one, current, {"c": mine})
+    when_sent(one)
+    monkeypatch.setenv("ONE_TOKEN", NEXT)
+    current.fail_next("POST", f"{CREDENTIALS}/*", fault, times=2)
+    program = {"c": {**mine, **change}}
+
+    assert [] == one.up(program)
+
+    assert {"POST", "DELETE"} == {request.method for request in current.writes}
+    assert NEXT in auth(current).values()
+    assert ({}, 1) == (one.preview(program), outputs(one, "c")["rotations"])
+    always(one)
     assert {} == one.preview(program)
 
 

@@ -48,6 +48,8 @@ CREDENTIAL = {
         ("status", {"is": "active"}),
         ("credentials", [{"mcp_server_url": "https://a.example/mcp", "type": "mutual_tls"}]),
         ("credentials", [{"mcp_server_url": "https://a.example/mcp", "protocol": "websocket"}]),
+        ("credentials", [{"mcp_server_url": "https://a.example/mcp", "access_token_from": {"vault": "x"}}]),
+        ("credentials", [{"mcp_server_url": "https://a.example/mcp", "access_token_from": {"env": 7}}]),
     ],
 )
 def test_a_vault_with_an_unknown_word(name: str, value: Any) -> None:
@@ -64,12 +66,25 @@ def test_a_vault_with_an_unknown_word(name: str, value: Any) -> None:
         ("status", "suspended"),
         ("type", "mutual_tls"),
         ("protocol", "websocket"),
+        ("access_token_from", {"vault": "x"}),
     ],
 )
 def test_a_credential_with_an_unknown_word(name: str, value: Any) -> None:
     """Likewise."""
     with pytest.raises(NewerState, match=SAID):
         credential.to_recorded({**CREDENTIAL, name: value})
+
+
+@pytest.mark.parametrize("path", ["refresh.refresh_token_from", "refresh.token_endpoint_auth.client_secret_from"])
+def test_a_nested_reference_of_an_unknown_way(path: str) -> None:
+    """At any depth, and by its path."""
+    given: dict[str, Any] = {"vault": "x"}
+    for name in reversed(path.split(".")):
+        given = {name: given}
+
+    with pytest.raises(NewerState, match=SAID) as refused:
+        credential.to_recorded({**CREDENTIAL, "type": "mcp_oauth", "protocol": None, **given})
+    assert path in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["on_delete", "api_revision", "status", "rotations", "credential_ids", "metadata"])
