@@ -63,9 +63,8 @@ def compare_fields(
     """
     for name, row in fields.items():
         at, old, new = (*path, _shown_as(name, row, after)), before.get(name), after.get(name)
-        if is_same_value(old, new, is_ordered=row.kind == "arguments") or (
-            new is None and row.is_secret
-        ):  # a secret that is not given is left alone
+        is_left_alone = new is None and row.is_secret  # one that is not given
+        if is_left_alone or is_same_value(old, new, is_ordered=row.kind == "arguments"):
             continue
         is_mutable = is_whole or row.is_mutable
         if row.kind == "map":

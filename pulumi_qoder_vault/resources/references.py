@@ -12,9 +12,9 @@ from typing import Any
 
 from ..connection import Qoder
 from ..errors import NotRead
-from ..lifecycle.credential_types import DEFAULT_TYPE, TYPES, fields_of
+from ..lifecycle.credential_types import DEFAULT_TYPE, TYPES, CredentialType, fields_of
 from ..lifecycle.exposure import check_exposure, exposed
-from ..lifecycle.fields import Fields
+from ..lifecycle.fields import Field, Fields
 from ..lifecycle.inputs import Inputs, as_map, maps_in, secrets_by_path, texts_by_path
 from ..lifecycle.model import Credential
 from ..lifecycle.problems import NO_API_TOKEN, Known, check_reference, host_of
@@ -44,31 +44,34 @@ def as_read(inputs: Inputs, settings: Settings) -> Inputs:
     """
     credentials = inputs.get("credentials")
     if not isinstance(credentials, list | tuple):
-        return as_map(_as_read(inputs, inputs, settings))
-    return {**inputs, "credentials": [_as_read(item, item, settings) for item in credentials]}
+        return as_map(_credential_as_read(inputs, TYPES, settings))
+    declared = {DEFAULT_TYPE: TYPES[DEFAULT_TYPE]}  # the only one that a vault takes
+    return {**inputs, "credentials": [_credential_as_read(item, declared, settings) for item in credentials]}
 
 
-def _as_read(given: Any, credential: Any, settings: Settings, fields: Fields | None = None) -> Any:
-    """Return a part of a credential, by its table; by that of its type where none is named."""
-    if not isinstance(given, Mapping):
-        return given
+def _credential_as_read(credential: Any, types: Mapping[str, CredentialType], settings: Settings) -> Any:
+    if not isinstance(credential, Mapping):
+        return credential
     type_ = credential.get("type") or DEFAULT_TYPE
-    if fields is None:
-        fields = TYPES[type_].fields if isinstance(type_, str) and type_ in TYPES else {}
+    fields = types[type_].fields if isinstance(type_, str) and type_ in types else {}
+    return _as_read(fields, credential, credential.get("mcp_server_url"), settings)
+
+
+def _as_read(fields: Fields, given: Inputs, url: object, settings: Settings) -> Inputs:
     found = dict(given)
-    for name, row in fields.items():
-        value = given.get(name)
+    for name in fields.keys() & given.keys():
+        row, value = fields[name], given[name]
         reference = Reference.of(value) if row.kind == "reference" else None
-        if row.kind == "object":
-            found[name] = _as_read(value, credential, settings, row.fields)
+        if row.kind == "object" and isinstance(value, Mapping):
+            found[name] = _as_read(row.fields, value, url, settings)
         elif reference is not None and given.get(verifier_name(secret_name(name))) is None:
-            found[name] = _read(reference, credential.get("mcp_server_url"), settings)
-    return {name: value for name, value in found.items() if name in given}
+            found[name] = _read(reference, fields[secret_name(name)], url, settings)
+    return found
 
 
-def _read(reference: Reference, url: object, settings: Settings) -> Referenced:
+def _read(reference: Reference, secret: Field, url: object, settings: Settings) -> Referenced:
     is_ours = isinstance(url, str) and host_of(url) == api_token_of(settings).host
-    if reference.way == "env" and reference.target in _FOR_QODER and not is_ours:
+    if secret.is_bearer and not is_ours and reference.way == "env" and reference.target in _FOR_QODER:
         return Referenced(reference, fault="is for Qoder, and no MCP server may receive it: name another one")
     return READER.read(reference) if settings.read_references == "always" else Referenced(reference)
 

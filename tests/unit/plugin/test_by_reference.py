@@ -79,6 +79,22 @@ def test_a_problem_has_the_names_of_the_schema(plugin: Provider, given_: Given, 
     assert [line] == [problem[: len(line)] for problem in plugin.problems(vault(given_))]
 
 
+def test_a_reference_that_is_ignored_with_its_verifier_is_left_alone(
+    vault_plugin: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the manual says for a credential: nothing is read, and there is no change; without the verifier it is read."""
+    qoder, plugin = vault_plugin("2026-07", CREDENTIAL)
+    given_ = {"vaultId": qoder.add_vault("shared").id, **bearer()}
+    made = plugin.create(given_)
+    monkeypatch.delenv("ONE_TOKEN")
+    READER.forget()
+
+    ignored = {**given_, "__access_token_verifier": made.inputs["__access_token_verifier"]}
+
+    assert {} == plugin.diff(made, plugin.checked(ignored, made.inputs)).kinds
+    assert 1 == len(plugin.problems(given_, made.inputs))
+
+
 def test_a_nested_reference_is_named_by_its_path(credentials: Provider) -> None:
     """In the names of the schema, at any depth."""
     program = _oauth(VAULT_ID, "NO_TOKEN", "NO_TOKEN", "NO_TOKEN")

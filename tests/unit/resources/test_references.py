@@ -73,6 +73,7 @@ def test_what_a_check_will_refuse_is_not_read() -> None:
         {"type": UNKNOWN, "access_token_from": left},
         {"access_token_from": left, "credentials": []},
         {"credentials": [{"type": "environment_variable", "access_token_from": left}, UNKNOWN, "text"]},
+        {"credentials": [{"type": "environment_variable", "secret_value_from": left}]},
     ):
         assert given_ == as_read(given_, ALWAYS)
     assert not is_known()
@@ -86,6 +87,8 @@ def test_what_is_for_qoder_is_no_access_token(name: str, settings_: Settings) ->
     assert found == Referenced(
         Reference("env", name), fault="is for Qoder, and no MCP server may receive it: name another one"
     )
+    agents = {"type": "environment_variable", "secret_name": "A", "secret_value_from": {"env": name}}
+    assert "is for Qoder" not in as_read(agents, settings_)["secret_value_from"].fault
     own = {"mcp_server_url": "https://qoder.example/mcp", "access_token_from": {"env": name}}
     assert "is for Qoder" not in as_read(own, settings_)["access_token_from"].fault
 
